@@ -1,0 +1,32 @@
+// The hub's own bounds, each with its reason. What clients can meet is in sdk/base/limits.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace belfry::hub::limits {
+
+// Requests waiting for the core: over 100 ms of the measured peak; past it the inbox answers `busy`.
+inline constexpr size_t inbox_requests_max = 16384;
+inline constexpr size_t inbox_bytes_max = 64 * 1024 * 1024;
+// One raft entry joins what waits, up to this: small enough to fsync in one go, large enough to drown the fsync.
+inline constexpr size_t entry_bytes_target = 64 * 1024;
+inline constexpr size_t entry_commands_max = 1024;
+// Entries handed to the log writer and not yet durable. Two: one on the disk, one filling.
+inline constexpr size_t entries_in_flight_max = 2;
+// Entries read back from the log at once while replaying.
+inline constexpr size_t replay_bytes = 4 * 1024 * 1024;
+// Distinct filters with a channel of their own; past it a new filter shares the channel of all keys. A wide subscription
+// trie freezes libzmq (docs/protocol.md).
+inline constexpr size_t channels_max = 1024;
+inline constexpr uint64_t mark_interval_ms = 1000;
+inline constexpr uint64_t mark_after_quiet_ms = 150;
+// A channel without subscribers is kept this long: a subscriber that reconnects finds it.
+inline constexpr uint64_t channel_idle_ms_max = 30000;
+// How long a read waits for min_revision.
+inline constexpr uint64_t min_revision_wait_ms_max = 2000;
+inline constexpr size_t waiting_reads_max = 4096;
+// Keys examined by one range, snapshot chunk or digest step on the core thread before it must page.
+inline constexpr size_t scan_keys_max = 1'000'000;
+
+}  // namespace belfry::hub::limits

@@ -1,0 +1,129 @@
+// The core: what happened comes in as data, what must be done goes out as data. No thread, clock, file, socket or random
+// source; the same inputs in the same order give the same outputs. The daemon and the simulator run this same code.
+//
+// The one seam it calls itself is the state store, which is its memory.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "hub/base/instant.hpp"
+#include "hub/feed/feed.hpp"
+#include "hub/model/keyspace.hpp"
+#include "hub/plugin/filter.hpp"
+#include "hub/raft/raft.hpp"
+#include "sdk/protocol/messages.hpp"
+
+namespace belfry::hub::core {
+
+using ConnectionId = uint64_t;
+
+// ---- what happened ----
+struct RequestReceived {
+    ConnectionId connection = 0;
+    protocol::Request request;  // valid (protocol::validate)
+};
+struct EntriesPersisted {
+    Index up_to;  // durable, with every vote and truncation queued before
+};
+struct PersistFailed {
+    Error error;  // no_space only: nothing of the entries from `first` on is kept; anything else stops the shell
+    Index first;
+};
+struct EntriesRead {
+    std::vector<raft::Entry> entries;  // the answer to Output.read
+};
+struct SnapshotPersisted {
+    Index index;  // a durable snapshot of the state at this index exists
+};
+struct SnapshotFailed {
+    Error error;
+};
+struct TopicChanged {
+    ChannelId channel;
+    bool subscribed = false;
+};
+struct ConnectionClosed {
+    ConnectionId connection = 0;
+};
+struct TimerFired {};
+// Figures the shell measured, for `status`; kept until the next one.
+struct FiguresMeasured {
+    std::vector<std::pair<std::string, std::variant<uint64_t, std::string>>> figures;
+};
+
+using Input = std::variant<RequestReceived, EntriesPersisted, PersistFailed, EntriesRead, SnapshotPersisted, SnapshotFailed,
+                           TopicChanged, ConnectionClosed, TimerFired, FiguresMeasured>;
+
+// ---- what must be done; the order of the fields is the order in which the shell must act ----
+struct Persist {
+    std::optional<raft::Vote> vote;       // 1. durable by itself
+    std::optional<Index> truncate_after;  // 2.
+    std::vector<raft::Entry> entries;     // 3. then sync, then EntriesPersisted{last index}
+    bool empty() const { return !vote && !truncate_after && entries.empty(); }
+};
+struct ReadEntries {
+    Index first;
+    Index last;
+    size_t bytes_max = 0;
+};
+struct OutgoingReply {
+    ConnectionId connection = 0;
+    protocol::Reply reply;
+};
+struct Output {
+    Persist persist;                  // to the log writer, in order
+    std::optional<ReadEntries> read;  // from the log store; answer with EntriesRead
+    std::vector<OutgoingReply> replies;
+    std::vector<feed::Message> deliveries;      // to the feed, in order
+    std::optional<protocol::JoinMessage> join;  // the answer to joins from now on (after the deliveries)
+    bool take_snapshot = false;                 // hot copy of the store; answer with SnapshotPersisted or SnapshotFailed
+    std::optional<Index> compact_before;        // the log may forget entries before this
+    uint64_t wake_at_ms = UINT64_MAX;           // send TimerFired then
+    std::optional<Error> fatal;                 // stop the node: say this and exit
+    void clear() { *this = Output{}; }
+};
+
+struct Options {
+    uint64_t member_id = 1;
+    uint64_t epoch = 0;        // identity of this log lineage
+    uint64_t incarnation = 0;  // random per process start
+    unsigned seed = 1;
+    uint64_t snapshot_log_bytes = 256ull * 1024 * 1024;  // take a snapshot when the log has grown by so much
+    uint64_t log_trailing_entries = 1024;                // kept behind a snapshot
+    uint64_t keep_revisions = 100'000;                   // automatic compaction by count; 0 = off
+    uint64_t keep_ms = 0;                                // automatic compaction by age; 0 = off
+    size_t entries_in_flight_max = limits::entries_in_flight_max;
+};
+
+class Core {
+public:
+    // `store` is open and is what the log's prefix up to its applied index adds up to; filters: all kinds, "prefix" among
+    // them. Both outlive the core.
+    Core(Options options, plugin::StateStore& store, const plugin::Filters& filters);
+    ~Core();
+
+    // Once, first. Writes the bootstrap entry if the log is new (single member).
+    Status start(raft::Restored restored, Instant now, Output& output);
+    // Takes one thing that happened; appends what must be done because of it.
+    void step(Input input, Instant now, Output& output);
+    // Ends a round: proposes what waits, applies what is committed and durable, publishes. The shell calls it once after
+    // each run of steps.
+    void flush(Instant now, Output& output);
+
+    Revision revision() const;
+    Index applied() const;
+    raft::Role role() const;
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace belfry::hub::core

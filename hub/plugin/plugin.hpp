@@ -1,0 +1,36 @@
+// Loads plugins and checks their descriptors. A plugin is a shared library (Boost.DLL, never unloaded) or linked in.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sdk/base/error.hpp"
+#include "sdk/plugin/filter.h"
+#include "sdk/plugin/log_store.h"
+#include "sdk/plugin/plugin.h"
+#include "sdk/plugin/state_store.h"
+#include "sdk/plugin/transport.h"
+
+namespace belfry::hub::plugin {
+
+struct Plugin {
+    std::string origin;                                    // path, or "built in"
+    const belfry_plugin_descriptor* descriptor = nullptr;  // static
+
+    // The plugin's table of this kind, or NULL.
+    const void* find(uint32_t kind) const;
+    const belfry_state_store_v1* state_store() const;
+    const belfry_log_store_v1* log_store() const;
+    std::vector<const belfry_filter_v1*> filters() const;
+    const belfry_transport_v1* transport() const;
+};
+
+// Checks abi_major, sizes, names and that mandatory slots are set; the refusal is a sentence for the operator.
+Status check_descriptor(const belfry_plugin_descriptor* descriptor, const std::string& origin);
+Result<Plugin> load_plugin(const std::string& path, const belfry_host_v1& host);
+Result<Plugin> link_plugin(belfry_plugin_entry_function entry, const belfry_host_v1& host);
+
+// Names of kinds, for people: "state store".
+std::string kind_name(uint32_t kind);
+
+}  // namespace belfry::hub::plugin

@@ -1,0 +1,34 @@
+// Every bound that a client can meet, with its reason. The hub's own bounds are in hub/base/limits.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace belfry::limits {
+
+// A key is a path, not a document; LMDB allows 511 bytes, and the tables add a few of their own.
+inline constexpr size_t key_bytes_max = 480;
+// A value is a file of configuration. 1 MiB is etcd's and ZooKeeper's habit; larger things belong in a blob store.
+inline constexpr size_t value_bytes_max = 1024 * 1024;
+// One request or reply on the wire: one largest value, its key and the envelope, with room.
+inline constexpr size_t frame_bytes_max = 2 * 1024 * 1024;
+// Operations of one transaction, nested ones and compares included.
+inline constexpr size_t txn_ops_max = 1024;
+inline constexpr size_t txn_depth_max = 4;
+// Requests packed into one frame.
+inline constexpr size_t frame_requests_max = 1024;
+inline constexpr size_t author_bytes_max = 256;
+inline constexpr size_t comment_bytes_max = 4096;
+inline constexpr size_t filter_spec_bytes_max = 1024;
+// A value above this is only announced by the feed; the subscriber fetches it.
+inline constexpr size_t feed_value_bytes_max = 64 * 1024;
+// One feed message. A change set is never split; one that does not fit is only announced.
+inline constexpr size_t feed_message_bytes_max = 256 * 1024;
+// Target size of one chunk of a range page, snapshot or delta; a chunk holds at least one item.
+inline constexpr size_t chunk_bytes = 256 * 1024;
+// Keys of one unlimited range reply; past it the reply says `more` and the client pages.
+inline constexpr size_t range_reply_bytes_max = 64 * 1024 * 1024;
+
+static_assert(value_bytes_max + key_bytes_max + comment_bytes_max + author_bytes_max < frame_bytes_max);
+
+}  // namespace belfry::limits

@@ -1,0 +1,103 @@
+// belfry::Client: requests to a hub.
+//
+//     auto client = belfry::Client::connect({.endpoints = {"tcp://127.0.0.1:7420"}});
+//     auto put = client->put("db/pool/size", "32");
+//     auto get = client->get("db/pool/size");
+//
+// Threads: a Client may be used from any thread, concurrently. Completions of asynchronous calls run on the client's own
+// I/O thread: keep them short, never call a synchronous function in one (it would wait for itself; asserted).
+// Errors: returned, never thrown. `unavailable` = certainly not done, `uncertain` = sent, but no answer came: perhaps done.
+// Ownership: destroying the Client completes what is pending with `uncertain` or `unavailable` and joins its thread.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sdk/protocol/messages.hpp"
+
+namespace belfry {
+
+inline constexpr const char* default_endpoint = "tcp://127.0.0.1:7420";       // requests
+inline constexpr const char* default_feed_endpoint = "tcp://127.0.0.1:7421";  // feed
+
+struct ClientOptions {
+    std::vector<std::string> endpoints = {default_endpoint};
+    std::vector<std::string> feed_endpoints = {default_feed_endpoint};  // same order as endpoints
+    std::chrono::milliseconds timeout{5000};                            // per request, from the call to the answer
+    size_t requests_in_flight_max = 4096;                               // past it a call answers `busy`
+    std::string author;                                                 // recorded with every change; "" = user@host
+};
+
+struct WriteOptions {
+    std::string comment;
+    bool previous = false;
+    LeaseId lease;
+};
+
+// The revision a write got, with what the hub answered.
+struct PutResult {
+    Revision revision;
+    std::optional<KeyValue> previous;
+};
+struct DeleteResult {
+    Revision revision;
+    uint64_t deleted = 0;
+    std::vector<KeyValue> previous;
+};
+struct TxnResult {
+    Revision revision;
+    bool succeeded = false;
+    std::vector<protocol::TxnOpReply> replies;
+};
+struct RangeResult {
+    Revision revision;
+    std::vector<KeyValue> kvs;
+    uint64_t count = 0;
+    bool more = false;
+};
+
+class Client {
+public:
+    using Completion = std::function<void(Result<protocol::Reply>)>;
+
+    // Starts connecting and returns at once; fails only on malformed endpoints. A hub that is not there shows as
+    // `unavailable` on the calls, after their timeout.
+    static Result<std::shared_ptr<Client>> connect(ClientOptions options = {});
+    ~Client();
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    // ---- synchronous: wait for the answer or the timeout ----
+    Result<PutResult> put(BytesView key, BytesView value, const WriteOptions& options = {});
+    Result<KeyValue> get(BytesView key);  // linearizable; `not_found` if there is none
+    Result<RangeResult> range(const protocol::RangeRequest& request);
+    Result<DeleteResult> erase(const KeyRange& range, const WriteOptions& options = {});
+    Result<TxnResult> txn(protocol::TxnRequest request, const WriteOptions& options = {});
+    Result<Revision> compact(Revision revision);
+    Result<protocol::HistoryReply> history(const protocol::HistoryRequest& request);
+    Result<protocol::ChangesReply> changes(const protocol::ChangesRequest& request);
+    Result<protocol::DigestReply> digest(const protocol::DigestRequest& request);
+    Result<protocol::StatusReply> status();
+
+    // ---- asynchronous: many at once; answers may come in another order ----
+    // Fails at once with `invalid_argument`, `too_large` or `busy` (the completion is then not called).
+    Status send(protocol::RequestOp op, Completion completion, const WriteOptions& options = {});
+    std::future<Result<protocol::Reply>> send(protocol::RequestOp op, const WriteOptions& options = {});
+    // One request and its answer, of any kind.
+    Result<protocol::Reply> call(protocol::RequestOp op, const WriteOptions& options = {});
+
+    const ClientOptions& options() const;
+
+private:
+    friend class Subscription;
+    class Impl;
+    explicit Client(std::shared_ptr<Impl> impl);
+    std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace belfry

@@ -1,0 +1,105 @@
+// belfry::Subscription: a filter's keys, kept equal to the hub's.
+//
+//     auto subscription = belfry::Subscription::open(client, {.filter = {"prefix", "db/"}});
+//     subscription->wait_current(5s);
+//     int size = subscription->get_int("db/pool/size", 32);
+//     subscription->bind("db/pool/size", [](auto& change) { resize(change.after); });
+//
+// Promise: after the snapshot every matching change is delivered once, in revision order, with nothing lost, and all keys
+// of one change set at once, whatever the network, the publisher or this process's pauses do. Reconnects by itself. The
+// local view is an immutable tree swapped as a whole: readers never block and see whole change sets. Threads: any thread
+// may read. Callbacks run on the client's I/O thread, one at a time; keep them short. The subscription keeps its Client
+// alive.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "sdk/base/hash.hpp"
+#include "sdk/client/client.hpp"
+
+namespace belfry {
+
+// Keys and values at one revision. Immutable; hold it as long as you like.
+struct View {
+    Revision revision;
+    StateDigest digest;
+    std::map<Bytes, KeyValue, std::less<>> keys;
+};
+
+struct KeyChange {
+    Bytes key;
+    std::optional<KeyValue> before;
+    std::optional<KeyValue> after;  // none = deleted
+};
+
+// What one delivery did. A snapshot (first start, or after compaction overtook us) is delivered as the difference to the
+// view before it, with is_snapshot set; live change sets carry author, time and comment.
+struct Delivery {
+    Revision revision;
+    bool is_snapshot = false;
+    uint64_t time_ms = 0;
+    Bytes author;
+    Bytes comment;
+    std::vector<KeyChange> changes;
+};
+
+struct SubscriptionOptions {
+    protocol::FilterSpec filter;
+    std::optional<Revision> from;  // none = start with a snapshot; otherwise deliver changes after this revision. Then the
+                                   // view holds only keys changed since, unless compaction forces a snapshot.
+    bool keep_view = true;         // false: no local view, deliveries only (KeyChange.before is then empty)
+    std::function<void(const Delivery&)> on_change;  // may be empty
+};
+
+struct SubscriptionFigures {
+    Revision revision;           // complete up to here
+    uint64_t deliveries = 0;     // change sets
+    uint64_t changes = 0;        // keys changed, live
+    uint64_t gaps_by_chain = 0;  // found by a later message
+    uint64_t gaps_by_mark = 0;   // found only by a mark
+    uint64_t joins = 0, deltas = 0, snapshots = 0, reconnects = 0;
+    uint64_t digest = 0, keys = 0;
+    uint64_t incarnation = 0;  // of the hub process last joined
+};
+
+class Subscription {
+public:
+    static Result<std::shared_ptr<Subscription>> open(std::shared_ptr<Client> client, SubscriptionOptions options);
+    ~Subscription();
+    Subscription(const Subscription&) = delete;
+    Subscription& operator=(const Subscription&) = delete;
+
+    std::shared_ptr<const View> view() const;
+    std::optional<Bytes> get(BytesView key) const;
+    // Typed getters with defaults: they never fail; a missing or unreadable value gives the default.
+    std::string get_string(BytesView key, std::string_view fallback) const;
+    int64_t get_int(BytesView key, int64_t fallback) const;  // decimal, optional sign
+    double get_double(BytesView key, double fallback) const;
+    bool get_bool(BytesView key, bool fallback) const;  // true/false, yes/no, on/off, 1/0
+    std::chrono::milliseconds get_duration(BytesView key, std::chrono::milliseconds fallback) const;  // "250ms", "3s", "5m"
+
+    // Calls back now with the present value (before = none) and then at every change of the key. Ends with the
+    // subscription.
+    void bind(Bytes key, std::function<void(const KeyChange&)> callback);
+
+    // Since when this view is possibly old: now - the last moment at which the hub proved it complete.
+    // milliseconds::max() before the first proof.
+    std::chrono::milliseconds staleness() const;
+    // Waits until the view is complete at `revision` or newer. False: not within the timeout.
+    bool wait_revision(Revision revision, std::chrono::milliseconds timeout) const;
+    // Waits for the first complete view.
+    bool wait_current(std::chrono::milliseconds timeout) const;
+    SubscriptionFigures figures() const;
+
+private:
+    class Impl;
+    explicit Subscription(std::shared_ptr<Impl> impl);
+    std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace belfry

@@ -1,0 +1,77 @@
+/* The seam of transports: carries native frames (docs/protocol.md) between clients and the hub, and publishes the feed.
+ * A transport decides nothing. C11; a promise.
+ *
+ * A connection is a number that the transport chooses, never 0 and never used again. Frames are whole messages.
+ *
+ * Threading: send, publish and flush are called by the core thread and must not block: they queue and wake the transport's
+ * own thread(s). The host's callbacks may be called from the transport's threads, overlapping; they never block.
+ */
+#ifndef BELFRY_TRANSPORT_H
+#define BELFRY_TRANSPORT_H
+
+#include "sdk/plugin/plugin.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct belfry_transport belfry_transport;
+
+/* A frame whose ownership moves to the receiver, which calls release(context) once, from any thread. */
+typedef struct belfry_frame {
+    belfry_bytes bytes;
+    void* context;
+    void (*release)(void* context);
+} belfry_frame;
+
+/* What the host offers to a transport. owned: valid from open until close returns. */
+typedef struct belfry_transport_host_v1 {
+    uint32_t struct_size;
+    uint32_t reserved;
+    void* context;
+    /* A client sent a frame (borrowed). The host answers later by send(); also a malformed frame gets an answer.
+     * BELFRY_BUSY: not taken, the host has already queued the refusal if it could read the request ids. */
+    belfry_status (*on_frame)(void* context, uint64_t connection, belfry_bytes frame);
+    void (*on_close)(void* context, uint64_t connection);
+    /* The first subscriber of a topic came, or its last one left. Topics that are not the hub's are not reported. */
+    void (*on_topic)(void* context, belfry_bytes topic, int32_t subscribed);
+    /* A join token became active (docs/protocol.md, "join"): the host fills the answer that the transport publishes on
+     * the token's own topic, after everything published so far. Returns the size, at most capacity. */
+    uint64_t (*join_answer)(void* context, void* buffer, uint64_t capacity);
+} belfry_transport_host_v1;
+
+typedef struct belfry_transport_stats {
+    uint32_t struct_size;
+    uint32_t reserved;
+    uint64_t subscriptions;    /* active (connection, topic) pairs or, where that is not known, distinct topics */
+    uint64_t frames_received, frames_sent, frames_published;
+    uint64_t sends_refused;    /* a peer too slow or gone */
+    uint64_t joins;
+} belfry_transport_stats;
+
+typedef struct belfry_transport_v1 {
+    uint32_t struct_size;
+    uint32_t reserved;
+    const char* scheme; /* static; "zmq" */
+
+    /* Binds and starts its threads. Settings name the endpoints. Port in use: BELFRY_CONFLICT, naming the endpoint. */
+    belfry_status (*open)(const belfry_host_v1* host, const belfry_transport_host_v1* transport_host,
+                          const belfry_setting* settings, uint64_t setting_count, belfry_transport** transport,
+                          belfry_error* error);
+    /* Queues a frame for a connection; a connection that is gone swallows it. Takes the frame. */
+    void (*send)(belfry_transport*, uint64_t connection, belfry_frame frame);
+    /* Queues a message of the feed; its first octets are the topic. Order is kept. Takes the frame. */
+    void (*publish)(belfry_transport*, belfry_frame frame);
+    /* What was queued since the last flush goes out now. */
+    void (*flush)(belfry_transport*);
+    belfry_status (*stats)(belfry_transport*, belfry_transport_stats* stats, belfry_error* error);
+    /* Sends what is queued for at most 200 ms, ends its threads; afterwards no callback comes. */
+    void (*close)(belfry_transport*);
+    /* ---- 1.0 ends here ---- */
+} belfry_transport_v1;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,64 @@
+// Octets <-> messages. msgpack arrays throughout; docs/protocol.md has the grammar. Decoders accept any octets and either
+// return a valid message within the limits or an error that names the place; they never allocate more than a small multiple
+// of the frame. All functions are free of state and may be called from any thread.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "sdk/protocol/messages.hpp"
+
+namespace belfry::protocol {
+
+// A frame of requests or replies: several travel together (pipelining). At most limits::frame_requests_max.
+Bytes encode_requests(std::span<const Request> requests);
+Bytes encode_replies(std::span<const Reply> replies);
+Result<std::vector<Request>> decode_requests(BytesView frame);
+Result<std::vector<Reply>> decode_replies(BytesView frame);
+
+// Appends one more reply to a frame under construction, so that a busy writer needs no vector of replies.
+class ReplyFrame {
+public:
+    void add(const Reply& reply);
+    bool empty() const { return count_ == 0; }
+    size_t size() const { return body_.size(); }
+    Bytes take();  // the finished frame; empty again afterwards
+
+private:
+    uint32_t count_ = 0;
+    Bytes body_;
+};
+
+// The ids that can still be read from a frame that decode_requests refused, for answering it. May be empty.
+std::vector<uint64_t> salvage_request_ids(BytesView frame);
+
+// Feed messages are single frames that begin with their topic; topics have fixed width.
+//   'E' + channel id (8 octets, big-endian)     changes of a channel
+//   'M'                                         marks
+//   'T' + 16 random octets                      join tokens; sorts after the others, which the join relies on
+inline constexpr size_t channel_topic_bytes = 9;
+inline constexpr size_t token_topic_bytes = 17;
+Bytes channel_topic(ChannelId channel);
+inline Bytes mark_topic() { return "M"; }
+Result<ChannelId> parse_channel_topic(BytesView topic);
+
+Bytes encode_feed(const FeedMessage& message);
+Bytes encode_mark(const MarkMessage& message);
+Bytes encode_join(const JoinMessage& message);  // without topic: the transport puts the token before it
+Result<FeedMessage> decode_feed(BytesView frame);
+Result<MarkMessage> decode_mark(BytesView frame);
+Result<JoinMessage> decode_join(BytesView frame);  // with its token topic in front
+
+// A change set on its own, as feed messages carry it: encode once, share between channels that match all of it.
+void append_change_set(const ChangeSet& change, Bytes& out);
+
+// Refuses what no hub accepts: empty or oversized keys, values, ranges, comments, transactions too large or too deep, keys
+// put twice in one transaction. The SDK calls it before sending, the hub after decoding.
+Status validate(const Request& request);
+
+// Encoded size of a request, roughly (for batching and bounds).
+size_t approximate_bytes(const Request& request);
+size_t approximate_bytes(const KeyValue& kv);
+size_t approximate_bytes(const ChangeSet& change);
+
+}  // namespace belfry::protocol

@@ -1,0 +1,241 @@
+// The native protocol's messages as types. The octets are protocol/codec.hpp's business, their description
+// docs/protocol.md's. Words and meanings follow etcd v3 where etcd has the thing.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "sdk/base/error.hpp"
+#include "sdk/base/key_range.hpp"
+#include "sdk/base/types.hpp"
+
+namespace belfry::protocol {
+
+inline constexpr uint32_t version = 1;  // first element of every frame; another one is refused with both numbers named
+
+// ---- requests ----
+
+enum class SortTarget : uint8_t { key = 0, create = 1, mod = 2, version = 3, value = 4 };
+enum class SortOrder : uint8_t { ascending = 0, descending = 1 };
+
+struct RangeRequest {
+    KeyRange range;
+    uint64_t limit = 0;     // 0 = up to limits::range_reply_bytes_max
+    Revision at;            // 0 = newest
+    Revision min_revision;  // wait until at least this much is applied; `unavailable` if it does not come in time
+    SortTarget sort_target = SortTarget::key;
+    SortOrder sort_order = SortOrder::ascending;
+    bool keys_only = false;
+    bool count_only = false;
+    bool local = false;  // true = this member's applied state, no consensus
+};
+
+struct PutRequest {
+    Bytes key;
+    Bytes value;
+    LeaseId lease;
+    bool previous = false;  // answer with the key's previous value
+};
+
+struct DeleteRequest {
+    KeyRange range;
+    bool previous = false;
+};
+
+struct Compare {
+    enum class Target : uint8_t { version = 0, create = 1, mod = 2, value = 3, lease = 4 };
+    enum class Op : uint8_t { equal = 0, greater = 1, less = 2, not_equal = 3 };
+    KeyRange range;  // over more than one key: true only if it holds for each
+    Target target = Target::version;
+    Op op = Op::equal;
+    uint64_t number = 0;  // for all targets but value
+    Bytes value;          // for value
+};
+
+struct TxnRequest;
+struct TxnOp;  // variant of RangeRequest, PutRequest, DeleteRequest, TxnRequest
+
+struct TxnRequest {
+    std::vector<Compare> compares;  // all must hold; none = true
+    std::vector<TxnOp> then_ops;
+    std::vector<TxnOp> else_ops;
+};
+
+struct TxnOp {
+    std::variant<RangeRequest, PutRequest, DeleteRequest, TxnRequest> op;
+};
+
+struct CompactRequest {
+    Revision revision;  // reads below it are refused afterwards
+};
+
+// The revisions of one key, newest first.
+struct HistoryRequest {
+    Bytes key;
+    uint64_t limit = 0;  // 0 = all that compaction left
+    Revision before;     // 0 = from the newest; otherwise only older than this (to page)
+};
+
+// A topic filter: kind is a filter plugin's word ("exact", "prefix", "glob"), spec its text.
+struct FilterSpec {
+    std::string kind = "prefix";
+    Bytes spec;
+    friend bool operator==(const FilterSpec&, const FilterSpec&) = default;
+};
+
+// Change sets in (from, to], restricted to the filter's keys. Catch-up, `watch --rev`, `diff` and audit all read this.
+struct ChangesRequest {
+    FilterSpec filter;
+    Revision from;
+    Revision to;               // 0 = newest
+    uint64_t limit_bytes = 0;  // 0 = limits::chunk_bytes; one change set at least is given
+};
+
+// One chunk of the filter's state at a revision, in key order. The client asks for the next: credit by request.
+struct SnapshotRequest {
+    FilterSpec filter;
+    Revision at;      // 0 = newest; then repeat the answer's `at`
+    Bytes after_key;  // empty = from the start
+    uint64_t limit_bytes = 0;
+};
+
+// Declares interest in a filter: the hub publishes its channel from now on (docs/protocol.md, "join").
+struct ChannelRequest {
+    FilterSpec filter;
+};
+
+// StateDigest of the filter's keys at a revision.
+struct DigestRequest {
+    FilterSpec filter;
+    Revision at;  // 0 = newest
+};
+
+struct StatusRequest {};
+
+using RequestOp = std::variant<RangeRequest, PutRequest, DeleteRequest, TxnRequest, CompactRequest, HistoryRequest,
+                               ChangesRequest, SnapshotRequest, ChannelRequest, DigestRequest, StatusRequest>;
+
+struct Request {
+    uint64_t id = 0;  // the client's; the reply repeats it
+    Bytes author;     // who says to make the change; a claim until authentication exists
+    Bytes comment;
+    RequestOp op;
+};
+
+// ---- replies ----
+
+struct RangeReply {
+    std::vector<KeyValue> kvs;
+    uint64_t count = 0;  // keys in the range, whatever the limit
+    bool more = false;
+};
+
+struct PutReply {
+    std::optional<KeyValue> previous;
+};
+
+struct DeleteReply {
+    uint64_t deleted = 0;
+    std::vector<KeyValue> previous;
+};
+
+struct TxnReply;
+struct TxnOpReply;
+struct TxnReply {
+    bool succeeded = false;  // which branch ran
+    std::vector<TxnOpReply> replies;
+};
+struct TxnOpReply {
+    std::variant<RangeReply, PutReply, DeleteReply, TxnReply> reply;
+};
+
+struct CompactReply {};
+
+struct HistoryVersion {
+    EventType type = EventType::put;
+    KeyValue kv;
+    uint64_t time_ms = 0;
+    Bytes author;
+    Bytes comment;
+};
+struct HistoryReply {
+    std::vector<HistoryVersion> versions;
+    bool more = false;       // older ones exist
+    bool compacted = false;  // older ones existed
+};
+
+struct ChangesReply {
+    Revision from;  // these are all matching changes in (from, to]
+    Revision to;
+    std::vector<ChangeSet> changes;
+    bool more = false;  // ask again from `to`
+};
+
+struct SnapshotReply {
+    Revision at;
+    std::vector<KeyValue> kvs;
+    bool more = false;  // ask again after the last key
+};
+
+struct ChannelReply {
+    ChannelId channel;  // may be a broader one than asked for; the client filters exactly
+    Revision from;      // everything after this revision is published on the channel
+    uint64_t incarnation = 0;
+};
+
+struct DigestReply {
+    Revision at;
+    uint64_t digest = 0;
+    uint64_t count = 0;
+};
+
+// Figures for an operator: dotted names in a fixed order ("revision", "log.bytes", "latency.fsync_us.p99") and numbers or
+// texts. New names may appear; none changes its meaning.
+struct StatusReply {
+    std::vector<std::pair<std::string, std::variant<uint64_t, std::string>>> figures;
+};
+
+using ReplyResult = std::variant<RangeReply, PutReply, DeleteReply, TxnReply, CompactReply, HistoryReply, ChangesReply,
+                                 SnapshotReply, ChannelReply, DigestReply, StatusReply>;
+
+struct Reply {
+    uint64_t id = 0;
+    Revision revision;  // of the hub when it answered; for a write, the write's own
+    Error error;        // code ok = `result` is set
+    ReplyResult result;
+};
+
+// ---- feed ----
+
+// One message of a channel: all changes of the channel in (from, to].
+struct FeedMessage {
+    ChannelId channel;
+    uint64_t epoch = 0;        // the log's identity; another one = drop the state and start again
+    uint64_t incarnation = 0;  // of the publishing process
+    Revision from;
+    Revision to;
+    bool fetch = false;              // changes were too large to publish: `changes` is empty, ask the hub for (from, to]
+    std::vector<ChangeSet> changes;  // in revision order; only the matching events of each
+};
+
+// The hub is at `revision`; these channels changed since the mark before the previous one. A channel that is not named and
+// was quiet in `sequence` and `sequence - 1` is complete up to `revision`.
+struct MarkMessage {
+    uint64_t epoch = 0;
+    uint64_t incarnation = 0;
+    uint64_t sequence = 0;
+    Revision revision;
+    std::vector<std::pair<ChannelId, Revision>> changed;  // channel, its last message's `to`
+};
+
+struct JoinMessage {
+    uint64_t epoch = 0;
+    uint64_t incarnation = 0;
+    Revision revision;
+    uint64_t spread_ms = 0;  // wait a random part of this before asking for catch-up
+};
+
+}  // namespace belfry::protocol
