@@ -67,6 +67,9 @@ typedef struct belfry_transport_v1 {
     belfry_status (*stats)(belfry_transport*, belfry_transport_stats* stats, belfry_error* error);
     /* Sends what is queued for at most 200 ms, ends its threads; afterwards no callback comes. */
     void (*close)(belfry_transport*);
+    /* Writes where it really listens, zero-terminated: "request=tcp://127.0.0.1:7420 feed=tcp://127.0.0.1:7421" (a setting
+     * may have said "any port"). BELFRY_TOO_LARGE if it does not fit. Callable from any thread. May be NULL. */
+    belfry_status (*endpoints)(belfry_transport*, char* buffer, uint64_t capacity, belfry_error* error);
     /* ---- 1.0 ends here ---- */
 } belfry_transport_v1;
 
