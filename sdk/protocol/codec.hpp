@@ -21,6 +21,7 @@ class ReplyFrame {
 public:
     void add(const Reply& reply);
     bool empty() const { return count_ == 0; }
+    size_t count() const { return count_; }
     size_t size() const { return body_.size(); }
     Bytes take();  // the finished frame; empty again afterwards
 

@@ -14,7 +14,7 @@
 
 namespace belfry::protocol {
 
-inline constexpr uint32_t version = 1;  // first element of every frame; another one is refused with both numbers named
+inline constexpr uint32_t protocol_version = 1;  // first element of every frame; another one is refused with both numbers named
 
 // ---- requests ----
 

@@ -1,0 +1,149 @@
+#include "hub/shell/data_directory.hpp"
+
+#include <cstring>
+#include <map>
+#include <sstream>
+
+#include "sdk/base/crc32c.hpp"
+
+namespace belfry::hub::shell {
+
+namespace {
+
+constexpr uint64_t format = 1;  // of the directory; a newer one is refused
+
+std::string render(const Identity& identity) {
+    std::ostringstream out;
+    out << "format = " << format << "\nepoch = " << identity.epoch << "\nmember = " << identity.member
+        << "\nstore = " << identity.store << "\nlog = " << identity.log << "\n";
+    return out.str();
+}
+
+Result<Identity> parse_identity(const std::string& text, const std::string& path) {
+    std::map<std::string, std::string> facts;
+    std::istringstream lines(text);
+    for (std::string name, equals, value; lines >> name >> equals >> value;) facts[name] = value;
+    for (const char* name : {"format", "epoch", "member", "store", "log"}) {
+        if (!facts.count(name))
+            return Error{Code::corrupt, "'" + path + "' lacks '" + name + "'; restore it from a backup"};
+    }
+    if (facts["format"] != std::to_string(format)) {
+        return Error{Code::incompatible, "'" + path + "' has format " + facts["format"] + ", this belfryd knows format " +
+                                             std::to_string(format) + "; use the newer belfryd"};
+    }
+    return Identity{std::strtoull(facts["epoch"].c_str(), nullptr, 10), std::strtoull(facts["member"].c_str(), nullptr, 10),
+                    facts["store"], facts["log"]};
+}
+
+Status refuse_other_plugin(const std::string& path, const char* seam, const std::string& made, const std::string& wanted) {
+    if (made == wanted) return {};
+    return Error{Code::incompatible, "data directory '" + path + "' was made with " + seam + " plugin '" + made +
+                                         "', the settings say '" + wanted + "'; set " + seam + ".plugin = \"" + made +
+                                         "\" or use another data_dir"};
+}
+
+Result<std::string> boot_id() {
+    auto id = read_file("/proc/sys/kernel/random/boot_id");
+    if (!id) return id.error();
+    return *id;
+}
+
+}  // namespace
+
+Result<DataDirectory> DataDirectory::open(const std::string& path, const Identity& wanted) {
+    if (auto made = make_directory(path); !made) return made.error();
+    auto lock = DirectoryLock::take(path);
+    if (!lock) return lock.error();
+    Identity identity = wanted;
+    const std::string identity_path = path + "/identity";
+    if (auto text = read_file(identity_path)) {
+        auto parsed = parse_identity(*text, identity_path);
+        if (!parsed) return parsed.error();
+        identity = *parsed;
+        if (auto same = refuse_other_plugin(path, "store", identity.store, wanted.store); !same) return same.error();
+        if (auto same = refuse_other_plugin(path, "log", identity.log, wanted.log); !same) return same.error();
+    } else if (text.error().code != Code::not_found) {
+        return text.error();
+    } else if (auto written = write_file_durably(identity_path, render(identity)); !written) {
+        return written.error();
+    }
+    for (const char* folder : {"/log", "/state", "/snapshots"}) {
+        if (auto made = make_directory(path + folder); !made) return made.error();
+    }
+    return DataDirectory(path, std::move(identity), std::move(*lock));
+}
+
+Result<bool> DataDirectory::state_is_doubtful() const {
+    const auto running = read_file(path_ + "/running");
+    if (!running) return running.error().code == Code::not_found ? Result<bool>(false) : running.error();
+    const auto boot = boot_id();
+    if (!boot) return boot.error();
+    return *running != *boot;
+}
+
+Status DataDirectory::mark_running() const {
+    const auto boot = boot_id();
+    if (!boot) return boot.error();
+    return write_file_durably(path_ + "/running", *boot);
+}
+
+Status DataDirectory::mark_clean() const { return remove_file_durably(path_ + "/running"); }
+
+// configuration := u32 crc32c of the rest, u64 index, u64 term, payload
+Status DataDirectory::keep_configuration(const raft::Entry& configuration) const {
+    if (configuration.index == Index{}) return {};
+    Bytes body(16, '\0');
+    std::memcpy(body.data(), &configuration.index.value, 8);
+    std::memcpy(body.data() + 8, &configuration.term.value, 8);
+    if (configuration.payload) body += *configuration.payload;
+    const uint32_t crc = crc32c(0, body);
+    return write_file_durably(path_ + "/configuration", Bytes(reinterpret_cast<const char*>(&crc), 4) + body);
+}
+
+Result<raft::Entry> DataDirectory::kept_configuration() const {
+    const std::string path = path_ + "/configuration";
+    const auto content = read_file(path);
+    if (!content) return content.error().code == Code::not_found ? Result<raft::Entry>(raft::Entry{}) : content.error();
+    uint32_t crc = 0;
+    if (content->size() < 20 || (std::memcpy(&crc, content->data(), 4), crc != crc32c(0, BytesView(*content).substr(4)))) {
+        return Error{Code::corrupt, "'" + path + "' is damaged; restore it from a backup"};
+    }
+    raft::Entry entry;
+    std::memcpy(&entry.index.value, content->data() + 4, 8);
+    std::memcpy(&entry.term.value, content->data() + 12, 8);
+    entry.type = raft::EntryType::change;
+    entry.payload = std::make_shared<const Bytes>(content->substr(20));
+    return entry;
+}
+
+Result<raft::Restored> restore_log(plugin::LogStore& log, const raft::Entry& kept_configuration) {
+    const auto state = log.state();
+    if (!state) return state.error();
+    raft::Restored restored;
+    restored.term = {state->term};
+    restored.voted_for = state->voted_for;
+    restored.boundary = {state->boundary_index};
+    restored.boundary_term = {state->boundary_term};
+    if (restored.boundary != Index{}) {
+        if (kept_configuration.index == Index{} || kept_configuration.index > restored.boundary) {
+            return Error{Code::corrupt, "the log begins at " + std::to_string(state->first_index) +
+                                            " but no configuration from before it was kept; restore from a backup"};
+        }
+        restored.configuration_index = kept_configuration.index;
+        restored.configuration = *kept_configuration.payload;
+    }
+    if (state->last_index < state->first_index) return restored;
+    restored.trail.reserve(state->last_index - state->first_index + 1);
+    auto read = log.read({state->first_index}, [&](const belfry_log_entry& entry) {
+        raft::Entry kept{Index{entry.index}, Term{entry.term}, static_cast<raft::EntryType>(entry.type), nullptr};
+        if (kept.type == raft::EntryType::change) {
+            kept.payload = std::make_shared<const Bytes>(static_cast<const char*>(entry.payload.data), entry.payload.size);
+        }
+        restored.trail.push_back(std::move(kept));
+        return true;
+    });
+    if (!read) return read.error();
+    return restored;
+}
+
+}  // namespace belfry::hub::shell

@@ -1,0 +1,59 @@
+// The data directory and what must be true of it before anything runs.
+//
+//   DIR/LOCK            held by the running process
+//   DIR/identity        one "name = value" a line: format, epoch, member, store, log; written once
+//   DIR/running         boot id of the machine while a hub runs on the state store; removed by a clean stop
+//   DIR/configuration   newest raft configuration entry that the log no longer holds
+//   DIR/log/  DIR/state/  DIR/snapshots/
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hub/plugin/log_store.hpp"
+#include "hub/plugin/state_store.hpp"
+#include "hub/raft/raft.hpp"
+#include "hub/shell/files.hpp"
+
+namespace belfry::hub::shell {
+
+struct Identity {
+    uint64_t epoch = 0;  // random; identity of this log lineage
+    uint64_t member = 1;
+    std::string store;  // plugin names: data of one is never read by another
+    std::string log;
+};
+
+class DataDirectory {
+public:
+    // Creates what is missing and takes the lock. `wanted` gives member and plugins; its epoch is used if the directory is
+    // new. conflict: in use. incompatible: made by other plugins or a newer format; the sentence says what to do.
+    static Result<DataDirectory> open(const std::string& path, const Identity& wanted);
+
+    const Identity& identity() const { return identity_; }
+    std::string log_path() const { return path_ + "/log"; }
+    std::string state_path() const { return path_ + "/state"; }
+    std::string snapshots_path() const { return path_ + "/snapshots"; }
+
+    // True if the machine went down while a hub ran on the state store: what it committed since its last sync cannot be
+    // trusted.
+    Result<bool> state_is_doubtful() const;
+    Status mark_running() const;
+    Status mark_clean() const;  // after the store was synced
+
+    Status keep_configuration(const raft::Entry& configuration) const;
+    // index 0 if none was kept
+    Result<raft::Entry> kept_configuration() const;
+
+private:
+    DataDirectory(std::string path, Identity identity, DirectoryLock lock)
+        : path_(std::move(path)), identity_(std::move(identity)), lock_(std::move(lock)) {}
+    std::string path_;
+    Identity identity_;
+    DirectoryLock lock_;
+};
+
+// What the log holds, for the core: term, vote, boundary and the trail of entries (payloads only of CHANGE entries).
+Result<raft::Restored> restore_log(plugin::LogStore& log, const raft::Entry& kept_configuration);
+
+}  // namespace belfry::hub::shell

@@ -1,0 +1,38 @@
+// Small files written so that a crash leaves the old or the new content, never a mixture; and other file manners. Errors
+// name the path and say what the system said.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sdk/base/error.hpp"
+#include "sdk/base/types.hpp"
+
+namespace belfry::hub::shell {
+
+// "cannot open '/x/y': Permission denied"; ENOSPC and EDQUOT become no_space, the rest io.
+Error system_error(const std::string& what, const std::string& path);
+
+Result<Bytes> read_file(const std::string& path);  // not_found if it is not there
+Status write_file_durably(const std::string& path, BytesView content);
+Status remove_file_durably(const std::string& path);  // ok if it is not there
+Status sync_directory(const std::string& path);
+Status make_directory(const std::string& path);  // and its parents; ok if there
+Status remove_contents(const std::string& directory);
+std::vector<std::string> list_names(const std::string& directory);  // sorted; empty if it cannot be read
+
+// An exclusive lock held as long as the object lives; the file keeps the holder's process id for the message.
+class DirectoryLock {
+public:
+    static Result<DirectoryLock> take(const std::string& directory);
+    ~DirectoryLock();
+    DirectoryLock(DirectoryLock&& other) noexcept;
+    DirectoryLock& operator=(DirectoryLock&&) = delete;
+
+private:
+    explicit DirectoryLock(int fd) : fd_(fd) {}
+    int fd_;
+};
+
+}  // namespace belfry::hub::shell

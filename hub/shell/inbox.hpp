@@ -1,0 +1,41 @@
+// The door: strangers' frames are decoded once, checked and admitted, or answered at once. Called by the transports'
+// threads; never blocks. Past it there are only valid requests.
+#pragma once
+
+#include <atomic>
+
+#include "hub/core/core.hpp"
+#include "hub/shell/mailbox.hpp"
+
+namespace belfry::hub::shell {
+
+// What the core thread takes from its queue.
+struct Refusal {
+    uint64_t connection = 0;
+    protocol::Reply reply;
+};
+using Item = std::variant<core::Input, Refusal>;
+
+class Inbox {
+public:
+    explicit Inbox(Mailbox<Item>& mailbox) : mailbox_(mailbox) {}
+
+    // ok = every request was admitted; otherwise refusals were queued for those that were not.
+    Status on_frame(uint64_t connection, BytesView frame);
+    // Takes everything that waits, as Mailbox::take_all does.
+    void take_all(std::vector<Item>& items, std::chrono::steady_clock::time_point deadline);
+
+    uint64_t refused_count() const { return refused_.load(std::memory_order_relaxed); }
+    uint64_t malformed_count() const { return malformed_.load(std::memory_order_relaxed); }
+
+private:
+    Status refuse(uint64_t connection, const std::vector<uint64_t>& ids, Error error);
+
+    Mailbox<Item>& mailbox_;
+    size_t waiting_requests_ = 0;  // these two under the mailbox's lock
+    size_t waiting_bytes_ = 0;
+    std::atomic<uint64_t> refused_{0};
+    std::atomic<uint64_t> malformed_{0};
+};
+
+}  // namespace belfry::hub::shell

@@ -1,0 +1,104 @@
+#include "hub/shell/log_writer.hpp"
+
+#include "hub/shell/clock.hpp"
+
+namespace belfry::hub::shell {
+
+LogWriter::LogWriter(plugin::LogStore& log, raft::Entry last_configuration, Hooks hooks)
+    : log_(log), last_configuration_(std::move(last_configuration)), hooks_(std::move(hooks)), thread_([this] { run(); }) {}
+
+LogWriter::~LogWriter() {
+    jobs_.close();
+    thread_.join();
+}
+
+void LogWriter::run() {
+    std::vector<Job> jobs;
+    for (;;) {
+        jobs_.take_all(jobs, std::chrono::steady_clock::time_point::max());
+        if (jobs.empty()) return;  // closed and drained
+        run_jobs(jobs);
+    }
+}
+
+void LogWriter::run_jobs(std::vector<Job>& jobs) {
+    for (Job& job : jobs) {
+        if (failed_) return;
+        if (auto* persist = std::get_if<core::Persist>(&job)) {
+            start_persist(*persist);
+            continue;
+        }
+        sync_and_report();  // reads and compaction see only what is durable
+        if (failed_) return;
+        if (auto* read = std::get_if<core::ReadEntries>(&job)) run_read(*read);
+        if (auto* first_kept = std::get_if<Index>(&job)) run_compact(*first_kept);
+    }
+    if (!failed_) sync_and_report();
+}
+
+// Vote, truncation and append in order. False: nothing of the entries was kept.
+bool LogWriter::start_persist(core::Persist& job) {
+    if (job.vote) {
+        if (auto saved = log_.save_vote(job.vote->term, job.vote->voted_for); !saved) return fail(saved.error()), false;
+    }
+    if (job.truncate_after) {
+        if (auto cut = log_.truncate_after(*job.truncate_after); !cut) return fail(cut.error()), false;
+    }
+    if (job.entries.empty()) return true;
+    entries_.clear();
+    uint64_t bytes = 0;
+    for (const raft::Entry& entry : job.entries) {
+        const BytesView payload = entry.payload ? BytesView(*entry.payload) : BytesView();
+        entries_.push_back(
+            {entry.index.value, entry.term.value, static_cast<uint32_t>(entry.type), 0, {payload.data(), payload.size()}});
+        bytes += payload.size();
+    }
+    if (auto appended = log_.append(entries_); !appended) {
+        if (appended.error().code != Code::no_space) return fail(appended.error()), false;
+        sync_and_report();
+        hooks_.on_done(core::PersistFailed{appended.error(), job.entries.front().index});
+        return false;
+    }
+    bytes_appended_.fetch_add(bytes, std::memory_order_relaxed);
+    unsynced_ = job.entries.back().index;
+    for (raft::Entry& entry : job.entries) {
+        if (entry.type == raft::EntryType::change) last_configuration_ = std::move(entry);
+    }
+    return true;
+}
+
+void LogWriter::sync_and_report() {
+    if (unsynced_ == Index{}) return;
+    const uint64_t started_us = now_us();
+    if (auto synced = log_.sync(); !synced) return fail(synced.error());
+    sync_latency_us_.add(now_us() - started_us);
+    sync_count_.fetch_add(1, std::memory_order_relaxed);
+    hooks_.on_done(core::EntriesPersisted{std::exchange(unsynced_, Index{})});
+}
+
+void LogWriter::run_read(const core::ReadEntries& job) {
+    core::EntriesRead answer;
+    size_t bytes = 0;
+    const auto visitor = [&](const belfry_log_entry& entry) {
+        if (entry.index > job.last.value) return false;
+        const auto* data = static_cast<const char*>(entry.payload.data);
+        answer.entries.push_back({Index{entry.index}, Term{entry.term}, static_cast<raft::EntryType>(entry.type),
+                                  std::make_shared<const Bytes>(data, entry.payload.size)});
+        bytes += entry.payload.size;
+        return bytes < job.bytes_max;
+    };
+    if (auto read = log_.read(job.first, visitor); !read) return fail(read.error());
+    hooks_.on_done(std::move(answer));
+}
+
+void LogWriter::run_compact(Index first_kept) {
+    if (auto kept = hooks_.keep_configuration(last_configuration_); !kept) return fail(kept.error());
+    if (auto compacted = log_.compact(first_kept); !compacted) fail(compacted.error());
+}
+
+void LogWriter::fail(Error error) {
+    failed_ = true;
+    hooks_.on_fatal({error.code, "log store " + log_.name() + ": " + error.detail});
+}
+
+}  // namespace belfry::hub::shell

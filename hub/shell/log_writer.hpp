@@ -1,0 +1,68 @@
+// The log writer thread: does the core's disk work in order, one log store call at a time, and answers with inputs.
+//
+//     Persist{vote, truncate, entries}  -> EntriesPersisted      (several waiting jobs share one sync)
+//     ReadEntries{first, last}          -> EntriesRead
+//     compact_before                    -> nothing
+//
+// A full disk is reported to the core (PersistFailed); any other failure is final: `on_fatal` is called once and nothing is
+// written any more.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <thread>
+#include <variant>
+
+#include "hub/core/core.hpp"
+#include "hub/plugin/log_store.hpp"
+#include "hub/shell/histogram.hpp"
+#include "hub/shell/mailbox.hpp"
+
+namespace belfry::hub::shell {
+
+class LogWriter {
+public:
+    struct Hooks {
+        std::function<void(core::Input)> on_done;  // called on the writer thread
+        std::function<void(Error)> on_fatal;
+        // Called before entries are dropped, with the newest configuration entry; keeps it where restart finds it.
+        std::function<Status(const raft::Entry& configuration)> keep_configuration;
+    };
+
+    // `last_configuration`: the newest CHANGE entry of the log at start (index 0 = none yet). The log outlives the writer.
+    LogWriter(plugin::LogStore& log, raft::Entry last_configuration, Hooks hooks);
+    ~LogWriter();  // finishes what is queued
+
+    void persist(core::Persist job) { jobs_.put(std::move(job)); }
+    void read(core::ReadEntries job) { jobs_.put(job); }
+    void compact_before(Index first_kept) { jobs_.put(first_kept); }
+
+    const Histogram& sync_latency_us() const { return sync_latency_us_; }
+    uint64_t sync_count() const { return sync_count_.load(std::memory_order_relaxed); }
+    uint64_t bytes_appended() const { return bytes_appended_.load(std::memory_order_relaxed); }
+
+private:
+    using Job = std::variant<core::Persist, core::ReadEntries, Index>;
+
+    void run();
+    void run_jobs(std::vector<Job>& jobs);
+    bool start_persist(core::Persist& job);
+    void sync_and_report();
+    void run_read(const core::ReadEntries& job);
+    void run_compact(Index first_kept);
+    void fail(Error error);
+
+    plugin::LogStore& log_;
+    raft::Entry last_configuration_;
+    Hooks hooks_;
+    Mailbox<Job> jobs_;
+    Index unsynced_;  // last entry appended since the last sync; 0 = none
+    bool failed_ = false;
+    std::vector<belfry_log_entry> entries_;  // reused
+    Histogram sync_latency_us_;
+    std::atomic<uint64_t> sync_count_{0};
+    std::atomic<uint64_t> bytes_appended_{0};
+    std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace belfry::hub::shell

@@ -1,0 +1,70 @@
+// A queue that many threads fill and one thread empties whole. Putting never blocks; the caller keeps the bounds (Inbox for
+// strangers' requests; everything else is bounded by what the core has in flight).
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace belfry::hub::shell {
+
+template <class Item>
+class Mailbox {
+public:
+    void put(Item item) {
+        put_all([&](std::vector<Item>& items) { items.push_back(std::move(item)); });
+    }
+
+    // Lets `fill` append several under one lock.
+    template <class Fill>
+    void put_all(Fill&& fill) {
+        bool wake;
+        {
+            const std::lock_guard lock(mutex_);
+            fill(items_);
+            wake = std::exchange(waiting_, false);
+        }
+        if (wake) arrived_.notify_one();
+    }
+
+    // Moves everything into `items` (cleared first). Waits until there is something, the deadline or close(). `taken` is
+    // called under the lock, for counters that `fill` functions keep.
+    template <class Taken>
+    void take_all(std::vector<Item>& items, std::chrono::steady_clock::time_point deadline, Taken&& taken) {
+        items.clear();
+        std::unique_lock lock(mutex_);
+        while (items_.empty() && !closed_) {
+            waiting_ = true;
+            if (arrived_.wait_until(lock, deadline) == std::cv_status::timeout) break;
+        }
+        waiting_ = false;
+        items.swap(items_);
+        taken();
+    }
+    void take_all(std::vector<Item>& items, std::chrono::steady_clock::time_point deadline) {
+        take_all(items, deadline, [] {});
+    }
+
+    void close() {
+        {
+            const std::lock_guard lock(mutex_);
+            closed_ = true;
+        }
+        arrived_.notify_all();
+    }
+    bool closed() const {
+        const std::lock_guard lock(mutex_);
+        return closed_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::condition_variable arrived_;
+    std::vector<Item> items_;
+    bool waiting_ = false;
+    bool closed_ = false;
+};
+
+}  // namespace belfry::hub::shell

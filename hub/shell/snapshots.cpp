@@ -1,0 +1,158 @@
+#include "hub/shell/snapshots.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "hub/shell/files.hpp"
+#include "sdk/base/crc32c.hpp"
+
+namespace belfry::hub::shell {
+
+namespace {
+
+constexpr char magic[8] = {'B', 'E', 'L', 'S', 'N', 'A', 'P', '1'};
+constexpr size_t snapshots_kept = 2;
+// Written pages are handed to the disk in steps of this, so that one large flush does not delay the log's syncs.
+constexpr uint64_t writeback_bytes = 4 * 1024 * 1024;
+
+struct Footer {
+    char magic[8];
+    uint64_t index;
+    uint64_t image_bytes;
+    uint32_t image_crc;
+    uint32_t footer_crc;
+};
+static_assert(sizeof(Footer) == 32);
+
+uint32_t footer_crc(const Footer& footer) {
+    return crc32c(0, BytesView(reinterpret_cast<const char*>(&footer), offsetof(Footer, footer_crc)));
+}
+
+struct Descriptor {
+    int fd = -1;
+    ~Descriptor() {
+        if (fd >= 0) ::close(fd);
+    }
+};
+
+Status write_fully(int fd, BytesView part, const std::string& path) {
+    while (!part.empty()) {
+        const ssize_t written = ::write(fd, part.data(), part.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return system_error("cannot write", path);
+        part.remove_prefix(static_cast<size_t>(written));
+    }
+    return {};
+}
+
+Result<Footer> read_footer(int fd, const std::string& path) {
+    const off_t size = ::lseek(fd, 0, SEEK_END);
+    Footer footer{};
+    if (size < static_cast<off_t>(sizeof footer) ||
+        ::pread(fd, &footer, sizeof footer, size - static_cast<off_t>(sizeof footer)) != sizeof footer) {
+        return Error{Code::corrupt, "snapshot '" + path + "' is too short"};
+    }
+    if (std::memcmp(footer.magic, magic, sizeof magic) != 0 || footer.footer_crc != footer_crc(footer) ||
+        footer.image_bytes + sizeof footer != static_cast<uint64_t>(size)) {
+        return Error{Code::corrupt, "snapshot '" + path + "' has a damaged footer"};
+    }
+    return footer;
+}
+
+}  // namespace
+
+Result<Index> Snapshots::take(plugin::StateStore& store) {
+    const std::string temporary = directory_ + "/snapshot.new";
+    const Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640)};
+    if (file.fd < 0) return system_error("cannot create", temporary);
+    Footer footer{};
+    std::memcpy(footer.magic, magic, sizeof magic);
+    uint64_t unflushed = 0;
+    auto index = store.snapshot_write([&](BytesView part) -> Status {
+        footer.image_crc = crc32c(footer.image_crc, part);
+        footer.image_bytes += part.size();
+        if ((unflushed += part.size()) >= writeback_bytes) {
+            ::sync_file_range(file.fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
+            unflushed = 0;
+        }
+        return write_fully(file.fd, part, temporary);
+    });
+    if (!index) {
+        ::unlink(temporary.c_str());
+        return index;
+    }
+    footer.index = index->value;
+    footer.footer_crc = footer_crc(footer);
+    auto written = write_fully(file.fd, {reinterpret_cast<const char*>(&footer), sizeof footer}, temporary);
+    if (written && ::fsync(file.fd) != 0) written = system_error("cannot sync", temporary);
+    if (!written) {
+        ::unlink(temporary.c_str());
+        return written.error();
+    }
+    char name[32];
+    std::snprintf(name, sizeof name, "/%020llu.snap", static_cast<unsigned long long>(index->value));
+    if (::rename(temporary.c_str(), (directory_ + name).c_str()) != 0)
+        return system_error("cannot rename to", directory_ + name);
+    if (auto synced = sync_directory(directory_); !synced) return synced.error();
+    remove_all_but_newest(snapshots_kept);
+    return index;
+}
+
+Result<Index> Snapshots::restore_newest(plugin::StateStore& store, std::vector<std::string>& warnings) {
+    const auto found = names();
+    for (auto name = found.rbegin(); name != found.rend(); ++name) {
+        auto index = restore(store, directory_ + "/" + *name);
+        if (index) return index;
+        warnings.push_back(index.error().detail);
+    }
+    return Error{Code::not_found, "no whole snapshot in '" + directory_ + "'"};
+}
+
+Result<Index> Snapshots::restore(plugin::StateStore& store, const std::string& path) {
+    const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (file.fd < 0) return system_error("cannot open", path);
+    const auto footer = read_footer(file.fd, path);
+    if (!footer) return footer.error();
+    // Two passes: the image is checked before the store is touched.
+    for (const bool check_only : {true, false}) {
+        ::lseek(file.fd, 0, SEEK_SET);
+        uint64_t left = footer->image_bytes;
+        uint32_t crc = 0;
+        const auto source = [&](char* buffer, size_t capacity) -> Result<size_t> {
+            const ssize_t size = ::read(file.fd, buffer, std::min<uint64_t>(capacity, left));
+            if (size < 0) return system_error("cannot read", path);
+            left -= static_cast<uint64_t>(size);
+            return static_cast<size_t>(size);
+        };
+        if (!check_only) {
+            if (auto restored = store.snapshot_read(source); !restored) return restored.error();
+            break;
+        }
+        Bytes buffer(1 << 20, '\0');
+        while (left > 0) {
+            const auto size = source(buffer.data(), buffer.size());
+            if (!size) return size.error();
+            if (*size == 0) break;
+            crc = crc32c(crc, BytesView(buffer.data(), *size));
+        }
+        if (left != 0 || crc != footer->image_crc) return Error{Code::corrupt, "snapshot '" + path + "' is damaged"};
+    }
+    return Index{footer->index};
+}
+
+void Snapshots::remove_all_but_newest(size_t kept) {
+    const auto found = names();
+    for (size_t at = 0; at + kept < found.size(); ++at) ::unlink((directory_ + "/" + found[at]).c_str());
+}
+
+std::vector<std::string> Snapshots::names() const {
+    auto found = list_names(directory_);
+    std::erase_if(found, [](const std::string& name) { return !name.ends_with(".snap"); });
+    return found;
+}
+
+}  // namespace belfry::hub::shell

@@ -1,0 +1,32 @@
+// Snapshots of the state store as files: DIRECTORY/INDEX.snap, where INDEX is 20 digits.
+//
+//   file    := image, footer                     the image is the state store plugin's own
+//   footer  := magic "BELSNAP1", u64 index, u64 image size, u32 crc32c of the image, u32 crc32c of the footer before it
+//              (little-endian)
+//
+// A file is complete or absent: it is written under another name, synced and renamed. The newest two are kept.
+#pragma once
+
+#include <string>
+
+#include "hub/plugin/state_store.hpp"
+
+namespace belfry::hub::shell {
+
+class Snapshots {
+public:
+    explicit Snapshots(std::string directory) : directory_(std::move(directory)) {}
+
+    // Copies the store; overlaps with the core thread's use of it. Returns the index of the image.
+    Result<Index> take(plugin::StateStore& store);
+    // Restores the newest snapshot that is whole; damaged ones are named in `warnings`. not_found: there is none.
+    Result<Index> restore_newest(plugin::StateStore& store, std::vector<std::string>& warnings);
+
+private:
+    Result<Index> restore(plugin::StateStore& store, const std::string& path);
+    void remove_all_but_newest(size_t kept);
+    std::vector<std::string> names() const;  // oldest first
+    std::string directory_;
+};
+
+}  // namespace belfry::hub::shell
