@@ -1,0 +1,148 @@
+// belfryd: the daemon. Reads settings, starts the server, waits for SIGTERM or SIGINT.
+#include <pthread.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "hub/settings/settings.hpp"
+#include "hub/shell/builtins.hpp"
+#include "hub/shell/logger.hpp"
+#include "hub/shell/server.hpp"
+
+namespace {
+
+using namespace belfry;
+using namespace belfry::hub;
+
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+
+constexpr const char* usage = R"(belfryd - the Belfry configuration hub
+
+usage: belfryd [--config FILE] [--data-dir DIR] [--listen ENDPOINT] [--feed ENDPOINT] [--set KEY=VALUE]...
+
+  --config FILE      belfry.toml (every key is described in the installed sample); default: no file, the defaults
+  --data-dir DIR     same as --set data_dir=DIR
+  --listen ENDPOINT  same as --set listen.request_endpoint=ENDPOINT  (tcp://127.0.0.1:7420)
+  --feed ENDPOINT    same as --set listen.feed_endpoint=ENDPOINT     (tcp://127.0.0.1:7421)
+  --set KEY=VALUE    any key of belfry.toml; flags win over the file
+  --print-settings   print the settings in force and exit
+  --check            check the settings and exit
+  --version, --help
+
+Signals: SIGTERM and SIGINT stop it cleanly. Exit code: 0 stopped, 1 failed (the last line says why), 2 bad flag or setting.
+)";
+
+struct Flags {
+    settings::Settings settings;
+    bool print = false;
+    bool check = false;
+};
+
+int refuse(const std::string& sentence) {
+    std::fprintf(stderr, "belfryd: %s\n", sentence.c_str());
+    return exit_usage;
+}
+
+Result<Flags> parse_flags(const std::vector<std::string>& arguments) {
+    Flags flags;
+    std::vector<std::string> overrides;
+    const std::vector<std::pair<std::string, std::string>> shorthands = {{"--data-dir", "data_dir="},
+                                                                         {"--listen", "listen.request_endpoint="},
+                                                                         {"--feed", "listen.feed_endpoint="},
+                                                                         {"--set", ""}};
+    for (size_t at = 0; at < arguments.size(); ++at) {
+        std::string name = arguments[at];
+        if (name == "--print-settings" || name == "--check") {
+            (name == "--check" ? flags.check : flags.print) = true;
+            continue;
+        }
+        std::string value;
+        const size_t equals = name.find('=');
+        if (equals != std::string::npos) {
+            value = name.substr(equals + 1);
+            name.resize(equals);
+        } else if (++at < arguments.size()) {
+            value = arguments[at];
+        } else {
+            return Error{Code::invalid_argument, "flag '" + name + "' is unknown or lacks its value; see belfryd --help"};
+        }
+        if (name == "--config") {
+            auto loaded = settings::load_settings(value);
+            if (!loaded) return loaded.error();
+            flags.settings = std::move(*loaded);
+            continue;
+        }
+        bool known = false;
+        for (const auto& [flag, prefix] : shorthands) {
+            if (name != flag) continue;
+            overrides.push_back(prefix + value);
+            known = true;
+        }
+        if (!known) return Error{Code::invalid_argument, "unknown flag '" + name + "'; see belfryd --help"};
+    }
+    for (const auto& flag : overrides) {
+        if (auto applied = settings::apply_flag(flags.settings, flag); !applied) return applied.error();
+    }
+    if (auto checked = settings::check_settings(flags.settings); !checked) return checked.error();
+    return flags;
+}
+
+int serve(const settings::Settings& settings) {
+    shell::Logger logger(static_cast<shell::LogLevel>(settings.output.level),
+                         settings.output.format == settings::Settings::Output::Format::json);
+    const auto fail = [&](const Error& error) {
+        logger.error("cannot run", {{"reason", error.detail}, {"code", std::string(to_string(error.code))}});
+        return exit_failed;
+    };
+    // Signals go to the one thread that waits for them; blocked before any other thread exists.
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+
+    auto plugins = shell::builtin_plugins(logger.host());
+    if (!plugins) return fail(plugins.error());
+    for (const auto& file : settings.plugins) {
+        auto loaded = plugin::load_plugin(file.path, logger.host());
+        if (!loaded) return fail(loaded.error());
+        plugins->push_back(std::move(*loaded));
+    }
+    auto server = shell::Server::start(settings, *plugins, logger);
+    if (!server) return fail(server.error());
+
+    std::thread waiter([&] {
+        int signal = 0;
+        sigwait(&signals, &signal);
+        (*server)->stop();
+    });
+    const Status outcome = (*server)->run();
+    if (!outcome) {
+        // Beyond repair: say so and leave at once; destructors would write on.
+        fail(outcome.error());
+        std::_Exit(exit_failed);
+    }
+    waiter.join();
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    for (const auto& argument : arguments) {
+        if (argument == "--help" || argument == "-h") return std::fputs(usage, stdout), 0;
+        if (argument == "--version") return std::printf("belfryd %s\n", BELFRY_VERSION), 0;
+    }
+    auto flags = parse_flags(arguments);
+    if (!flags) return refuse(flags.error().detail);
+    if (flags->print) return std::fputs(settings::to_string(flags->settings).c_str(), stdout), 0;
+    if (flags->check) return std::puts("the settings are good"), 0;
+    return serve(flags->settings);
+}

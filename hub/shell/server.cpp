@@ -1,0 +1,282 @@
+#include "hub/shell/server.hpp"
+
+#include <algorithm>
+#include <random>
+
+#include "hub/shell/clock.hpp"
+#include "sdk/protocol/codec.hpp"
+
+namespace belfry::hub::shell {
+
+namespace {
+
+uint64_t random_u64() {
+    std::random_device device;
+    return (static_cast<uint64_t>(device()) << 32) | device();
+}
+
+template <class Table>
+Result<const Table*> find_table(const std::vector<plugin::Plugin>& plugins, const std::string& name,
+                                const Table* (plugin::Plugin::*table)() const, const char* setting) {
+    std::string known;
+    for (const auto& plugin : plugins) {
+        const Table* found = (plugin.*table)();
+        if (found == nullptr) continue;
+        if (plugin.descriptor->name == name) return found;
+        known += std::string(known.empty() ? "" : ", ") + plugin.descriptor->name;
+    }
+    return Error{Code::not_found, std::string(setting) + " = \"" + name + "\": no such plugin here; there are " + known +
+                                      " (more with [[plugins]] path = \"...\")"};
+}
+
+}  // namespace
+
+Server::Server(const settings::Settings& settings, Logger& logger)
+    : settings_(settings), logger_(logger), started_us_(now_us()) {}
+
+Result<std::unique_ptr<Server>> Server::start(const settings::Settings& settings,
+                                              const std::vector<plugin::Plugin>& plugins, Logger& logger) {
+    std::unique_ptr<Server> server(new Server(settings, logger));
+    for (const auto& plugin : plugins) {
+        for (const auto* table : plugin.filters()) {
+            if (auto added = server->filters_.add(*table); !added) return added.error();
+        }
+    }
+    const Identity wanted{random_u64(), settings.member.id, settings.store.plugin, settings.log.plugin};
+    auto directory = DataDirectory::open(settings.data_dir, wanted);
+    if (!directory) return directory.error();
+    server->directory_.emplace(std::move(*directory));
+    if (auto opened = server->open_transport(plugins); !opened) return opened.error();
+    if (auto opened = server->open_stores(plugins); !opened) return opened.error();
+    if (auto recovered = server->recover_state(); !recovered) return recovered.error();
+    if (auto started = server->start_core(); !started) return started.error();
+    return server;
+}
+
+// Callbacks end first, then the threads that answer them, then what they use.
+Server::~Server() {
+    transport_.reset();
+    log_writer_.reset();
+    snapshotter_.reset();
+    core_.reset();
+}
+
+Status Server::open_transport(const std::vector<plugin::Plugin>& plugins) {
+    const auto& name = settings_.listen.transport.plugin;
+    const auto table = find_table(plugins, name, &plugin::Plugin::transport, "listen.transport.plugin");
+    if (!table) return table.error();
+    plugin::Transport::Hooks hooks;
+    hooks.on_frame = [this](uint64_t connection, BytesView frame) { return inbox_.on_frame(connection, frame); };
+    hooks.on_close = [this](uint64_t connection) { mailbox_.put(core::Input(core::ConnectionClosed{connection})); };
+    hooks.on_topic = [this](BytesView topic, bool subscribed) {
+        if (const auto channel = protocol::parse_channel_topic(topic)) {
+            mailbox_.put(core::Input(core::TopicChanged{*channel, subscribed}));
+        }
+    };
+    hooks.join_answer = [this] {
+        const std::lock_guard lock(join_mutex_);
+        return join_answer_;
+    };
+    auto opened = plugin::Transport::open(logger_.host(), **table, name, settings::transport_settings(settings_), hooks);
+    if (!opened) return opened.error();
+    transport_ = std::move(*opened);
+    outbox_.emplace(*transport_);
+    return {};
+}
+
+Status Server::open_stores(const std::vector<plugin::Plugin>& plugins) {
+    const auto log_table = find_table(plugins, settings_.log.plugin, &plugin::Plugin::log_store, "log.plugin");
+    if (!log_table) return log_table.error();
+    const auto store_table = find_table(plugins, settings_.store.plugin, &plugin::Plugin::state_store, "store.plugin");
+    if (!store_table) return store_table.error();
+
+    auto log = plugin::LogStore::open(logger_.host(), **log_table, settings_.log.plugin, directory_->log_path(),
+                                      settings_.log.settings);
+    if (!log) return log.error();
+    log_ = std::move(*log);
+    const auto kept = directory_->kept_configuration();
+    if (!kept) return kept.error();
+    auto restored = restore_log(*log_, *kept);
+    if (!restored) return restored.error();
+    restored_ = std::move(*restored);
+    last_configuration_ = *kept;
+    for (const auto& entry : restored_.trail) {
+        if (entry.type == raft::EntryType::change) last_configuration_ = entry;
+    }
+
+    const auto doubtful = directory_->state_is_doubtful();
+    if (!doubtful) return doubtful.error();
+    if (*doubtful) {
+        logger_.warning("the machine went down while the hub ran: rebuilding the state from snapshot and log");
+        if (auto emptied = remove_contents(directory_->state_path()); !emptied) return emptied;
+    }
+    auto store = plugin::StateStore::open(logger_.host(), **store_table, settings_.store.plugin, directory_->state_path(),
+                                          settings_.store.settings);
+    if (!store) return store.error();
+    store_ = std::move(*store);
+    return {};
+}
+
+// The store must be what some prefix of the log adds up to, and the log must hold the rest.
+Status Server::recover_state() {
+    auto applied = store_->applied_index();
+    if (!applied) return applied.error();
+    if (*applied < restored_.boundary) {
+        std::vector<std::string> warnings;
+        auto index = Snapshots(directory_->snapshots_path()).restore_newest(*store_, warnings);
+        for (const auto& warning : warnings) logger_.warning("snapshot skipped", {{"reason", warning}});
+        if (!index)
+            return Error{Code::corrupt, "the log begins after what the state store holds, and " + index.error().detail};
+        logger_.info("state restored from snapshot", {{"index", std::to_string(index->value)}});
+        applied = store_->applied_index();
+        if (!applied) return applied.error();
+    }
+    const Index last = restored_.trail.empty() ? restored_.boundary : restored_.trail.back().index;
+    if (*applied < restored_.boundary || *applied > last) {
+        return Error{Code::corrupt, "the state store is at index " + std::to_string(applied->value) +
+                                        " but the log holds " + std::to_string(restored_.boundary.value + 1) + ".." +
+                                        std::to_string(last.value) +
+                                        "; they do not belong together: restore both from one backup"};
+    }
+    return directory_->mark_running();
+}
+
+Status Server::start_core() {
+    log_writer_ = std::make_unique<LogWriter>(
+        *log_, last_configuration_,
+        LogWriter::Hooks{
+            [this](core::Input input) { mailbox_.put(Item(std::move(input))); },
+            [this](Error error) { fail(std::move(error)); },
+            [this](const raft::Entry& configuration) { return directory_->keep_configuration(configuration); }});
+    snapshotter_ = std::make_unique<Snapshotter>(*store_, Snapshots(directory_->snapshots_path()),
+                                                 [this](core::Input input) { mailbox_.put(Item(std::move(input))); });
+    core::Options options;
+    options.member_id = directory_->identity().member;
+    options.epoch = directory_->identity().epoch;
+    options.incarnation = random_u64();
+    options.seed = static_cast<unsigned>(random_u64());
+    options.snapshot_log_bytes = settings_.snapshot_log_bytes;
+    options.keep_revisions = settings_.history.keep_revisions;
+    options.keep_ms = settings_.history.keep_age_ms;
+    core_ = std::make_unique<core::Core>(options, *store_, filters_);
+    core::Output output;
+    if (auto started = core_->start(std::move(restored_), now(), output); !started) return started;
+    act(output);
+    return {};
+}
+
+Status Server::run() {
+    logger_.info("ready", {{"endpoints", transport_->endpoints()},
+                           {"data_dir", settings_.data_dir},
+                           {"revision", std::to_string(core_->revision().value)},
+                           {"start_ms", std::to_string((now_us() - started_us_) / 1000)}});
+    std::vector<Item> items;
+    core::Output output;
+    uint64_t wake_at_ms = 0;
+    while (!stopping_.load(std::memory_order_relaxed)) {
+        using std::chrono::milliseconds;
+        const auto deadline = wake_at_ms == UINT64_MAX ? std::chrono::steady_clock::time_point::max()
+                                                       : std::chrono::steady_clock::time_point(milliseconds(wake_at_ms));
+        inbox_.take_all(items, deadline);
+        const uint64_t begun_us = now_us();
+        const Instant instant = now();
+        output.clear();
+        if (instant.monotonic_ms >= wake_at_ms) core_->step(core::TimerFired{}, instant, output);
+        for (Item& item : items) {
+            if (auto* refusal = std::get_if<Refusal>(&item)) {
+                outbox_->add(refusal->connection, refusal->reply);
+                continue;
+            }
+            auto& input = std::get<core::Input>(item);
+            const auto* received = std::get_if<core::RequestReceived>(&input);
+            if (received != nullptr && std::holds_alternative<protocol::StatusRequest>(received->request.op)) {
+                core_->step(measure(), instant, output);
+            }
+            core_->step(std::move(input), instant, output);
+        }
+        core_->flush(instant, output);
+        wake_at_ms = output.wake_at_ms;
+        act(output);
+        if (!items.empty()) round_latency_us_.add(now_us() - begun_us);
+        const std::lock_guard lock(fatal_mutex_);
+        if (fatal_) return *fatal_;
+    }
+    return end({});
+}
+
+// In the order of Output's fields.
+void Server::act(core::Output& output) {
+    if (output.fatal) return fail(std::move(*output.fatal));
+    if (!output.persist.empty()) log_writer_->persist(std::move(output.persist));
+    if (output.read) log_writer_->read(*output.read);
+    for (const auto& outgoing : output.replies) outbox_->add(outgoing.connection, outgoing.reply);
+    for (auto& message : output.deliveries) outbox_->publish(std::move(message));
+    outbox_->flush();
+    if (output.join) {
+        Bytes answer = protocol::encode_join(*output.join);
+        const std::lock_guard lock(join_mutex_);
+        join_answer_.swap(answer);
+    }
+    if (output.take_snapshot) snapshotter_->take();
+    if (output.compact_before) log_writer_->compact_before(*output.compact_before);
+}
+
+core::FiguresMeasured Server::measure() {
+    core::FiguresMeasured measured;
+    const auto add = [&](const char* name, uint64_t value) { measured.figures.emplace_back(name, value); };
+    const auto add_latency = [&](const std::string& name, const Histogram& histogram) {
+        for (const auto& [suffix, fraction] : {std::pair{".p50", 0.5}, {".p90", 0.9}, {".p99", 0.99}, {".p999", 0.999}}) {
+            measured.figures.emplace_back("latency." + name + suffix, histogram.percentile(fraction));
+        }
+    };
+    measured.figures.emplace_back("version", std::string(BELFRY_VERSION));
+    measured.figures.emplace_back("data_dir", settings_.data_dir);
+    measured.figures.emplace_back("endpoints", transport_->endpoints());
+    add("uptime_ms", (now_us() - started_us_) / 1000);
+    if (const auto stats = log_->stats()) {
+        add("log.bytes", stats->bytes_used);
+        add("log.segments", stats->segment_count);
+    }
+    add("log.syncs", log_writer_->sync_count());
+    add("log.bytes_appended", log_writer_->bytes_appended());
+    add_latency("fsync_us", log_writer_->sync_latency_us());
+    add_latency("round_us", round_latency_us_);
+    add("inbox.refused", inbox_.refused_count());
+    add("inbox.malformed", inbox_.malformed_count());
+    if (const auto stats = transport_->stats()) {
+        add("transport.subscriptions", stats->subscriptions);
+        add("transport.joins", stats->joins);
+        add("transport.frames_received", stats->frames_received);
+        add("transport.frames_sent", stats->frames_sent);
+        add("transport.frames_published", stats->frames_published);
+        add("transport.sends_refused", stats->sends_refused);
+    }
+    return measured;
+}
+
+void Server::fail(Error error) {
+    {
+        const std::lock_guard lock(fatal_mutex_);
+        if (!fatal_) fatal_ = std::move(error);
+    }
+    mailbox_.put(Item(core::Input(core::TimerFired{})));  // wakes run()
+}
+
+void Server::stop() {
+    stopping_.store(true, std::memory_order_relaxed);
+    mailbox_.put(Item(core::Input(core::TimerFired{})));
+}
+
+// A clean end: nothing new comes in, what is queued for the log is written, the state store proves itself.
+Status Server::end(Status outcome) {
+    transport_.reset();
+    log_writer_.reset();
+    snapshotter_.reset();
+    if (!store_->can_sync()) return outcome;
+    if (auto synced = store_->sync(); !synced) return synced;
+    if (auto marked = directory_->mark_clean(); !marked) return marked;
+    logger_.info("stopped", {{"revision", std::to_string(core_->revision().value)}});
+    return outcome;
+}
+
+}  // namespace belfry::hub::shell

@@ -1,0 +1,90 @@
+// The hub as one object: opens everything in an order in which nothing is half-started, runs the core thread, ends cleanly.
+//
+//        ┌───────────── frames ◀──────────────── outbox ◀── Output ──┐
+//        │                                       │                   │
+//   transport (own threads)         log writer thread  snapshotter   CORE (one thread: run())
+//        │                              │                 │          ▲
+//        └─▶ inbox: decode, admit ─┐    │                 │          │
+//                                  ▼    ▼                 ▼          │
+//                              ═════════ one bounded mailbox ═══ Input
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "hub/core/core.hpp"
+#include "hub/plugin/log_store.hpp"
+#include "hub/plugin/plugin.hpp"
+#include "hub/plugin/state_store.hpp"
+#include "hub/plugin/transport.hpp"
+#include "hub/settings/settings.hpp"
+#include "hub/shell/data_directory.hpp"
+#include "hub/shell/inbox.hpp"
+#include "hub/shell/log_writer.hpp"
+#include "hub/shell/logger.hpp"
+#include "hub/shell/mailbox.hpp"
+#include "hub/shell/outbox.hpp"
+#include "hub/shell/snapshotter.hpp"
+
+namespace belfry::hub::shell {
+
+class Server {
+public:
+    // `plugins` (linked in and loaded ones) and `logger` outlive the server. On an error nothing is left running or locked.
+    static Result<std::unique_ptr<Server>> start(const settings::Settings& settings,
+                                                 const std::vector<plugin::Plugin>& plugins, Logger& logger);
+    ~Server();
+
+    // Runs the core on the calling thread until stop() or a fatal error, which it returns.
+    Status run();
+    // Ends run() soon; may be called from any thread, and again.
+    void stop();
+
+    std::string endpoints() const { return transport_->endpoints(); }
+    Revision revision() const { return core_->revision(); }
+    uint64_t epoch() const { return directory_->identity().epoch; }
+
+private:
+    Server(const settings::Settings& settings, Logger& logger);
+    Status open_stores(const std::vector<plugin::Plugin>& plugins);
+    Status recover_state();
+    Status open_transport(const std::vector<plugin::Plugin>& plugins);
+    Status start_core();
+
+    void take(std::vector<Item>& items);
+    void act(core::Output& output);
+    core::FiguresMeasured measure();
+    void fail(Error error);
+    Status end(Status outcome);
+
+    const settings::Settings& settings_;
+    Logger& logger_;
+    uint64_t started_us_;
+    std::optional<DataDirectory> directory_;
+    plugin::Filters filters_;
+    std::unique_ptr<plugin::LogStore> log_;
+    std::unique_ptr<plugin::StateStore> store_;
+    raft::Restored restored_;
+    raft::Entry last_configuration_;
+    std::unique_ptr<core::Core> core_;
+
+    Mailbox<Item> mailbox_;
+    Inbox inbox_{mailbox_};
+    std::mutex join_mutex_;
+    Bytes join_answer_;  // encoded; under join_mutex_
+    std::unique_ptr<plugin::Transport> transport_;
+    std::unique_ptr<LogWriter> log_writer_;
+    std::unique_ptr<Snapshotter> snapshotter_;
+    std::optional<Outbox> outbox_;
+    Histogram round_latency_us_;
+
+    std::atomic<bool> stopping_{false};
+    std::mutex fatal_mutex_;
+    std::optional<Error> fatal_;  // under fatal_mutex_
+};
+
+}  // namespace belfry::hub::shell

@@ -1,0 +1,27 @@
+#include "hub/shell/snapshotter.hpp"
+
+namespace belfry::hub::shell {
+
+Snapshotter::Snapshotter(plugin::StateStore& store, Snapshots snapshots, std::function<void(core::Input)> on_done)
+    : store_(store), snapshots_(std::move(snapshots)), on_done_(std::move(on_done)), thread_([this] { run(); }) {}
+
+Snapshotter::~Snapshotter() {
+    jobs_.close();
+    thread_.join();
+}
+
+void Snapshotter::run() {
+    std::vector<Take> jobs;
+    for (;;) {
+        jobs_.take_all(jobs, std::chrono::steady_clock::time_point::max());
+        if (jobs.empty()) return;
+        auto index = snapshots_.take(store_);
+        if (index) {
+            on_done_(core::SnapshotPersisted{*index});
+        } else {
+            on_done_(core::SnapshotFailed{index.error()});
+        }
+    }
+}
+
+}  // namespace belfry::hub::shell
