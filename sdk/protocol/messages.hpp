@@ -182,8 +182,9 @@ struct SnapshotReply {
 
 struct ChannelReply {
     ChannelId channel;  // may be a broader one than asked for; the client filters exactly
-    Revision from;      // everything after this revision is published on the channel
+    Revision from;      // everything after this revision is published on the channel; nothing of it is newer so far
     uint64_t incarnation = 0;
+    uint64_t mark_sequence = 0;  // of the last mark before this answer: later marks prove completeness from here on
 };
 
 struct DigestReply {
