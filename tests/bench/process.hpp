@@ -1,0 +1,27 @@
+// A child process of the bench, its memory and its CPU time.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace belfry::bench {
+
+class Process {
+public:
+    Process(std::vector<std::string> arguments, const std::string& output_path);
+    ~Process();  // SIGKILL and reap
+    Process(const Process&) = delete;
+    Process& operator=(const Process&) = delete;
+    int pid() const { return pid_; }
+    void kill_now();
+
+private:
+    int pid_ = -1;
+};
+
+double cpu_seconds(int pid);  // user + system; pid 0 = this process
+double resident_kib(int pid);
+double private_kib(int pid);  // resident minus what is file-backed
+int free_port_pair();         // p and p + 1 were free a moment ago
+
+}  // namespace belfry::bench
