@@ -35,11 +35,16 @@ public:
     };
     Result<Stats> stats();
 
+    // For tests: asked before each slot is called, by its name.
+    void inject(FaultPoint fault_point) { fault_point_ = std::move(fault_point); }
+
 private:
     LogStore(const belfry_log_store_v1& table, std::string name, belfry_log_store* log);
+    Status fault(std::string_view slot) const;
     const belfry_log_store_v1& table_;
     std::string name_;
     belfry_log_store* log_;
+    FaultPoint fault_point_;
 };
 
 }  // namespace belfry::hub::plugin

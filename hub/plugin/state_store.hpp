@@ -1,5 +1,5 @@
 // The host's side of the state store seam: one wrapper per slot; only these call the slots. They check what the ABI
-// promises, turn statuses into Results and can inject faults in tests (hub/plugin/faults.hpp). Threading as in
+// promises, turn statuses into Results and can inject faults in tests (inject). Threading as in
 // sdk/plugin/state_store.h.
 #pragma once
 
@@ -9,13 +9,14 @@
 #include <utility>
 #include <vector>
 
+#include "hub/plugin/call.hpp"
 #include "sdk/base/error.hpp"
 #include "sdk/base/types.hpp"
 #include "sdk/plugin/state_store.h"
 
 namespace belfry::hub::plugin {
 
-using Settings = std::vector<std::pair<std::string, std::string>>;
+using Settings = belfry::plugin::Settings;  // name, value
 
 class StateStore {
 public:
@@ -54,12 +55,17 @@ public:
     };
     Result<Stats> stats();
 
+    // For tests: asked before each slot is called, by its name.
+    void inject(FaultPoint fault_point) { fault_point_ = std::move(fault_point); }
+
 private:
     StateStore(const belfry_state_store_v1& table, std::string name, belfry_state_store* store);
+    Status fault(std::string_view slot) const;
     const belfry_state_store_v1& table_;
     std::string name_;
     belfry_state_store* store_;
     bool in_batch_ = false;
+    FaultPoint fault_point_;
 };
 
 }  // namespace belfry::hub::plugin
