@@ -47,6 +47,7 @@ typedef struct belfry_transport_stats {
     uint64_t frames_received, frames_sent, frames_published;
     uint64_t sends_refused;    /* a peer too slow or gone */
     uint64_t joins;
+    uint64_t frames_ignored;   /* not of the protocol's form: their senders are disconnected where that is possible */
 } belfry_transport_stats;
 
 typedef struct belfry_transport_v1 {
