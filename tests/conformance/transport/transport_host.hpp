@@ -1,0 +1,188 @@
+// A hub for transports under test: records what the transport tells it and answers as it is told.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sdk/plugin/transport.hpp"
+
+namespace belfry::testing {
+
+using namespace std::chrono_literals;
+
+inline constexpr auto patience = 5s;  // for what must happen
+inline constexpr auto moment = 50ms;  // for what must not
+
+// A release counter: every frame given to a transport must come back exactly once.
+class FrameSource {
+public:
+    belfry_frame frame(Bytes octets) {
+        ++made_;
+        auto* held = new Held{std::move(octets), this};
+        return {plugin::to_c(held->octets), held, [](void* context) {
+                    auto* mine = static_cast<Held*>(context);
+                    ++mine->source->released_;
+                    delete mine;
+                }};
+    }
+    uint64_t made() const { return made_; }
+    uint64_t released() const { return released_; }
+
+private:
+    struct Held {
+        Bytes octets;
+        FrameSource* source;
+    };
+    std::atomic<uint64_t> made_ = 0;
+    std::atomic<uint64_t> released_ = 0;
+};
+
+class RecordingHost {
+public:
+    using Frames = std::vector<std::pair<uint64_t, Bytes>>;
+    using Topics = std::vector<std::pair<Bytes, bool>>;
+
+    RecordingHost() {
+        logger_ = {sizeof(belfry_host_v1), BELFRY_ABI_MAJOR, BELFRY_ABI_MINOR, this,
+                   [](void* context, int32_t, const char* message, const char*) {
+                       auto& self = *static_cast<RecordingHost*>(context);
+                       const std::lock_guard lock(self.mutex_);
+                       self.lines_.emplace_back(message);
+                   }};
+        table_.struct_size = sizeof table_;
+        table_.context = this;
+        table_.on_frame = [](void* context, uint64_t connection, belfry_bytes frame) {
+            auto& self = *static_cast<RecordingHost*>(context);
+            if (self.answer) {
+                return self.answer(connection, plugin::from_c(frame));
+            }
+            const std::lock_guard lock(self.mutex_);
+            self.frames_.emplace_back(connection, plugin::from_c(frame));
+            self.changed_.notify_all();
+            return belfry_status{BELFRY_OK};
+        };
+        table_.on_close = [](void* context, uint64_t connection) {
+            auto& self = *static_cast<RecordingHost*>(context);
+            const std::lock_guard lock(self.mutex_);
+            self.closed_.push_back(connection);
+            self.changed_.notify_all();
+        };
+        table_.on_topic = [](void* context, belfry_bytes topic, int32_t subscribed) {
+            auto& self = *static_cast<RecordingHost*>(context);
+            const std::lock_guard lock(self.mutex_);
+            self.topics_.emplace_back(plugin::from_c(topic), subscribed != 0);
+            self.changed_.notify_all();
+        };
+        table_.join_answer = [](void* context, void* buffer, uint64_t capacity) -> uint64_t {
+            auto& self = *static_cast<RecordingHost*>(context);
+            const std::lock_guard lock(self.mutex_);
+            const size_t size = std::min<size_t>(self.join_answer_.size(), capacity);
+            std::memcpy(buffer, self.join_answer_.data(), size);
+            return size;
+        };
+    }
+
+    const belfry_host_v1* logger() const { return &logger_; }
+    const belfry_transport_host_v1* table() const { return &table_; }
+
+    // Set before open(): answers instead of recording.
+    std::function<belfry_status(uint64_t connection, BytesView frame)> answer;
+
+    void set_join_answer(Bytes answer_bytes) {
+        change([&] { join_answer_ = std::move(answer_bytes); });
+    }
+
+    // Waits until there are so many; then all there are.
+    Frames frames(size_t count) { return wait(frames_, count); }
+    Topics topics(size_t count) { return wait(topics_, count); }
+    std::vector<uint64_t> closed(size_t count) { return wait(closed_, count); }
+    std::vector<std::string> lines(size_t count) { return wait(lines_, count); }
+
+private:
+    template <class Change>
+    void change(Change&& body) {
+        const std::lock_guard lock(mutex_);
+        body();
+        changed_.notify_all();
+    }
+    template <class List>
+    List wait(List& list, size_t count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, patience, [&] { return list.size() >= count; });
+        return list;
+    }
+
+    belfry_host_v1 logger_ = {};
+    belfry_transport_host_v1 table_ = {};
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    Frames frames_;
+    Topics topics_;
+    std::vector<uint64_t> closed_;
+    std::vector<std::string> lines_;
+    Bytes join_answer_ = "joined";
+};
+
+// A transport opened through its C table, as the hub does it.
+class OpenTransport {
+public:
+    static Result<OpenTransport> open(belfry_plugin_entry_function entry, RecordingHost& host,
+                                      const std::vector<std::pair<std::string, std::string>>& settings) {
+        belfry_error error = {sizeof error, 0, {}};
+        const belfry_plugin_descriptor* descriptor = entry(host.logger(), &error);
+        const auto* slots = static_cast<const belfry_transport_v1*>(descriptor->interfaces[0].table);
+        std::vector<belfry_setting> list;
+        for (const auto& [name, value] : settings) {
+            list.push_back({name.c_str(), value.c_str()});
+        }
+        belfry_transport* transport = nullptr;
+        const belfry_status status = slots->open(host.logger(), host.table(), list.data(), list.size(), &transport, &error);
+        if (status != BELFRY_OK) {
+            return Error{static_cast<Code>(status), error.message};
+        }
+        return OpenTransport(slots, transport);
+    }
+    OpenTransport(OpenTransport&& other) noexcept
+        : slots_(other.slots_), transport_(std::exchange(other.transport_, nullptr)) {}
+    ~OpenTransport() { close(); }
+
+    void send(uint64_t connection, belfry_frame frame) { slots_->send(transport_, connection, frame); }
+    void publish(belfry_frame frame) { slots_->publish(transport_, frame); }
+    void flush() { slots_->flush(transport_); }
+    belfry_transport_stats stats() {
+        belfry_transport_stats stats = {};
+        stats.struct_size = sizeof stats;
+        belfry_error error = {sizeof error, 0, {}};
+        slots_->stats(transport_, &stats, &error);
+        return stats;
+    }
+    // Of "request" or "feed".
+    std::string endpoint(const std::string& which) {
+        char text[512] = {};
+        belfry_error error = {sizeof error, 0, {}};
+        slots_->endpoints(transport_, text, sizeof text, &error);
+        const std::string all = text;
+        const size_t begin = all.find(which + "=") + which.size() + 1;
+        return all.substr(begin, all.find(' ', begin) - begin);
+    }
+    void close() {
+        if (transport_ != nullptr) {
+            slots_->close(std::exchange(transport_, nullptr));
+        }
+    }
+
+private:
+    OpenTransport(const belfry_transport_v1* slots, belfry_transport* transport) : slots_(slots), transport_(transport) {}
+    const belfry_transport_v1* slots_;
+    belfry_transport* transport_;
+};
+
+}  // namespace belfry::testing

@@ -1,0 +1,194 @@
+#include "transports/zmq/feed.hpp"
+
+#include <algorithm>
+
+namespace belfry::transports::zmq {
+
+namespace {
+
+constexpr int send_frames_max = 2000;             // ZMQ_SNDHWM of one subscriber
+constexpr int64_t subscription_bytes_max = 4096;  // ZMQ_MAXMSGSIZE: what a subscriber may send
+constexpr int send_buffer_bytes = 256 * 1024;     // caps how stale a paused subscriber's next message is
+// Half a subscriber's queue at once, then as many as a busy I/O thread delivers.
+constexpr size_t burst_max = send_frames_max / 2;
+constexpr size_t messages_per_ms = 100;
+constexpr int receive_budget = 1024;
+// The hub has at most 1024 channels; the rest is room for join tokens and for filters that clients declared elsewhere.
+constexpr size_t topics_max = 65'536;
+constexpr std::chrono::milliseconds close_max{200};
+constexpr int idle_ms = 1000;  // a safety net only: every event wakes the thread
+constexpr int pace_ms = 1;
+
+constexpr size_t channel_topic_bytes = 9;
+constexpr size_t token_topic_bytes = 17;
+
+bool is_channel(BytesView topic) { return topic.size() == channel_topic_bytes && topic[0] == 'E'; }
+bool is_token(BytesView topic) { return topic.size() == token_topic_bytes && topic[0] == 'T'; }
+bool is_known(BytesView topic) { return is_channel(topic) || is_token(topic) || topic == "M"; }
+
+}  // namespace
+
+Feed::Feed(Socket socket, plugin::TransportHost host, const plugin::Host& logger, Outbox& outbox, Counters& counters)
+    : socket_(std::move(socket)),
+      host_(host),
+      outbox_(outbox),
+      counters_(counters),
+      complaints_(logger),
+      allowance_(burst_max),
+      refilled_(Clock::now()) {}
+
+Feed::~Feed() { stop(); }
+
+Result<std::unique_ptr<Feed>> Feed::open(const Context& context, const Options& options, plugin::TransportHost host,
+                                         const plugin::Host& logger, Outbox& outbox, Counters& counters) {
+    Result<Socket> socket = Socket::open(context, ZMQ_XPUB);
+    if (!socket) {
+        return std::move(socket).error();
+    }
+    Status status = socket->set_public_options(send_frames_max, subscription_bytes_max);
+    if (status) {
+        status = socket->set(ZMQ_XPUB_VERBOSE, 1);
+    }
+    if (status) {
+        status = socket->set(ZMQ_SNDBUF, send_buffer_bytes);
+    }
+    if (status) {
+        status = socket->bind(options.feed_endpoint, "listen.feed_endpoint");
+    }
+    if (!status) {
+        return std::move(status).error();
+    }
+    std::unique_ptr<Feed> feed(new Feed(*std::move(socket), host, logger, outbox, counters));
+    feed->endpoint_ = feed->socket_.endpoint();
+    return feed;
+}
+
+void Feed::start() { thread_ = std::thread(&Feed::run, this); }
+
+void Feed::stop() {
+    if (!thread_.joinable()) {
+        return;
+    }
+    stopping_.store(true);
+    outbox_.interrupt();
+    thread_.join();
+    // What libzmq has queued may still leave while the context ends.
+    (void)socket_.set(ZMQ_LINGER, close_max.count());
+}
+
+void Feed::run() {
+    while (!stopping_.load(std::memory_order_relaxed)) {
+        bool progress = receive();
+        progress = publish_queued() || progress;
+        if (!progress) {
+            wait_for_work(socket_, outbox_, sent_ < batch_.size() ? pace_ms : idle_ms);
+        }
+    }
+    const Clock::time_point end = Clock::now() + close_max;
+    while ((publish_queued() || sent_ < batch_.size()) && Clock::now() < end) {
+        if (allowance_ == 0) {
+            wait_for_work(socket_, outbox_, pace_ms);
+        }
+    }
+}
+
+bool Feed::receive() {
+    Message message;
+    for (int count = 0; count < receive_budget; ++count) {
+        if (!socket_.receive(message)) {
+            return count > 0;
+        }
+        on_message(message);
+    }
+    return true;
+}
+
+void Feed::on_message(const Message& message) {
+    const BytesView octets = message.bytes();
+    if (octets.empty() || (octets[0] != '\0' && octets[0] != '\1') || message.more()) {
+        counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
+        complaints_.disconnect(message, "a subscriber sent a frame of its own and was disconnected");
+        return;
+    }
+    if (octets[0] == '\1') {
+        on_subscription(message, octets.substr(1));
+    } else {
+        on_unsubscription(octets.substr(1));
+    }
+}
+
+void Feed::on_subscription(const Message& message, BytesView topic) {
+    const bool full = topics_.size() >= topics_max;
+    if (!is_known(topic) || full) {
+        counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
+        complaints_.disconnect(message, full ? "too many topics are subscribed; a subscriber was disconnected"
+                                             : "a subscriber asked for no topic of the feed and was disconnected");
+        return;
+    }
+    const bool first = topics_.emplace(topic).second;
+    counters_.subscriptions.store(topics_.size(), std::memory_order_relaxed);
+    if (is_token(topic)) {
+        answer_join(topic);
+    } else if (first && is_channel(topic)) {
+        host_.on_topic(topic, true);
+    }
+}
+
+void Feed::on_unsubscription(BytesView topic) {
+    if (topics_.erase(std::string(topic)) == 0) {
+        return;
+    }
+    counters_.subscriptions.store(topics_.size(), std::memory_order_relaxed);
+    if (is_channel(topic)) {
+        host_.on_topic(topic, false);
+    }
+}
+
+// The answer is taken first, then everything published before it goes into the queue ahead of it.
+void Feed::answer_join(BytesView token) {
+    const Bytes answer = host_.join_answer();
+    if (answer.empty()) {
+        return;  // the host has none yet; the subscriber asks again with another token
+    }
+    outbox_.take(batch_);
+    batch_.push_back({0, plugin::Frame::of(Bytes(token) + answer)});
+    outbox_.count(1, token.size() + answer.size());
+    counters_.joins.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Feed::refill() {
+    const Clock::time_point now = Clock::now();
+    const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(now - refilled_).count();
+    const size_t more = static_cast<size_t>(elapsed) * messages_per_ms / 1000;
+    if (more > 0) {
+        allowance_ = std::min(burst_max, allowance_ + more);
+        refilled_ = now;
+    }
+}
+
+// True if something went out.
+bool Feed::publish_queued() {
+    outbox_.take(batch_);
+    if (sent_ == batch_.size()) {
+        return false;
+    }
+    refill();
+    const size_t end = std::min(batch_.size(), sent_ + allowance_);
+    const bool progress = end > sent_;
+    for (; sent_ < end; ++sent_) {
+        Message message(std::move(batch_[sent_].frame), outbox_);
+        if (!topics_.empty()) {  // else nobody would get it
+            const Sent sent = socket_.send(message, false);
+            (sent == Sent::done ? counters_.frames_published : counters_.sends_refused)
+                .fetch_add(1, std::memory_order_relaxed);
+            --allowance_;
+        }
+    }
+    if (sent_ == batch_.size()) {
+        batch_.clear();
+        sent_ = 0;
+    }
+    return progress;
+}
+
+}  // namespace belfry::transports::zmq

@@ -1,0 +1,72 @@
+// The feed side: one thread that owns the XPUB.
+//
+// XPUB_VERBOSE, not plain XPUB: a subscriber that reconnects repeats its join token, and if its former connection is still
+// half open here, a plain XPUB would find the token known and pass nothing up, so the join would go unanswered. Verbose
+// passes every subscription up; who was first on a channel is this class's own set to know. Unsubscriptions come up when
+// the last subscriber of a topic leaves, as always.
+//
+// Topics (docs/protocol.md): 'E' + 8 octets, 'M', 'T' + 16 octets. A peer that subscribes to anything else, or sends
+// frames of its own, is disconnected: a wide trie of subscriptions freezes the publisher.
+//
+// Publishing is paced: libzmq drops what a subscriber's queue (SNDHWM) cannot hold, even for a healthy one, and says
+// nothing.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "transports/zmq/complaints.hpp"
+#include "transports/zmq/counters.hpp"
+#include "transports/zmq/options.hpp"
+#include "transports/zmq/outbox.hpp"
+#include "transports/zmq/socket.hpp"
+
+namespace belfry::transports::zmq {
+
+class Feed {
+public:
+    // Binds. The context outlives it; `outbox` outlives the context.
+    static Result<std::unique_ptr<Feed>> open(const Context& context, const Options& options, plugin::TransportHost host,
+                                              const plugin::Host& logger, Outbox& outbox, Counters& counters);
+    ~Feed();
+
+    void start();
+    // Publishes what is queued, for at most close_ms_max, and ends the thread. No callback comes afterwards.
+    void stop();
+    const std::string& endpoint() const { return endpoint_; }
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    Feed(Socket socket, plugin::TransportHost host, const plugin::Host& logger, Outbox& outbox, Counters& counters);
+
+    void run();
+    bool receive();
+    void on_message(const Message& message);
+    void on_subscription(const Message& message, BytesView topic);
+    void on_unsubscription(BytesView topic);
+    void answer_join(BytesView token);
+    bool publish_queued();
+    void refill();
+
+    Socket socket_;
+    plugin::TransportHost host_;
+    Outbox& outbox_;
+    Counters& counters_;
+    Complaints complaints_;
+    std::string endpoint_;
+    std::unordered_set<std::string> topics_;  // active, of all three forms
+    std::vector<Outgoing> batch_;             // taken from the outbox; sent up to sent_
+    size_t sent_ = 0;
+    size_t allowance_;  // messages that may go out now
+    Clock::time_point refilled_;
+    std::atomic<bool> stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace belfry::transports::zmq

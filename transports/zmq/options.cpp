@@ -1,0 +1,105 @@
+#include "transports/zmq/options.hpp"
+
+#include <charconv>
+#include <string_view>
+
+namespace belfry::transports::zmq {
+
+namespace {
+
+Error invalid(std::string sentence) { return {Code::invalid_argument, std::move(sentence)}; }
+
+Result<uint64_t> parse_number(std::string_view name, std::string_view text, uint64_t least, uint64_t most) {
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || number < least || number > most) {
+        return invalid("transport_zmq: " + std::string(name) + " = '" + std::string(text) + "' must be a number from " +
+                       std::to_string(least) + " to " + std::to_string(most));
+    }
+    return number;
+}
+
+bool is_loopback(std::string_view host) {
+    return host.starts_with("127.") || host == "localhost" || host == "[::1]" || host == "lo";
+}
+
+Status check_endpoint(std::string_view name, std::string& endpoint, bool insecure) {
+    constexpr std::string_view tcp = "tcp://";
+    const std::string where = "transport_zmq: " + std::string(name) + " = '" + endpoint + "'";
+    if (endpoint.starts_with("ipc:///") && endpoint.size() > std::string_view("ipc:///").size()) {
+        return {};
+    }
+    const size_t colon = endpoint.rfind(':');
+    if (!endpoint.starts_with(tcp) || colon < tcp.size() + 1) {
+        return invalid(where + ": write tcp://ADDRESS:PORT (PORT * = any free one) or ipc:///absolute/path");
+    }
+    const std::string_view port = std::string_view(endpoint).substr(colon + 1);
+    if (port != "*") {
+        if (Result<uint64_t> number = parse_number(name, port, 0, 65535); !number) {
+            return std::move(number).error();
+        }
+    }
+    const std::string host = endpoint.substr(tcp.size(), colon - tcp.size());
+    if (!is_loopback(host) && !insecure) {
+        return Error{Code::denied, where +
+                                       ": other machines could reach this endpoint, and encryption (CURVE keys) comes only "
+                                       "in a later release; listen on 127.0.0.1, or set insecure = true if the network "
+                                       "is trusted"};
+    }
+    if (host == "localhost") {  // libzmq binds to addresses and interfaces, not to names
+        endpoint = "tcp://127.0.0.1:" + std::string(port);
+    }
+    return {};
+}
+
+Status set_option(Options& options, std::string_view name, std::string_view value) {
+    constexpr uint64_t io_threads_max = 16;
+    constexpr uint64_t frame_bytes_least = 64 * 1024;
+    constexpr uint64_t frame_bytes_most = 1024ull * 1024 * 1024;
+    if (name == "request_endpoint") {
+        options.request_endpoint = value;
+    } else if (name == "feed_endpoint") {
+        options.feed_endpoint = value;
+    } else if (name == "insecure") {
+        if (value != "true" && value != "false") {
+            return invalid("transport_zmq: insecure = '" + std::string(value) + "' must be true or false");
+        }
+        options.insecure = value == "true";
+    } else if (name == "io_threads") {
+        Result<uint64_t> number = parse_number(name, value, 1, io_threads_max);
+        if (!number) {
+            return std::move(number).error();
+        }
+        options.io_threads = static_cast<int>(*number);
+    } else if (name == "max_frame_bytes") {
+        Result<uint64_t> number = parse_number(name, value, frame_bytes_least, frame_bytes_most);
+        if (!number) {
+            return std::move(number).error();
+        }
+        options.frame_bytes_max = *number;
+    } else {
+        return invalid("transport_zmq: there is no setting '" + std::string(name) +
+                       "'; known are request_endpoint, feed_endpoint, insecure, io_threads, max_frame_bytes");
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<Options> parse_options(const plugin::Settings& settings) {
+    Options options;
+    for (const auto& [name, value] : settings) {
+        if (Status status = set_option(options, name, value); !status) {
+            return std::move(status).error();
+        }
+    }
+    if (Status status = check_endpoint("request_endpoint", options.request_endpoint, options.insecure); !status) {
+        return std::move(status).error();
+    }
+    if (Status status = check_endpoint("feed_endpoint", options.feed_endpoint, options.insecure); !status) {
+        return std::move(status).error();
+    }
+    return options;
+}
+
+}  // namespace belfry::transports::zmq

@@ -1,0 +1,222 @@
+#include "transports/zmq/requests.hpp"
+
+#include <array>
+#include <optional>
+
+namespace belfry::transports::zmq {
+
+namespace {
+
+constexpr int send_frames_max = 1000;  // ZMQ_SNDHWM of one peer
+// Messages read before answers get their turn.
+constexpr int receive_budget = 256;
+// Traffic comes in runs: an answer often follows within microseconds, and looking for it is cheaper than two wake-ups.
+constexpr std::chrono::microseconds spin_max{8};
+constexpr std::chrono::milliseconds lag_max{5000};
+constexpr size_t lagging_frames_max = 8192;  // of one connection
+constexpr std::chrono::milliseconds close_max{200};
+// A safety net only: every event wakes the thread.
+constexpr int idle_ms = 1000;
+constexpr int lagging_retry_ms = 1;
+
+constexpr size_t routing_id_bytes = 5;
+constexpr uint64_t connection_mark = uint64_t{1} << 32;
+
+// Nothing for an id that libzmq did not make itself: clients must not choose theirs.
+std::optional<uint64_t> connection_of(BytesView routing_id) {
+    if (routing_id.size() != routing_id_bytes || routing_id[0] != '\0') {
+        return std::nullopt;
+    }
+    uint64_t number = 0;
+    for (const char octet : routing_id.substr(1)) {
+        number = number << 8 | static_cast<unsigned char>(octet);
+    }
+    return number | connection_mark;
+}
+
+std::array<char, routing_id_bytes> routing_id_of(uint64_t connection) {
+    return {'\0', static_cast<char>(connection >> 24), static_cast<char>(connection >> 16),
+            static_cast<char>(connection >> 8), static_cast<char>(connection)};
+}
+
+}  // namespace
+
+Requests::Requests(Socket socket, plugin::TransportHost host, const plugin::Host& logger, Outbox& outbox,
+                   Counters& counters)
+    : socket_(std::move(socket)), host_(host), outbox_(outbox), counters_(counters), complaints_(logger) {}
+
+Requests::~Requests() { stop(); }
+
+Result<std::unique_ptr<Requests>> Requests::open(const Context& context, const Options& options, plugin::TransportHost host,
+                                                 const plugin::Host& logger, Outbox& outbox, Counters& counters) {
+    Result<Socket> socket = Socket::open(context, ZMQ_ROUTER);
+    if (!socket) {
+        return std::move(socket).error();
+    }
+    Status status = socket->set_public_options(send_frames_max, static_cast<int64_t>(options.frame_bytes_max));
+    if (status) {
+        status = socket->set(ZMQ_ROUTER_MANDATORY, 1);
+    }
+    if (status) {
+        status = socket->bind(options.request_endpoint, "listen.request_endpoint");
+    }
+    if (!status) {
+        return std::move(status).error();
+    }
+    std::unique_ptr<Requests> requests(new Requests(*std::move(socket), host, logger, outbox, counters));
+    requests->endpoint_ = requests->socket_.endpoint();
+    return requests;
+}
+
+void Requests::start() { thread_ = std::thread(&Requests::run, this); }
+
+void Requests::stop() {
+    if (!thread_.joinable()) {
+        return;
+    }
+    stopping_.store(true);
+    outbox_.interrupt();
+    thread_.join();
+    lagging_.clear();
+    // What libzmq has queued may still leave while the context ends.
+    (void)socket_.set(ZMQ_LINGER, close_max.count());
+}
+
+void Requests::run() {
+    while (!stopping_.load(std::memory_order_relaxed)) {
+        bool progress = send_queued();
+        progress = receive() || progress;
+        if (progress && spin()) {
+            continue;
+        }
+        if (!progress || !outbox_.maybe_ready()) {
+            wait_for_work(socket_, outbox_, lagging_.empty() ? idle_ms : lagging_retry_ms);
+        }
+    }
+    const Clock::time_point end = Clock::now() + close_max;
+    while ((send_queued() || !lagging_.empty()) && Clock::now() < end) {
+        if (!lagging_.empty()) {
+            wait_for_work(socket_, outbox_, lagging_retry_ms);
+        }
+    }
+}
+
+// True as soon as there is more to do.
+bool Requests::spin() {
+    const Clock::time_point end = Clock::now() + spin_max;
+    do {
+        if (outbox_.maybe_ready()) {
+            return true;
+        }
+    } while (Clock::now() < end);
+    return socket_.readable();
+}
+
+bool Requests::receive() {
+    Message sender;
+    Message body;
+    for (int count = 0; count < receive_budget; ++count) {
+        if (!socket_.receive(sender)) {
+            return count > 0;
+        }
+        if (!sender.more() || !socket_.receive(body)) {
+            continue;  // libzmq's ROUTER always gives both
+        }
+        on_message(sender, body);
+    }
+    return true;
+}
+
+void Requests::on_message(const Message& sender, Message& body) {
+    const std::optional<uint64_t> connection = connection_of(sender.bytes());
+    if (!connection || body.more()) {
+        counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
+        complaints_.disconnect(body, connection ? "a peer sent a message of several frames and was disconnected"
+                                                : "a peer chose its own routing id and was disconnected");
+        while (body.more() && socket_.receive(body)) {
+        }
+        return;
+    }
+    counters_.frames_received.fetch_add(1, std::memory_order_relaxed);
+    if (!host_.on_frame(*connection, body.bytes())) {
+        outbox_.flush();  // the refusal
+    }
+}
+
+bool Requests::send_queued() {
+    const bool retried = !lagging_.empty() && retry_lagging();
+    if (!outbox_.take(batch_)) {
+        return retried;
+    }
+    for (Outgoing& outgoing : batch_) {
+        send(std::move(outgoing));
+    }
+    batch_.clear();
+    return true;
+}
+
+void Requests::send(Outgoing outgoing) {
+    const uint64_t connection = outgoing.connection;
+    if (!lagging_.empty()) {
+        if (const auto found = lagging_.find(connection); found != lagging_.end()) {
+            found->second.frames.push_back(std::move(outgoing.frame));
+            return;
+        }
+    }
+    switch (send_now(connection, outgoing.frame)) {
+        case Sent::done: return;
+        case Sent::full: {
+            Lagging& lagging = lagging_[connection];
+            lagging.frames.push_back(std::move(outgoing.frame));
+            lagging.since = Clock::now();
+            return;
+        }
+        case Sent::gone:
+        case Sent::failed: outbox_.done(1, outgoing.frame.bytes().size()); drop(connection, 1);
+    }
+}
+
+// Takes the frame only if it was sent.
+Sent Requests::send_now(uint64_t connection, plugin::Frame& frame) {
+    const auto routing_id = routing_id_of(connection);
+    Message to(BytesView(routing_id.data(), routing_id.size()));
+    if (const Sent sent = socket_.send(to, true); sent != Sent::done) {
+        return sent;
+    }
+    Message body(std::move(frame), outbox_);
+    (void)socket_.send(body, false);  // the first part has claimed the place
+    counters_.frames_sent.fetch_add(1, std::memory_order_relaxed);
+    return Sent::done;
+}
+
+// True if something could be sent.
+bool Requests::retry_lagging() {
+    const Clock::time_point now = Clock::now();
+    bool progress = false;
+    for (auto entry = lagging_.begin(); entry != lagging_.end();) {
+        auto& [connection, lagging] = *entry;
+        Sent sent = Sent::done;
+        while (!lagging.frames.empty() && (sent = send_now(connection, lagging.frames.front())) == Sent::done) {
+            lagging.frames.pop_front();
+            lagging.since = now;
+            progress = true;
+        }
+        const bool lost = sent == Sent::gone || sent == Sent::failed || now - lagging.since > lag_max ||
+                          lagging.frames.size() > lagging_frames_max;
+        if (lost && !lagging.frames.empty()) {
+            for (const plugin::Frame& frame : lagging.frames) {
+                outbox_.done(1, frame.bytes().size());
+            }
+            drop(connection, lagging.frames.size());
+        }
+        entry = lost || lagging.frames.empty() ? lagging_.erase(entry) : std::next(entry);
+    }
+    return progress;
+}
+
+void Requests::drop(uint64_t connection, size_t frames) {
+    counters_.sends_refused.fetch_add(frames, std::memory_order_relaxed);
+    host_.on_close(connection);
+}
+
+}  // namespace belfry::transports::zmq

@@ -1,0 +1,72 @@
+// The request side: one thread that owns the ROUTER.
+//
+// A connection's number is the routing id that libzmq gave it (one zero octet, then 32 bits that count up from a random
+// start), with bit 32 set so that it is never 0: it comes again only after 2^32 connections in one process. A ROUTER gets
+// no notice of a connection's end: the host hears on_close when an answer finds nobody.
+//
+// A peer's queue in libzmq holds SNDHWM frames. A frame that finds it full waits here, and with it what follows for the
+// same connection; a peer that takes nothing for lag_ms_max loses all of it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "transports/zmq/complaints.hpp"
+#include "transports/zmq/counters.hpp"
+#include "transports/zmq/options.hpp"
+#include "transports/zmq/outbox.hpp"
+#include "transports/zmq/socket.hpp"
+
+namespace belfry::transports::zmq {
+
+class Requests {
+public:
+    // Binds. The context outlives it; `outbox` outlives the context.
+    static Result<std::unique_ptr<Requests>> open(const Context& context, const Options& options,
+                                                  plugin::TransportHost host, const plugin::Host& logger, Outbox& outbox,
+                                                  Counters& counters);
+    ~Requests();
+
+    void start();
+    // Sends what is queued, for at most close_ms_max, and ends the thread. No callback comes afterwards.
+    void stop();
+    const std::string& endpoint() const { return endpoint_; }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    struct Lagging {
+        std::deque<plugin::Frame> frames;
+        Clock::time_point since;  // of the last frame taken
+    };
+
+    Requests(Socket socket, plugin::TransportHost host, const plugin::Host& logger, Outbox& outbox, Counters& counters);
+
+    void run();
+    bool receive();
+    void on_message(const Message& sender, Message& body);
+    bool send_queued();
+    void send(Outgoing outgoing);
+    Sent send_now(uint64_t connection, plugin::Frame& frame);
+    bool retry_lagging();
+    void drop(uint64_t connection, size_t frames);
+    bool spin();
+
+    Socket socket_;
+    plugin::TransportHost host_;
+    Outbox& outbox_;
+    Counters& counters_;
+    Complaints complaints_;
+    std::string endpoint_;
+    std::vector<Outgoing> batch_;
+    std::unordered_map<uint64_t, Lagging> lagging_;
+    std::atomic<bool> stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace belfry::transports::zmq

@@ -1,0 +1,86 @@
+// libzmq's objects with owners. A socket belongs to one thread; handing it over at a thread's start is the one exception.
+#pragma once
+
+#include <zmq.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sdk/base/error.hpp"
+#include "sdk/base/types.hpp"
+#include "sdk/plugin/transport.hpp"
+#include "transports/zmq/outbox.hpp"
+
+namespace belfry::transports::zmq {
+
+class Context {
+public:
+    // handle() is NULL if it failed.
+    explicit Context(int io_threads);
+    ~Context();  // every socket is closed by then; waits for their linger
+    Context(const Context&) = delete;
+    Context& operator=(const Context&) = delete;
+    void* handle() const { return handle_; }
+
+private:
+    void* handle_;
+};
+
+class Message {
+public:
+    Message() { zmq_msg_init(&message_); }
+    // A copy of the octets.
+    explicit Message(BytesView octets);
+    // Small frames are copied and released at once; large ones travel as they are and are released by libzmq's thread.
+    // `outbox` counts the frame until then, and outlives the context.
+    Message(plugin::Frame frame, Outbox& outbox);
+    ~Message() { zmq_msg_close(&message_); }
+    Message(const Message&) = delete;
+    Message& operator=(const Message&) = delete;
+
+    BytesView bytes() const { return {static_cast<const char*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)}; }
+    bool more() const { return zmq_msg_more(&message_) != 0; }
+    zmq_msg_t* handle() const { return &message_; }
+
+private:
+    mutable zmq_msg_t message_;  // libzmq's readers take no pointer to const
+};
+
+enum class Sent { done, full, gone, failed };
+
+class Socket {
+public:
+    static Result<Socket> open(const Context& context, int type);
+    Socket(Socket&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    Socket& operator=(Socket&&) = delete;
+    ~Socket();
+
+    Status set(int option, int64_t value);
+    // Those that every public socket has (rules of ZeroMQ in docs/protocol.md).
+    Status set_public_options(int send_frames_max, int64_t receive_bytes_max);
+    // In use: conflict. `setting` is what an operator must change.
+    Status bind(const std::string& endpoint, std::string_view setting);
+    std::string endpoint() const;
+    int descriptor() const;
+
+    // False: nothing there now.
+    bool receive(Message& message);
+    // A frame of the message may follow (more).
+    Sent send(Message& message, bool more);
+    // The re-check that libzmq's edge-style descriptor demands before a sleep.
+    bool readable() const;
+    // Ends the peer's connection, the one way libzmq 4.3.4 leaves: shutdown of the descriptor the message came in on. If
+    // the number was reused since, the wrong peer must reconnect, which it does by itself.
+    static void disconnect_sender(const Message& message);
+
+private:
+    explicit Socket(void* handle) : handle_(handle) {}
+    void* handle_;
+};
+
+// What wait_for_work saw; sleeps at most `timeout_ms`. Another thread's flush() or interrupt() ends the sleep.
+void wait_for_work(const Socket& socket, Outbox& outbox, int timeout_ms);
+
+}  // namespace belfry::transports::zmq
