@@ -79,20 +79,25 @@ public:
         std::filesystem::create_directories(options_.directory);
         start();
     }
-    ~Etcd() override { Etcd::unsubscribe(); }
+    ~Etcd() override {
+        Etcd::unsubscribe();
+        settle();
+    }
 
     std::string name() const override { return "etcd"; }
     std::string version() const override { return version_; }
     int pid() const override { return process_->pid(); }
 
     void put(const std::string& key, const std::string& value, Done done) override {
+        ++pending_;
         auto* call = new Call<pb::PutRequest, pb::PutResponse>;
         call->request.set_key(key);
         call->request.set_value(value);
         next_stub().async()->Put(&call->context, &call->request, &call->response,
-                                 [call, done = std::move(done)](const grpc::Status& status) {
+                                 [this, call, done = std::move(done)](const grpc::Status& status) {
                                      done(status.ok());
                                      delete call;
+                                     --pending_;
                                  });
     }
 
@@ -119,6 +124,7 @@ public:
     }
 
     double restart() override {
+        settle();
         process_->kill_now();
         const auto begun = std::chrono::steady_clock::now();
         start();
@@ -137,6 +143,12 @@ private:
                                          arguments);
     }
     pb::KV::Stub& next_stub() { return *stubs_[next_.fetch_add(1, std::memory_order_relaxed) % stubs_.size()]; }
+
+    // Callbacks of finished calls may still be on their way out; gRPC must not lose its channel under them.
+    void settle() const {
+        while (pending_ != 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
 
     void start() {
         const std::string client = "http://127.0.0.1:" + std::to_string(port_);
@@ -166,13 +178,15 @@ private:
     }
 
     void range_call(const std::string& key, const std::string& end, size_t expected, Done done) {
+        ++pending_;
         auto* call = new Call<pb::RangeRequest, pb::RangeResponse>;
         call->request.set_key(key);
         if (!end.empty()) call->request.set_range_end(end);
         next_stub().async()->Range(&call->context, &call->request, &call->response,
-                                   [call, expected, done = std::move(done)](const grpc::Status& status) {
+                                   [this, call, expected, done = std::move(done)](const grpc::Status& status) {
                                        done(status.ok() && static_cast<size_t>(call->response.kvs_size()) == expected);
                                        delete call;
+                                       --pending_;
                                    });
     }
 
@@ -182,6 +196,7 @@ private:
     std::unique_ptr<Process> process_;
     std::vector<std::unique_ptr<pb::KV::Stub>> stubs_;
     std::atomic<size_t> next_{0};
+    std::atomic<size_t> pending_{0};
     std::function<void(const std::string&)> on_event_;
     std::atomic<size_t> live_{0};
     std::vector<std::unique_ptr<Watcher>> watchers_;
