@@ -1,7 +1,17 @@
-// The format of replicated log entries, the hub's side of what log stores keep as octets. docs/formats.md has the grammar.
+// The format of replicated log entries, the hub's side of what log stores keep as octets. Integers as in
+// hub/base/binary.hpp; `bytes` is a varint length and the octets. On disk since 1.0: numbers are never reused.
 //
-// entry := u8 format (1), u64 time_ms, u32 command_count, command*
-// A command is one mutating request with its author and comment. Reads never enter the log.
+// entry   := u8 format (1), u64 time_ms, u32 command_count, command*
+// command := u8 kind, bytes author, bytes comment, op
+// op      := put (kind 1)     bytes key, bytes value, varint lease, u8 flags (1 = previous)
+//          | delete (kind 2)  bytes begin, bytes end, u8 flags (1 = previous)
+//          | txn (kind 3)     varint n, compare*n, varint n, txn_op*n (then), varint n, txn_op*n (else)
+//          | compact (kind 4) varint revision
+// compare := bytes begin, bytes end, u8 target, u8 op, varint number, bytes value
+// txn_op  := u8 kind, op     with one more kind:
+//            range (kind 5)   bytes begin, bytes end, varint limit, varint at, varint min_revision, u8 sort_target,
+//                             u8 sort_order, u8 flags (1 = keys_only, 2 = count_only, 4 = local)
+// A command is one mutating request with its author and comment. Reads never enter the log, but inside a transaction.
 #pragma once
 
 #include <variant>
@@ -13,6 +23,8 @@ namespace belfry::hub::log {
 
 // Types of log entries, as given to the log store. On disk since 1.0; never reuse one.
 enum class EntryType : uint32_t { command = 1, barrier = 2, change = 3 };  // libraft's numbers
+
+inline constexpr uint8_t entry_format = 1;
 
 struct Command {
     Bytes author;
@@ -34,7 +46,7 @@ public:
     Bytes take(uint64_t time_ms);  // and empty again
 
 private:
-    Bytes body_;
+    Bytes body_;  // the entry, its header still blank
     uint32_t count_ = 0;
 };
 

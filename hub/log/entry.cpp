@@ -1,0 +1,244 @@
+#include "hub/log/entry.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "hub/base/binary.hpp"
+#include "sdk/base/limits.hpp"
+
+namespace belfry::hub::log {
+
+namespace {
+
+using protocol::CompactRequest;
+using protocol::Compare;
+using protocol::DeleteRequest;
+using protocol::PutRequest;
+using protocol::RangeRequest;
+using protocol::TxnOp;
+using protocol::TxnRequest;
+
+// On disk since 1.0; never reuse one.
+enum Kind : uint8_t { kind_put = 1, kind_delete = 2, kind_txn = 3, kind_compact = 4, kind_range = 5 };
+constexpr uint8_t flag_previous = 1;
+constexpr uint8_t flag_keys_only = 1, flag_count_only = 2, flag_local = 4;
+constexpr size_t header_bytes = 1 + 8 + 4;
+
+void write(Writer& out, const KeyRange& range) {
+    out.bytes(range.begin);
+    out.bytes(range.end);
+}
+
+void write(Writer& out, const PutRequest& put) {
+    out.bytes(put.key);
+    out.bytes(put.value);
+    out.varint(put.lease.value);
+    out.u8(put.previous ? flag_previous : 0);
+}
+
+void write(Writer& out, const DeleteRequest& erase) {
+    write(out, erase.range);
+    out.u8(erase.previous ? flag_previous : 0);
+}
+
+void write(Writer& out, const CompactRequest& compact) { out.varint(compact.revision.value); }
+
+void write(Writer& out, const RangeRequest& range) {
+    write(out, range.range);
+    out.varint(range.limit);
+    out.varint(range.at.value);
+    out.varint(range.min_revision.value);
+    out.u8(static_cast<uint8_t>(range.sort_target));
+    out.u8(static_cast<uint8_t>(range.sort_order));
+    out.u8(static_cast<uint8_t>((range.keys_only ? flag_keys_only : 0) | (range.count_only ? flag_count_only : 0) |
+                                (range.local ? flag_local : 0)));
+}
+
+void write(Writer& out, const Compare& compare) {
+    write(out, compare.range);
+    out.u8(static_cast<uint8_t>(compare.target));
+    out.u8(static_cast<uint8_t>(compare.op));
+    out.varint(compare.number);
+    out.bytes(compare.value);
+}
+
+constexpr Kind kind_of(const PutRequest&) { return kind_put; }
+constexpr Kind kind_of(const DeleteRequest&) { return kind_delete; }
+constexpr Kind kind_of(const TxnRequest&) { return kind_txn; }
+constexpr Kind kind_of(const CompactRequest&) { return kind_compact; }
+constexpr Kind kind_of(const RangeRequest&) { return kind_range; }
+
+void write(Writer& out, const TxnRequest& txn);
+
+void write(Writer& out, const std::vector<TxnOp>& ops) {
+    out.varint(ops.size());
+    for (const TxnOp& item : ops) {
+        std::visit(
+            [&](const auto& op) {
+                out.u8(kind_of(op));
+                write(out, op);
+            },
+            item.op);
+    }
+}
+
+void write(Writer& out, const TxnRequest& txn) {
+    out.varint(txn.compares.size());
+    for (const Compare& compare : txn.compares) write(out, compare);
+    write(out, txn.then_ops);
+    write(out, txn.else_ops);
+}
+
+// ---- reading ----
+
+uint8_t read_below(Reader& in, uint8_t bound) {
+    const uint8_t number = in.u8();
+    if (number >= bound) in.fail();
+    return number;
+}
+
+// Every item takes an octet at least, so a count beyond what is left is a lie and nothing is allocated for it.
+size_t read_count(Reader& in) {
+    const uint64_t count = in.varint();
+    if (count > in.remaining()) in.fail();
+    return in.ok() ? static_cast<size_t>(count) : 0;
+}
+
+KeyRange read_range(Reader& in) {
+    KeyRange range;
+    range.begin = in.bytes();
+    range.end = in.bytes();
+    return range;
+}
+
+PutRequest read_put(Reader& in) {
+    PutRequest put;
+    put.key = in.bytes();
+    put.value = in.bytes();
+    put.lease.value = in.varint();
+    put.previous = read_below(in, flag_previous + 1) != 0;
+    return put;
+}
+
+DeleteRequest read_delete(Reader& in) {
+    DeleteRequest erase;
+    erase.range = read_range(in);
+    erase.previous = read_below(in, flag_previous + 1) != 0;
+    return erase;
+}
+
+RangeRequest read_range_request(Reader& in) {
+    RangeRequest range;
+    range.range = read_range(in);
+    range.limit = in.varint();
+    range.at.value = in.varint();
+    range.min_revision.value = in.varint();
+    range.sort_target = static_cast<protocol::SortTarget>(read_below(in, 5));
+    range.sort_order = static_cast<protocol::SortOrder>(read_below(in, 2));
+    const uint8_t flags = read_below(in, 8);
+    range.keys_only = (flags & flag_keys_only) != 0;
+    range.count_only = (flags & flag_count_only) != 0;
+    range.local = (flags & flag_local) != 0;
+    return range;
+}
+
+Compare read_compare(Reader& in) {
+    Compare compare;
+    compare.range = read_range(in);
+    compare.target = static_cast<Compare::Target>(read_below(in, 5));
+    compare.op = static_cast<Compare::Op>(read_below(in, 4));
+    compare.number = in.varint();
+    compare.value = in.bytes();
+    return compare;
+}
+
+TxnRequest read_txn(Reader& in, size_t depth);
+
+std::vector<TxnOp> read_ops(Reader& in, size_t depth) {
+    std::vector<TxnOp> ops;
+    for (size_t left = read_count(in); left > 0 && in.ok(); --left) {
+        switch (in.u8()) {
+            case kind_put: ops.push_back({read_put(in)}); break;
+            case kind_delete: ops.push_back({read_delete(in)}); break;
+            case kind_range: ops.push_back({read_range_request(in)}); break;
+            case kind_txn: ops.push_back({read_txn(in, depth + 1)}); break;
+            default: in.fail();
+        }
+    }
+    return ops;
+}
+
+TxnRequest read_txn(Reader& in, size_t depth) {
+    TxnRequest txn;
+    // A bound of its own, far above what validate() lets in: the stack must not depend on what a disk says.
+    if (depth > 4 * limits::txn_depth_max) in.fail();
+    for (size_t left = read_count(in); left > 0 && in.ok(); --left) txn.compares.push_back(read_compare(in));
+    txn.then_ops = read_ops(in, depth);
+    txn.else_ops = read_ops(in, depth);
+    return txn;
+}
+
+Command read_command(Reader& in) {
+    Command command;
+    const uint8_t kind = in.u8();
+    command.author = in.bytes();
+    command.comment = in.bytes();
+    switch (kind) {
+        case kind_put: command.op = read_put(in); break;
+        case kind_delete: command.op = read_delete(in); break;
+        case kind_txn: command.op = read_txn(in, 1); break;
+        case kind_compact: command.op = CompactRequest{{in.varint()}}; break;
+        default: in.fail();
+    }
+    return command;
+}
+
+}  // namespace
+
+void EntryBuilder::add(const Command& command) {
+    if (body_.empty()) body_.assign(header_bytes, '\0');
+    Writer out(body_);
+    std::visit(
+        [&](const auto& op) {
+            out.u8(kind_of(op));
+            out.bytes(command.author);
+            out.bytes(command.comment);
+            write(out, op);
+        },
+        command.op);
+    ++count_;
+}
+
+Bytes EntryBuilder::take(uint64_t time_ms) {
+    Bytes header;
+    Writer out(header);
+    out.u8(entry_format);
+    out.u64(time_ms);
+    out.u32(count_);
+    if (body_.empty()) body_.assign(header_bytes, '\0');
+    body_.replace(0, header_bytes, header);
+    count_ = 0;
+    return std::exchange(body_, Bytes());
+}
+
+Result<CommandEntry> decode_entry(BytesView payload) {
+    Reader in(payload);
+    const uint8_t format = in.u8();
+    if (in.ok() && format > entry_format) {
+        return Error{Code::incompatible, "log entry of format " + std::to_string(format) + "; this hub reads up to " +
+                                             std::to_string(entry_format) + ": run a newer one"};
+    }
+    if (format == 0) in.fail();
+    CommandEntry entry;
+    entry.time_ms = in.u64();
+    const uint32_t count = in.u32();
+    if (count > in.remaining()) in.fail();
+    if (in.ok()) entry.commands.reserve(std::min<size_t>(count, in.remaining() / 4));
+    for (uint32_t i = 0; i < count && in.ok(); ++i) entry.commands.push_back(read_command(in));
+    if (in.ok() && !in.at_end()) in.fail();
+    if (!in.ok()) return Error{Code::corrupt, "log entry: not understood at octet " + std::to_string(in.offset())};
+    return entry;
+}
+
+}  // namespace belfry::hub::log
