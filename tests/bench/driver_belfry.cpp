@@ -7,9 +7,11 @@
 #include "sdk/client/client.hpp"
 #include "sdk/client/subscription.hpp"
 #include "tests/bench/driver.hpp"
-#include "tests/bench/process.hpp"
+#include "tests/support/process.hpp"
 
 namespace belfry::bench {
+
+using namespace belfry::test;
 
 namespace {
 

@@ -10,9 +10,11 @@
 
 #include "etcd/etcdserver/etcdserverpb/rpc.grpc.pb.h"
 #include "tests/bench/driver.hpp"
-#include "tests/bench/process.hpp"
+#include "tests/support/process.hpp"
 
 namespace belfry::bench {
+
+using namespace belfry::test;
 
 namespace {
 

@@ -9,9 +9,11 @@
 #include <random>
 #include <thread>
 
-#include "tests/bench/process.hpp"
+#include "tests/support/process.hpp"
 
 namespace belfry::bench {
+
+using namespace belfry::test;
 
 namespace {
 

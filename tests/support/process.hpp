@@ -1,10 +1,10 @@
-// A child process of the bench, its memory and its CPU time.
+// A child process of a test or bench, its memory and its CPU time.
 #pragma once
 
 #include <string>
 #include <vector>
 
-namespace belfry::bench {
+namespace belfry::test {
 
 class Process {
 public:
@@ -14,6 +14,9 @@ public:
     Process& operator=(const Process&) = delete;
     int pid() const { return pid_; }
     void kill_now();
+    void signal(int number) const;
+    // Waits for the end; the exit code, 128 + signal if it was killed, or -1 if it still runs after the timeout.
+    int wait(double timeout_seconds);
 
 private:
     int pid_ = -1;
@@ -24,4 +27,4 @@ double resident_kib(int pid);
 double private_kib(int pid);  // resident minus what is file-backed
 int free_port_pair();         // p and p + 1 were free a moment ago
 
-}  // namespace belfry::bench
+}  // namespace belfry::test

@@ -1,4 +1,4 @@
-#include "tests/bench/process.hpp"
+#include "tests/support/process.hpp"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 extern char** environ;
 
-namespace belfry::bench {
+namespace belfry::test {
 
 Process::Process(std::vector<std::string> arguments, const std::string& output_path) {
     std::vector<char*> argv;
@@ -38,6 +38,23 @@ void Process::kill_now() {
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
+}
+
+void Process::signal(int number) const {
+    if (pid_ > 0) ::kill(pid_, number);
+}
+
+int Process::wait(double timeout_seconds) {
+    for (int waited_ms = 0; pid_ > 0; waited_ms += 5) {
+        int status = 0;
+        if (::waitpid(pid_, &status, WNOHANG) == pid_) {
+            pid_ = -1;
+            return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        }
+        if (waited_ms > timeout_seconds * 1000) return -1;
+        ::usleep(5000);
+    }
+    return -1;
 }
 
 double cpu_seconds(int pid) {
@@ -92,4 +109,4 @@ int free_port_pair() {
     throw std::runtime_error("no free port");
 }
 
-}  // namespace belfry::bench
+}  // namespace belfry::test

@@ -1,0 +1,62 @@
+// Filters for tests of the feed, behind the real seam: "exact", "prefix" and "suffix" (whose range is everything).
+#pragma once
+
+#include <string>
+
+#include "hub/plugin/filter.hpp"
+#include "sdk/base/key_range.hpp"
+#include "sdk/plugin/plugin.hpp"
+
+namespace belfry::test {
+
+enum class FilterKind { exact, prefix, suffix };
+
+struct TestFilter {
+    FilterKind kind;
+    Bytes spec;
+    Bytes begin, end;
+};
+
+template <FilterKind kind>
+const belfry_filter_v1& filter_table(const char* name) {
+    static belfry_filter_v1 table = [] {
+        belfry_filter_v1 made{};
+        made.struct_size = sizeof(made);
+        made.compile = [](belfry_bytes spec, belfry_filter** filter, belfry_error* error) -> belfry_status {
+            const Bytes text(plugin::from_c(spec));
+            if (text == "refuse me") return plugin::fail(error, Code::invalid_argument, "refused as asked");
+            auto* made_filter = new TestFilter{kind, text, text, text + '\0'};
+            if (kind == FilterKind::prefix) made_filter->end = prefix_end(text) == Bytes(1, '\0') ? "" : prefix_end(text);
+            if (kind == FilterKind::suffix) made_filter->begin = made_filter->end = "";
+            *filter = reinterpret_cast<belfry_filter*>(made_filter);
+            return BELFRY_OK;
+        };
+        made.canonical = [](const belfry_filter* filter, belfry_bytes* spec) {
+            *spec = plugin::to_c(reinterpret_cast<const TestFilter*>(filter)->spec);
+        };
+        made.range = [](const belfry_filter* filter, belfry_bytes* begin, belfry_bytes* end) {
+            *begin = plugin::to_c(reinterpret_cast<const TestFilter*>(filter)->begin);
+            *end = plugin::to_c(reinterpret_cast<const TestFilter*>(filter)->end);
+        };
+        made.matches = [](const belfry_filter* filter, belfry_bytes key, belfry_bytes) -> int32_t {
+            const Bytes& spec = reinterpret_cast<const TestFilter*>(filter)->spec;
+            const BytesView text = plugin::from_c(key);
+            if (kind == FilterKind::exact) return text == spec;
+            return kind == FilterKind::prefix ? text.starts_with(spec) : text.ends_with(spec);
+        };
+        made.close = [](belfry_filter* filter) { delete reinterpret_cast<TestFilter*>(filter); };
+        return made;
+    }();
+    table.kind = name;
+    return table;
+}
+
+inline hub::plugin::Filters all_filters() {
+    hub::plugin::Filters filters;
+    (void)filters.add(filter_table<FilterKind::exact>("exact"));
+    (void)filters.add(filter_table<FilterKind::prefix>("prefix"));
+    (void)filters.add(filter_table<FilterKind::suffix>("suffix"));
+    return filters;
+}
+
+}  // namespace belfry::test

@@ -1,0 +1,58 @@
+// A real belfryd on a directory of its own, for integration tests.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sdk/client/client.hpp"
+#include "tests/support/process.hpp"
+
+namespace belfry::test {
+
+// A fresh directory under $TMPDIR, removed at the end.
+class TemporaryDirectory {
+public:
+    TemporaryDirectory();
+    ~TemporaryDirectory();
+    TemporaryDirectory(const TemporaryDirectory&) = delete;
+    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+    const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+class HubProcess {
+public:
+    // `settings`: "key=value" for --set. Small log segments by default, so that tests are quick.
+    explicit HubProcess(std::string data_dir, std::vector<std::string> settings = {});
+
+    bool start();  // false: it ended or did not answer within 20 s; see log()
+    void kill() { process_->kill_now(); }
+    int stop();  // SIGTERM; the exit code
+    Process& process() { return *process_; }
+
+    ClientOptions client_options() const;
+    std::shared_ptr<Client> client(std::chrono::milliseconds timeout = std::chrono::milliseconds(5000)) const;
+    std::string log() const;  // everything it printed
+    const std::string& data_dir() const { return data_dir_; }
+
+private:
+    std::string data_dir_;
+    std::vector<std::string> settings_;
+    int port_;
+    std::unique_ptr<Process> process_;
+};
+
+// Runs a program to its end; its output and exit code.
+struct Outcome {
+    int exit_code = -1;
+    std::string output;
+};
+Outcome run_program(std::vector<std::string> arguments, double timeout_seconds = 20);
+
+std::string read_text(const std::string& path);
+std::string program(const std::string& name);  // path of a program of this build: "belfryd"
+
+}  // namespace belfry::test
