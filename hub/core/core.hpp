@@ -97,9 +97,11 @@ struct Options {
     unsigned seed = 1;
     uint64_t snapshot_log_bytes = 256ull * 1024 * 1024;  // take a snapshot when the log has grown by so much
     uint64_t log_trailing_entries = 1024;                // kept behind a snapshot
+    uint64_t log_bytes_at_start = 0;                     // what the log holds already; counts towards the next snapshot
     uint64_t keep_revisions = 100'000;                   // automatic compaction by count; 0 = off
     uint64_t keep_ms = 0;                                // automatic compaction by age; 0 = off
     size_t entries_in_flight_max = limits::entries_in_flight_max;
+    bool guard_sole_voter = true;  // docs/raft.md, D5; false only in the test that shows what it is for
 };
 
 class Core {

@@ -58,6 +58,7 @@ struct Options {
     unsigned seed = 1;
     unsigned election_timeout_ms = 300;
     unsigned heartbeat_timeout_ms = 30;
+    bool guard_sole_voter = true;  // D5; false only in the tests that show what it is for
 };
 
 class Raft {

@@ -1,0 +1,32 @@
+// When the leader compacts by itself: by count, by age, or both; whichever allows more is taken. Pure.
+//
+// Nothing happens until the excess is worth a command. One command may free any number of revisions: the key space spreads
+// the work over the commands that follow.
+#pragma once
+
+#include <cstdint>
+
+#include "hub/model/keyspace.hpp"
+
+namespace belfry::hub::core {
+
+class Compaction {
+public:
+    Compaction(uint64_t keep_revisions, uint64_t keep_ms) : keep_revisions_(keep_revisions), keep_ms_(keep_ms) {}
+
+    // The revision to compact to now; 0 = none. Gives one at most once per second. The error is the store's.
+    Result<Revision> due(model::Keyspace& keyspace, uint64_t monotonic_ms, uint64_t wall_ms);
+    uint64_t wake_at_ms() const { return wake_at_ms_; }
+
+private:
+    const uint64_t keep_revisions_;
+    const uint64_t keep_ms_;
+    uint64_t next_ms_ = 0;      // no look before this
+    uint64_t next_age_ms_ = 0;  // no look at ages before this
+    uint64_t wake_at_ms_ = UINT64_MAX;
+};
+
+// What may go by count, if it is worth a command: at least a tenth of what is kept, or 1000 revisions. 0 = nothing.
+Revision compactable_by_count(Revision revision, Revision compacted, uint64_t keep_revisions);
+
+}  // namespace belfry::hub::core

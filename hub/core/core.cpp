@@ -1,0 +1,219 @@
+#include "hub/core/core.hpp"
+
+#include <algorithm>
+
+#include "hub/base/assert.hpp"
+#include "hub/core/impl.hpp"
+
+namespace belfry::hub::core {
+
+Core::Core(Options options, plugin::StateStore& store, const plugin::Filters& filters)
+    : impl_(std::make_unique<Impl>(std::move(options), store, filters)) {}
+Core::~Core() = default;
+Status Core::start(raft::Restored restored, Instant now, Output& output) {
+    return impl_->start(std::move(restored), now, output);
+}
+void Core::step(Input input, Instant now, Output& output) { impl_->step(std::move(input), now, output); }
+void Core::flush(Instant now, Output& output) { impl_->flush(now, output); }
+Revision Core::revision() const { return impl_->revision(); }
+Index Core::applied() const { return impl_->applied(); }
+raft::Role Core::role() const { return impl_->role(); }
+
+Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters)
+    : options_(std::move(options)),
+      store_(store),
+      filters_(filters),
+      keyspace_(store),
+      feed_({options_.epoch, options_.incarnation, limits::channels_max}),
+      compaction_(options_.keep_revisions, options_.keep_ms),
+      log_bytes_(options_.log_bytes_at_start) {}
+
+// ---- start ----
+
+Status Core::Impl::start(raft::Restored restored, Instant now, Output& output) {
+    BELFRY_ASSERT(!raft_);
+    if (auto loaded = load_state(); !loaded) return loaded;
+    const Index last = restored.trail.empty() ? restored.boundary : restored.trail.back().index;
+    if (applied_ < restored.boundary || applied_ > last) {
+        return Error{Code::corrupt, "the state store is at index " + std::to_string(applied_.value) + ", the log holds " +
+                                        std::to_string(restored.boundary.value + 1) + ".." + std::to_string(last.value) +
+                                        ": they do not belong together"};
+    }
+    persisted_ = last;
+    loaded_ = applied_;
+    snapshot_index_ = restored.boundary;
+    if (auto started = start_raft(restored, now, output); !started) return started;
+    ready_at_ = raft_->commit_index();
+    check_ready();
+    flush(now, output);
+    return {};
+}
+
+Status Core::Impl::load_state() {
+    const auto applied = store_.applied_index();
+    if (!applied) return applied.error();
+    applied_ = *applied;
+    if (applied_ != Index{}) return keyspace_.load();
+    // A new store: its first facts are written in a batch of their own.
+    if (auto begun = store_.begin(); !begun) return begun;
+    auto loaded = keyspace_.load();
+    if (loaded) loaded = keyspace_.finish_batch();
+    if (!loaded) return store_.rollback(), loaded;
+    return store_.commit(Index{});
+}
+
+// A cluster of one has nobody to tell it something else, so what is written here need not be durable before the engine
+// starts: the log writer keeps the order, and nothing leaves the node before it is durable (docs/raft.md, D5).
+Status Core::Impl::start_raft(raft::Restored& restored, Instant now, Output& output) {
+    auto raft = raft::Raft::create({.id = options_.member_id,
+                                    .address = "local",
+                                    .seed = options_.seed,
+                                    .guard_sole_voter = options_.guard_sole_voter});
+    if (!raft) return raft.error();
+    raft_ = std::move(*raft);
+    if (restored.boundary == Index{} && restored.trail.empty()) {
+        auto first = raft::Raft::bootstrap_entry({{options_.member_id, "local"}});
+        restored.term = std::max(restored.term, first.term);
+        restored.trail.push_back(first);
+        pending_.push_back({first, {}, {}, now.monotonic_ms});
+        loaded_ = first.index;
+        output.persist.entries.push_back(std::move(first));
+    }
+    if (const auto vote = raft_->vote_before_start(restored)) {
+        restored.term = vote->term;
+        restored.voted_for = vote->voted_for;
+        output.persist.vote = vote;
+    }
+    raft::Effects effects;
+    if (auto started = raft_->start(restored, now.monotonic_ms, effects); !started) return started;
+    take_effects(effects, output);
+    return {};
+}
+
+// ---- the round ----
+
+void Core::Impl::step(Input input, Instant now, Output& output) {
+    BELFRY_ASSERT(raft_);
+    if (stopped_) return;
+    std::visit([&](auto& what) { on(what, now, output); }, input);
+}
+
+void Core::Impl::flush(Instant now, Output& output) {
+    if (stopped_) return;
+    raft::Effects effects;
+    stop_unless(raft_->timeout(now.monotonic_ms, effects), output);
+    take_effects(effects, output);
+    persist_again(now, output);
+    apply(now, output);
+    read_back(output);
+    check_ready();
+    compact_by_itself(now, output);
+    propose(now, output);
+    take_snapshot_if_due(now, output);
+    answer_waiting_reads(now, output);
+    publish(now, output);
+    check_invariants();
+    output.wake_at_ms = next_wake_ms(now);
+}
+
+// What the engine wants done. Payloads stay here until they are applied; an entry that comes while older ones still have to
+// be read back is read back too.
+void Core::Impl::take_effects(raft::Effects& effects, Output& output) {
+    if (effects.vote) output.persist.vote = effects.vote;
+    BELFRY_ASSERT(!effects.truncate_after);  // a sole voter's log only grows
+    for (raft::Entry& entry : effects.entries) {
+        if (entry.index == loaded_.next()) {
+            pending_.push_back({entry, {}, {}, 0});
+            loaded_ = entry.index;
+        }
+        output.persist.entries.push_back(std::move(entry));
+    }
+    effects = {};
+}
+
+// From here on this process answers: nothing that was acknowledged before it started is missing any more.
+void Core::Impl::check_ready() {
+    if (ready_ || stopped_ || role() != raft::Role::leader || applied_ < ready_at_) return;
+    ready_ = true;
+    feed_.reset(keyspace_.revision());
+}
+
+void Core::Impl::propose(Instant now, Output& output) {
+    if (!can_write_now()) {
+        // Full disks and lost leadership refuse at the door; what came in before is certainly not done either.
+        if (!stopped_ && ready_) {
+            const Error why = can_write_now().error();
+            for (const Client& client : proposer_.clear()) {
+                if (!client.internal) answer(client.connection, client.request, why, output);
+            }
+        }
+        return;
+    }
+    while (!proposer_.empty() && raft_->last_index().value - persisted_.value < options_.entries_in_flight_max) {
+        entry_time_ms_ = std::max({entry_time_ms_, keyspace_.time_ms(), now.wall_ms});
+        Proposal proposal = proposer_.take(entry_time_ms_);
+        raft::Effects effects;
+        const auto index = raft_->submit(std::move(proposal.payload), now.monotonic_ms, effects);
+        if (!index) return stop(index.error(), output);
+        take_effects(effects, output);
+        BELFRY_ASSERT(!pending_.empty());
+        Pending& pending = pending_.back();
+        BELFRY_ASSERT(pending.entry.index == *index);
+        pending.commands = std::move(proposal.entry);
+        pending.clients = std::move(proposal.clients);
+        pending.proposed_at_ms = now.monotonic_ms;
+    }
+}
+
+void Core::Impl::compact_by_itself(Instant now, Output& output) {
+    if (!can_write_now() || proposer_.full()) return;
+    const auto due = compaction_.due(keyspace_, now.monotonic_ms, now.wall_ms);
+    if (!due) return stop(due.error(), output);
+    if (*due == Revision{}) return;
+    proposer_.add({0, 0, true}, {"belfry", "automatic", protocol::CompactRequest{*due}}, sizeof(protocol::CompactRequest));
+}
+
+void Core::Impl::publish(Instant now, Output& output) {
+    if (!ready_) return;
+    if (now.monotonic_ms >= feed_.wake_at_ms()) feed_.tick(now.monotonic_ms, output.deliveries);
+    const protocol::JoinMessage answer = feed_.join_answer();
+    const bool same = join_ && join_->epoch == answer.epoch && join_->incarnation == answer.incarnation &&
+                      join_->revision == answer.revision && join_->spread_ms == answer.spread_ms;
+    if (same) return;
+    join_ = answer;
+    output.join = answer;
+}
+
+uint64_t Core::Impl::next_wake_ms(Instant now) {
+    if (stopped_) return UINT64_MAX;
+    uint64_t wake =
+        std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms, log_full_.retry_at_ms});
+    if (can_write_now()) wake = std::min(wake, compaction_.wake_at_ms());
+    if (ready_) wake = std::min(wake, feed_.wake_at_ms());
+    const Index can_apply = std::min(raft_->commit_index(), persisted_);
+    if (!store_full_.active && !pending_.empty() && applied_ < can_apply) wake = now.monotonic_ms;
+    return std::max(wake, now.monotonic_ms);
+}
+
+// ---- small inputs ----
+
+void Core::Impl::on(TopicChanged& input, Instant now, Output&) {
+    feed_.on_topic(input.channel, input.subscribed, now.monotonic_ms);
+}
+
+void Core::Impl::on(ConnectionClosed& input, Instant, Output&) { waiting_reads_.forget(input.connection); }
+
+void Core::Impl::on(TimerFired&, Instant, Output&) {}  // flush() looks at every clock
+
+void Core::Impl::on(FiguresMeasured& input, Instant, Output&) { figures_ = std::move(input); }
+
+void Core::Impl::stop(Error error, Output& output) {
+    stopped_ = true;
+    if (!output.fatal) output.fatal = std::move(error);
+}
+
+void Core::Impl::stop_unless(const Status& status, Output& output) {
+    if (!status) stop(status.error(), output);
+}
+
+}  // namespace belfry::hub::core

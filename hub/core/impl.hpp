@@ -1,0 +1,163 @@
+// The parts of the core and what they share. Private to hub/core.
+//
+//   core.cpp        the round: inputs to parts, time, what raft says
+//   requests.cpp    a request in: to the proposer, or answered at once
+//   apply.cpp       committed and durable entries -> key space -> replies and feed; reading entries back after a restart
+//   disk.cpp        what the disk said: durable, full, snapshot taken
+//   proposer.*      waiting writes -> entries        waiting_reads.*   reads that wait for a revision
+//   compaction.*    automatic compaction             invariants.cpp    what must always hold
+//   status.cpp      figures
+//
+// Entries:  submitted ─▶ durable ─▶ committed ─▶ applied ─▶ snapshot ─▶ forgotten
+//           last_index   persisted_ commit_index applied_              boundary
+// pending_ holds applied_+1 .. loaded_; entries after loaded_ are read back from the log when their turn comes.
+#pragma once
+
+#include <map>
+
+#include "hub/core/compaction.hpp"
+#include "hub/core/core.hpp"
+#include "hub/core/proposer.hpp"
+#include "hub/core/waiting_reads.hpp"
+
+namespace belfry::hub::core {
+
+class Core::Impl {
+public:
+    Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters);
+
+    Status start(raft::Restored restored, Instant now, Output& output);
+    void step(Input input, Instant now, Output& output);
+    void flush(Instant now, Output& output);
+
+    Revision revision() const { return keyspace_.revision(); }
+    Index applied() const { return applied_; }
+    raft::Role role() const { return raft_ ? raft_->role() : raft::Role::unavailable; }
+
+private:
+    // An entry that is in memory and not yet applied.
+    struct Pending {
+        raft::Entry entry;
+        std::optional<log::CommandEntry> commands;  // decoded; this member's own entries come with it
+        std::vector<Client> clients;                // one per command, or none
+        uint64_t proposed_at_ms = 0;
+    };
+    struct Counters {
+        uint64_t puts = 0, deletes = 0, txns = 0, compactions = 0, ranges = 0, other_reads = 0, refused = 0;
+        uint64_t entries_applied = 0, commands_applied = 0, batches_applied = 0, snapshots_failed = 0;
+    };
+    // What one batch of applies leads to, once it is committed in the store.
+    struct Batch {
+        Index last;
+        size_t entries = 0;
+        size_t bytes = 0;
+        std::vector<OutgoingReply> replies;
+        std::vector<ChangeSet> changes;
+    };
+    // What must not go back from one round to the next (invariants.cpp).
+    struct Facts {
+        Revision revision, compacted;
+        Index applied, commit, persisted;
+        Term term;
+    };
+
+    // core.cpp
+    Status load_state();
+    Status start_raft(raft::Restored& restored, Instant now, Output& output);
+    void take_effects(raft::Effects& effects, Output& output);
+    void check_ready();
+    void propose(Instant now, Output& output);
+    void compact_by_itself(Instant now, Output& output);
+    void publish(Instant now, Output& output);
+    uint64_t next_wake_ms(Instant now);
+    void stop(Error error, Output& output);
+    void stop_unless(const Status& status, Output& output);
+
+    // requests.cpp
+    void on(RequestReceived& input, Instant now, Output& output);
+    void on_range(const RequestReceived& input, Instant now, Output& output);
+    template <class Request>
+    void on_write(RequestReceived& input, Request& request, uint64_t& counter, Output& output);
+    void on_read_txn(RequestReceived& input, Instant now, Output& output);
+    void on_channel(const RequestReceived& input, Instant now, Output& output);
+    template <class Request, class Read>
+    void on_filtered_read(const RequestReceived& input, const Request& request, Read read, Output& output);
+    template <class T>
+    void answer(uint64_t connection, uint64_t request, Result<T> result, Output& output);
+    void answer(uint64_t connection, uint64_t request, Error error, Output& output);
+    void answer_waiting_reads(Instant now, Output& output);
+    Status can_read() const;
+    Status can_write_now() const;
+    Result<std::shared_ptr<const plugin::Filter>> compile(const protocol::FilterSpec& spec);
+    protocol::StatusReply status() const;  // status.cpp
+
+    // apply.cpp
+    void apply(Instant now, Output& output);
+    Status apply_batch(Index limit, Batch& batch);
+    Status apply_entry(Pending& pending, Batch& batch);
+    void finish(Batch& batch, Instant now, Output& output);
+    void on_apply_error(const Error& error, Instant now, Output& output);
+    void read_back(Output& output);
+    void on(EntriesRead& input, Instant now, Output& output);
+
+    // disk.cpp
+    void on(EntriesPersisted& input, Instant now, Output& output);
+    void on(PersistFailed& input, Instant now, Output& output);
+    void persist_again(Instant now, Output& output);
+    void on(SnapshotPersisted& input, Instant now, Output& output);
+    void on(SnapshotFailed& input, Instant now, Output& output);
+    void take_snapshot_if_due(Instant now, Output& output);
+
+    void on(TopicChanged& input, Instant now, Output& output);
+    void on(ConnectionClosed& input, Instant now, Output& output);
+    void on(TimerFired& input, Instant now, Output& output);
+    void on(FiguresMeasured& input, Instant now, Output& output);
+
+    // invariants.cpp
+    Facts facts() const;
+    void check_invariants();
+
+    const Options options_;
+    plugin::StateStore& store_;
+    const plugin::Filters& filters_;
+    model::Keyspace keyspace_;
+    feed::Feed feed_;
+    std::unique_ptr<raft::Raft> raft_;
+    bool stopped_ = false;  // said `fatal`; does nothing any more
+
+    std::deque<Pending> pending_;
+    Index applied_;
+    Index loaded_;
+    Index persisted_;
+    bool reading_back_ = false;
+    bool ready_ = false;  // all that was committed at the start has been applied
+    Index ready_at_;      // ... up to here
+    uint64_t entry_time_ms_ = 0;
+
+    Proposer proposer_;
+    WaitingReads waiting_reads_;
+    Compaction compaction_;
+    std::map<std::pair<std::string, Bytes>, std::shared_ptr<const plugin::Filter>> compiled_;
+    std::optional<protocol::JoinMessage> join_;
+
+    struct DiskFull {  // one of our two disks' users met no_space
+        bool active = false;
+        uint64_t since_ms = 0;
+        uint64_t retry_at_ms = UINT64_MAX;
+        Error error;
+    };
+    DiskFull store_full_;
+    DiskFull log_full_;
+    Index log_full_first_;  // not in the log from here on
+
+    bool snapshot_running_ = false;
+    uint64_t snapshot_not_before_ms_ = 0;
+    uint64_t log_bytes_ = 0;  // since the last snapshot
+    Index snapshot_index_;
+
+    Counters counters_;
+    Facts last_facts_;
+    FiguresMeasured figures_;
+};
+
+}  // namespace belfry::hub::core

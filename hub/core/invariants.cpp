@@ -1,0 +1,45 @@
+// What must hold between rounds. The first part costs nothing and is always on; the walk over memory is for debug builds
+// and the simulator.
+#include <algorithm>
+
+#include "hub/base/assert.hpp"
+#include "hub/core/impl.hpp"
+
+namespace belfry::hub::core {
+
+Core::Impl::Facts Core::Impl::facts() const {
+    return {keyspace_.revision(), keyspace_.compacted(), applied_, raft_->commit_index(), persisted_, raft_->term()};
+}
+
+void Core::Impl::check_invariants() {
+    if (stopped_) return;
+    const Facts now = facts();
+    // Holds now.
+    BELFRY_ASSERT(now.applied <= now.commit);
+    BELFRY_ASSERT(now.applied <= now.persisted);
+    BELFRY_ASSERT(now.persisted <= raft_->last_index());
+    BELFRY_ASSERT(now.compacted <= now.revision);
+    BELFRY_ASSERT(loaded_.value == applied_.value + pending_.size());
+    BELFRY_ASSERT(!ready_ || now.applied >= ready_at_);
+    BELFRY_ASSERT(!store_.in_batch());
+    // May change so.
+    BELFRY_ASSERT(now.revision >= last_facts_.revision);
+    BELFRY_ASSERT(now.compacted >= last_facts_.compacted);
+    BELFRY_ASSERT(now.applied >= last_facts_.applied);
+    BELFRY_ASSERT(now.commit >= last_facts_.commit);
+    BELFRY_ASSERT(now.persisted >= last_facts_.persisted);
+    BELFRY_ASSERT(now.term >= last_facts_.term);
+    last_facts_ = now;
+#ifndef NDEBUG
+    Index expected = applied_.next();
+    for (const Pending& pending : pending_) {
+        BELFRY_ASSERT(pending.entry.index == expected);
+        BELFRY_ASSERT(pending.entry.term == raft_->term_of(expected));
+        BELFRY_ASSERT(!pending.commands || pending.clients.empty() ||
+                      pending.clients.size() == pending.commands->commands.size());
+        expected = expected.next();
+    }
+#endif
+}
+
+}  // namespace belfry::hub::core

@@ -1,0 +1,58 @@
+#include "hub/core/proposer.hpp"
+
+#include <algorithm>
+
+#include "hub/base/assert.hpp"
+#include "hub/base/limits.hpp"
+
+namespace belfry::hub::core {
+
+bool Proposer::full() const { return waiting_.size() >= limits::inbox_requests_max || bytes_ >= limits::inbox_bytes_max; }
+
+void Proposer::add(Client client, log::Command command, size_t bytes) {
+    BELFRY_ASSERT(!full());
+    bytes_ += bytes;
+    waiting_.push_back({client, std::move(command), bytes});
+}
+
+Proposal Proposer::take(uint64_t time_ms) {
+    BELFRY_ASSERT(!waiting_.empty());
+    Proposal proposal;
+    proposal.entry.time_ms = time_ms;
+    auto& commands = proposal.entry.commands;
+    while (!waiting_.empty() && commands.size() < limits::entry_commands_max) {
+        Waiting& next = waiting_.front();
+        if (!commands.empty() && builder_.size() + next.bytes > limits::entry_bytes_target) break;
+        builder_.add(next.command);
+        commands.push_back(std::move(next.command));
+        proposal.clients.push_back(next.client);
+        bytes_ -= next.bytes;
+        waiting_.pop_front();
+    }
+    proposal.payload = std::make_shared<const Bytes>(builder_.take(time_ms));
+    return proposal;
+}
+
+std::vector<Client> Proposer::clear() {
+    std::vector<Client> clients;
+    clients.reserve(waiting_.size());
+    for (const Waiting& waiting : waiting_) clients.push_back(waiting.client);
+    waiting_.clear();
+    bytes_ = 0;
+    return clients;
+}
+
+namespace {
+
+bool can_write(const std::vector<protocol::TxnOp>& ops) {
+    return std::any_of(ops.begin(), ops.end(), [](const protocol::TxnOp& op) {
+        if (const auto* nested = std::get_if<protocol::TxnRequest>(&op.op)) return core::can_write(*nested);
+        return !std::holds_alternative<protocol::RangeRequest>(op.op);
+    });
+}
+
+}  // namespace
+
+bool can_write(const protocol::TxnRequest& txn) { return can_write(txn.then_ops) || can_write(txn.else_ops); }
+
+}  // namespace belfry::hub::core

@@ -1,0 +1,167 @@
+#include <algorithm>
+
+#include "hub/core/impl.hpp"
+#include "sdk/protocol/codec.hpp"
+
+namespace belfry::hub::core {
+
+namespace {
+
+// Filters kept compiled. Catch-up pages and joins repeat the same few; past the bound the memory starts anew.
+constexpr size_t compiled_filters_max = 256;
+
+}  // namespace
+
+// ---- at the door ----
+
+// Reads are linearizable without a round of probes: the one voter cannot have been replaced, everything acknowledged by
+// this process was applied before the reply, and everything acknowledged before it has been applied once it is ready.
+Status Core::Impl::can_read() const {
+    if (role() != raft::Role::leader) return Error{Code::unavailable, "this member is not the leader"};
+    if (!ready_) {
+        return Error{Code::unavailable, "the hub is starting: applied " + std::to_string(applied_.value) + " of " +
+                                            std::to_string(ready_at_.value) + " log entries"};
+    }
+    return {};
+}
+
+Status Core::Impl::can_write_now() const {
+    if (stopped_) return Error{Code::unavailable, "the hub is stopping"};
+    if (log_full_.active) return Error{Code::no_space, "the log cannot grow: " + log_full_.error.detail};
+    if (store_full_.active) return Error{Code::no_space, "the state store cannot grow: " + store_full_.error.detail};
+    return can_read();
+}
+
+void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {
+    auto& op = input.request.op;
+    if (std::holds_alternative<protocol::RangeRequest>(op)) return on_range(input, now, output);
+    if (auto* put = std::get_if<protocol::PutRequest>(&op)) return on_write(input, *put, counters_.puts, output);
+    if (auto* erase = std::get_if<protocol::DeleteRequest>(&op)) return on_write(input, *erase, counters_.deletes, output);
+    if (auto* compact = std::get_if<protocol::CompactRequest>(&op)) {
+        return on_write(input, *compact, counters_.compactions, output);
+    }
+    if (auto* txn = std::get_if<protocol::TxnRequest>(&op)) {
+        if (can_write(*txn)) return on_write(input, *txn, counters_.txns, output);
+        return on_read_txn(input, now, output);
+    }
+    const auto connection = input.connection;
+    const auto id = input.request.id;
+    if (std::holds_alternative<protocol::StatusRequest>(op)) {
+        return answer(connection, id, Result<protocol::StatusReply>(status()), output);
+    }
+    if (auto readable = can_read(); !readable) return answer(connection, id, readable.error(), output);
+    ++counters_.other_reads;
+    if (std::holds_alternative<protocol::ChannelRequest>(op)) return on_channel(input, now, output);
+    if (const auto* history = std::get_if<protocol::HistoryRequest>(&op)) {
+        return answer(connection, id, keyspace_.history(*history), output);
+    }
+    if (const auto* changes = std::get_if<protocol::ChangesRequest>(&op)) {
+        return on_filtered_read(input, *changes, &model::Keyspace::changes, output);
+    }
+    if (const auto* snapshot = std::get_if<protocol::SnapshotRequest>(&op)) {
+        return on_filtered_read(input, *snapshot, &model::Keyspace::snapshot, output);
+    }
+    if (const auto* digest = std::get_if<protocol::DigestRequest>(&op)) {
+        return on_filtered_read(input, *digest, &model::Keyspace::digest, output);
+    }
+}
+
+// ---- writes ----
+
+template <class Request>
+void Core::Impl::on_write(RequestReceived& input, Request& request, uint64_t& counter, Output& output) {
+    const Client client{input.connection, input.request.id, false};
+    auto writable = can_write_now();
+    if (writable && proposer_.full()) writable = Error{Code::busy, "too many writes wait to be proposed"};
+    if (!writable) return answer(client.connection, client.request, writable.error(), output);
+    ++counter;
+    const size_t bytes = protocol::approximate_bytes(input.request);
+    proposer_.add(client, {std::move(input.request.author), std::move(input.request.comment), std::move(request)}, bytes);
+}
+
+// ---- reads ----
+
+void Core::Impl::on_range(const RequestReceived& input, Instant now, Output& output) {
+    const auto& range = std::get<protocol::RangeRequest>(input.request.op);
+    if (!range.local) {
+        if (auto readable = can_read(); !readable) {
+            return answer(input.connection, input.request.id, readable.error(), output);
+        }
+    }
+    ++counters_.ranges;
+    if (range.min_revision <= keyspace_.revision()) {
+        return answer(input.connection, input.request.id, keyspace_.range(range), output);
+    }
+    if (waiting_reads_.full()) {
+        return answer(input.connection, input.request.id, Error{Code::busy, "too many reads wait for a revision"}, output);
+    }
+    waiting_reads_.add({input.connection, input.request.id, range, now.monotonic_ms + limits::min_revision_wait_ms_max});
+}
+
+void Core::Impl::answer_waiting_reads(Instant now, Output& output) {
+    for (const WaitingRead& read : waiting_reads_.take_ready(keyspace_.revision())) {
+        answer(read.connection, read.request, keyspace_.range(read.range), output);
+    }
+    for (const WaitingRead& read : waiting_reads_.take_late(now.monotonic_ms)) {
+        answer(
+            read.connection, read.request,
+            Error{Code::unavailable, "revision " + std::to_string(read.range.min_revision.value) +
+                                         " has not come; this member is at " + std::to_string(keyspace_.revision().value)},
+            output);
+    }
+}
+
+// A transaction that only reads needs no log entry: it runs on the state as it is, in a batch that is thrown away.
+void Core::Impl::on_read_txn(RequestReceived& input, Instant, Output& output) {
+    auto readable = can_read();
+    if (!readable) return answer(input.connection, input.request.id, readable.error(), output);
+    ++counters_.other_reads;
+    log::Command command{{}, {}, std::move(std::get<protocol::TxnRequest>(input.request.op))};
+    if (auto begun = store_.begin(); !begun) return answer(input.connection, input.request.id, begun.error(), output);
+    auto applied = keyspace_.apply(command, keyspace_.time_ms());
+    store_.rollback();
+    if (auto reloaded = keyspace_.reload(); !reloaded) return stop(reloaded.error(), output);
+    if (!applied) return answer(input.connection, input.request.id, applied.error(), output);
+    answer(input.connection, input.request.id, std::move(applied->reply), output);
+}
+
+template <class Request, class Read>
+void Core::Impl::on_filtered_read(const RequestReceived& input, const Request& request, Read read, Output& output) {
+    const auto filter = compile(request.filter);
+    if (!filter) return answer(input.connection, input.request.id, filter.error(), output);
+    answer(input.connection, input.request.id, (keyspace_.*read)(request, **filter), output);
+}
+
+void Core::Impl::on_channel(const RequestReceived& input, Instant now, Output& output) {
+    const auto& request = std::get<protocol::ChannelRequest>(input.request.op);
+    const auto filter = compile(request.filter);
+    if (!filter) return answer(input.connection, input.request.id, filter.error(), output);
+    const auto everything = compile({"prefix", ""});
+    if (!everything) return answer(input.connection, input.request.id, everything.error(), output);
+    answer(input.connection, input.request.id, feed_.open_channel(*filter, *everything, now.monotonic_ms), output);
+}
+
+Result<std::shared_ptr<const plugin::Filter>> Core::Impl::compile(const protocol::FilterSpec& spec) {
+    std::pair<std::string, Bytes> key{spec.kind, spec.spec};
+    if (const auto found = compiled_.find(key); found != compiled_.end()) return found->second;
+    auto filter = filters_.compile(spec);
+    if (!filter) return filter;
+    if (compiled_.size() >= compiled_filters_max) compiled_.clear();
+    compiled_.emplace(std::move(key), *filter);
+    return filter;
+}
+
+// ---- replies ----
+
+template <class T>
+void Core::Impl::answer(uint64_t connection, uint64_t request, Result<T> result, Output& output) {
+    if (!result) return answer(connection, request, std::move(result).error(), output);
+    output.replies.push_back({connection, {request, keyspace_.revision(), {}, std::move(*result)}});
+}
+
+void Core::Impl::answer(uint64_t connection, uint64_t request, Error error, Output& output) {
+    ++counters_.refused;
+    output.replies.push_back({connection, {request, keyspace_.revision(), std::move(error), {}}});
+}
+
+}  // namespace belfry::hub::core

@@ -1,0 +1,65 @@
+#include "hub/core/impl.hpp"
+
+namespace belfry::hub::core {
+
+namespace {
+
+const char* name_of(raft::Role role) {
+    switch (role) {
+        case raft::Role::leader: return "leader";
+        case raft::Role::candidate: return "candidate";
+        case raft::Role::follower: return "follower";
+        case raft::Role::unavailable: break;
+    }
+    return "unavailable";
+}
+
+}  // namespace
+
+// Fixed order; new names only at the end of their group (sdk/protocol/messages.hpp).
+protocol::StatusReply Core::Impl::status() const {
+    protocol::StatusReply reply;
+    const auto add = [&](const char* name, uint64_t value) { reply.figures.emplace_back(name, value); };
+    add("revision", keyspace_.revision().value);
+    add("compacted", keyspace_.compacted().value);
+    add("keys", keyspace_.key_count());
+    add("epoch", options_.epoch);
+    add("incarnation", options_.incarnation);
+    add("member", options_.member_id);
+    reply.figures.emplace_back("state", std::string(store_full_.active ? "store full"
+                                                    : log_full_.active ? "log full"
+                                                    : ready_           ? "ready"
+                                                                       : "starting"));
+    reply.figures.emplace_back("raft.role", std::string(name_of(role())));
+    add("raft.term", raft_->term().value);
+    add("raft.leader", raft_->leader());
+    add("raft.last", raft_->last_index().value);
+    add("raft.persisted", persisted_.value);
+    add("raft.commit", raft_->commit_index().value);
+    add("raft.applied", applied_.value);
+    add("raft.snapshot", snapshot_index_.value);
+    add("proposals.waiting", proposer_.count());
+    add("proposals.in_flight", raft_->last_index().value - persisted_.value);
+    add("reads.waiting", waiting_reads_.count());
+    add("feed.channels", feed_.channel_count());
+    if (const auto stats = store_.stats()) {
+        add("store.bytes", stats->bytes_used);
+        add("store.bytes_max", stats->bytes_max);
+    }
+    add("log.bytes_since_snapshot", log_bytes_);
+    add("snapshots.failed", counters_.snapshots_failed);
+    add("requests.puts", counters_.puts);
+    add("requests.deletes", counters_.deletes);
+    add("requests.txns", counters_.txns);
+    add("requests.compactions", counters_.compactions);
+    add("requests.ranges", counters_.ranges);
+    add("requests.other_reads", counters_.other_reads);
+    add("requests.refused", counters_.refused);
+    add("applied.entries", counters_.entries_applied);
+    add("applied.commands", counters_.commands_applied);
+    add("applied.batches", counters_.batches_applied);
+    for (const auto& figure : figures_.figures) reply.figures.push_back(figure);
+    return reply;
+}
+
+}  // namespace belfry::hub::core

@@ -1,0 +1,47 @@
+#include "hub/core/waiting_reads.hpp"
+
+#include <algorithm>
+
+#include "hub/base/assert.hpp"
+#include "hub/base/limits.hpp"
+
+namespace belfry::hub::core {
+
+bool WaitingReads::full() const { return reads_.size() >= limits::waiting_reads_max; }
+
+void WaitingReads::add(WaitingRead read) {
+    BELFRY_ASSERT(!full());
+    lowest_ = std::min(lowest_, read.range.min_revision);
+    reads_.push_back(std::move(read));
+}
+
+template <class Predicate>
+std::vector<WaitingRead> WaitingReads::take(Predicate predicate) {
+    std::vector<WaitingRead> taken;
+    std::vector<WaitingRead> kept;
+    for (WaitingRead& read : reads_) (predicate(read) ? taken : kept).push_back(std::move(read));
+    reads_ = std::move(kept);
+    lowest_ = Revision{UINT64_MAX};
+    for (const WaitingRead& read : reads_) lowest_ = std::min(lowest_, read.range.min_revision);
+    return taken;
+}
+
+std::vector<WaitingRead> WaitingReads::take_ready(Revision revision) {
+    if (lowest_ > revision) return {};
+    return take([&](const WaitingRead& read) { return read.range.min_revision <= revision; });
+}
+
+std::vector<WaitingRead> WaitingReads::take_late(uint64_t now_ms) {
+    if (next_deadline_ms() > now_ms) return {};
+    return take([&](const WaitingRead& read) { return read.deadline_ms <= now_ms; });
+}
+
+void WaitingReads::forget(uint64_t connection) {
+    if (reads_.empty()) return;
+    take([&](const WaitingRead& read) { return read.connection == connection; });
+}
+
+// All wait equally long, so the oldest is the first to be late.
+uint64_t WaitingReads::next_deadline_ms() const { return reads_.empty() ? UINT64_MAX : reads_.front().deadline_ms; }
+
+}  // namespace belfry::hub::core

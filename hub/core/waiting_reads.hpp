@@ -1,0 +1,38 @@
+// Reads that wait for a revision which has not been applied yet, each until a deadline.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "sdk/protocol/messages.hpp"
+
+namespace belfry::hub::core {
+
+struct WaitingRead {
+    uint64_t connection = 0;
+    uint64_t request = 0;
+    protocol::RangeRequest range;
+    uint64_t deadline_ms = 0;
+};
+
+class WaitingReads {
+public:
+    bool full() const;
+    size_t count() const { return reads_.size(); }
+    // REQUIRES: !full().
+    void add(WaitingRead read);
+    // Those whose revision has come, in the order of arrival.
+    std::vector<WaitingRead> take_ready(Revision revision);
+    std::vector<WaitingRead> take_late(uint64_t now_ms);
+    void forget(uint64_t connection);
+    uint64_t next_deadline_ms() const;  // UINT64_MAX = none
+
+private:
+    template <class Predicate>
+    std::vector<WaitingRead> take(Predicate predicate);
+    std::vector<WaitingRead> reads_;
+    Revision lowest_{UINT64_MAX};  // no read waits for less; spares a look at each
+};
+
+}  // namespace belfry::hub::core

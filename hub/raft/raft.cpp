@@ -1,0 +1,21 @@
+#include "hub/raft/raft.hpp"
+
+#include "hub/raft/engine.hpp"
+
+namespace belfry::hub::raft {
+
+Result<std::unique_ptr<Raft>> Raft::create(const Options& options) {
+    if (raft_version_number() != RAFT_VERSION_NUMBER) {
+        return Error{Code::incompatible, "libraft 0.22.1 is needed, but this machine's shared library says " +
+                                             std::to_string(raft_version_number()) + " (docs/raft.md)"};
+    }
+    auto engine = std::make_unique<Engine>(options);
+    if (auto initialised = engine->init(); !initialised) return initialised.error();
+    return std::unique_ptr<Raft>(std::move(engine));
+}
+
+Entry Raft::bootstrap_entry(const std::vector<std::pair<uint64_t, std::string>>& voters) {
+    return {Index{1}, Term{1}, EntryType::change, std::make_shared<const Bytes>(encode_voters(voters))};
+}
+
+}  // namespace belfry::hub::raft
