@@ -10,8 +10,6 @@ namespace {
 constexpr int send_frames_max = 1000;  // ZMQ_SNDHWM of one peer
 // Messages read before answers get their turn.
 constexpr int receive_budget = 256;
-// Traffic comes in runs: an answer often follows within microseconds, and looking for it is cheaper than two wake-ups.
-constexpr std::chrono::microseconds spin_max{8};
 constexpr std::chrono::milliseconds lag_max{5000};
 constexpr size_t lagging_frames_max = 8192;  // of one connection
 constexpr std::chrono::milliseconds close_max{200};
@@ -86,10 +84,7 @@ void Requests::run() {
     while (!stopping_.load(std::memory_order_relaxed)) {
         bool progress = send_queued();
         progress = receive() || progress;
-        if (progress && spin()) {
-            continue;
-        }
-        if (!progress || !outbox_.maybe_ready()) {
+        if (!progress) {  // a short spin here was tried: it costs the core thread more than the wake-up it saves
             wait_for_work(socket_, outbox_, lagging_.empty() ? idle_ms : lagging_retry_ms);
         }
     }
@@ -99,17 +94,6 @@ void Requests::run() {
             wait_for_work(socket_, outbox_, lagging_retry_ms);
         }
     }
-}
-
-// True as soon as there is more to do.
-bool Requests::spin() {
-    const Clock::time_point end = Clock::now() + spin_max;
-    do {
-        if (outbox_.maybe_ready()) {
-            return true;
-        }
-    } while (Clock::now() < end);
-    return socket_.readable();
 }
 
 bool Requests::receive() {

@@ -55,7 +55,6 @@ private:
     Sent send_now(uint64_t connection, plugin::Frame& frame);
     bool retry_lagging();
     void drop(uint64_t connection, size_t frames);
-    bool spin();
 
     Socket socket_;
     plugin::TransportHost host_;
