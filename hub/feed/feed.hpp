@@ -1,15 +1,23 @@
-// The publisher's half of the feed: channels, coverage intervals, marks (docs/protocol.md, "feed"). Pure.
+// The publisher's half of the feed: channels, coverage intervals, marks (docs/feed.md). Pure.
 //
 // Each change set goes to every channel whose filter matches one of its keys. flush() turns what was gathered into one
-// message per touched channel, which says: these are all the channel's events in (from, to]. marks() lists the channels
-// that changed since the mark before the last one, so that a lost tail is found.
+// message per touched channel, which says: these are all the channel's events in (from, to]. tick() publishes marks, which
+// list the channels that changed since the mark before the last one, so that a lost tail is found.
+//
+// What subscribers rely on, within one incarnation:
+//   - from the moment a channel is open its intervals join without a hole: each `from` is the last `to`;
+//   - marks are numbered without a hole, and a message published between marks s-1 and s is listed in s and in s+1;
+//   - a channel is closed only after mark_sequences_idle_min marks without a subscriber: whoever still believes in it has
+//     missed more marks than the rule of proof forgives.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "hub/base/limits.hpp"
+#include "hub/feed/channel_index.hpp"
 #include "hub/plugin/filter.hpp"
 #include "sdk/protocol/messages.hpp"
 
@@ -26,14 +34,17 @@ struct Options {
 class Feed {
 public:
     explicit Feed(Options options);
+    Feed(const Feed&) = delete;
+    Feed& operator=(const Feed&) = delete;
 
     // Everything up to here was applied before this process could publish it.
     void reset(Revision applied);
     // Opens or finds the filter's channel; past the bound, the channel of all keys.
     Result<protocol::ChannelReply> open_channel(std::shared_ptr<const plugin::Filter> filter,
                                                 std::shared_ptr<const plugin::Filter> everything, uint64_t now_ms);
-    // The transport's subscriber counts: first one came, last one left.
+    // The transport's subscriber counts: first one came, last one left. May come before the channel is opened.
     void on_topic(ChannelId channel, bool subscribed, uint64_t now_ms);
+    // In revision order.
     void add(const ChangeSet& change);
     // `applied`: the revision up to which changes were given.
     void flush(Revision applied, uint64_t now_ms, std::vector<Message>& messages);
@@ -42,7 +53,31 @@ public:
     uint64_t wake_at_ms() const;
 
     protocol::JoinMessage join_answer() const;  // as of the last flush
-    size_t channel_count() const;
+    size_t channel_count() const { return channels_.size(); }
+
+private:
+    Channel* find(const plugin::Filter& filter);
+    Channel& open(std::shared_ptr<const plugin::Filter> filter);
+    void gather(Channel& channel, const ChangeSet& change, const Event& event);
+    void publish(Channel& channel, std::vector<Message>& messages);
+    void retire_idle(uint64_t now_ms);
+    uint64_t mark_due_ms() const;
+    Message mark();
+
+    Options options_;
+    Revision applied_;     // of the last flush
+    Revision last_given_;  // by add or flush
+    std::map<ChannelId, Channel> channels_;
+    ChannelIndex index_;
+    std::vector<Channel*> touched_;          // have pending changes
+    std::set<ChannelId> topics_unopened_;    // subscribed to, but no such channel yet
+    bool topics_unopened_overflow_ = false;  // more were than are remembered: a new channel counts as subscribed
+
+    uint64_t sequence_ = 1;  // of the last mark
+    uint64_t last_mark_ms_ = 0;
+    uint64_t last_change_ms_ = 0;
+    bool changed_since_mark_ = false;
+    bool restarted_ = false;  // there was a past before this process: expect its subscribers all at once
 };
 
 }  // namespace belfry::hub::feed

@@ -1,18 +1,27 @@
 // The subscriber's half of the feed protocol, pure: what came in goes in, what must be done comes out. No thread, clock or
-// socket; the SDK and the simulator run this same code.
+// socket; the SDK and the simulator run this same code. docs/feed.md explains it.
 //
-//            open_channel           joined+registered        caught up
-//   idle ──▶ connecting ──▶ joining ──▶ catching up ──▶ live ──▶ (gap, new epoch, silence) back to the left
+//          channel known         JOIN             registered
+//   asking ─────────▶ joining ─────────▶ registering ─────────▶ registered
+//                        ▲ ▲                  ▲  │ JOIN, marks missed ▲│
+//                        │ └── other process ─┘  └────────────────────┘│
+//                        └──────── silence, other process or channel ──┘
+//
+// Data moves beside it: with a state, whatever the phase, a message that joins on is applied; one that does not waits in a
+// buffer, and when registered the hole is fetched (delta), or everything (snapshot) if there is no state.
 //
 // The rule (DESIGN: coverage): knowing everything up to K, a message about (from, to] is ignored if to <= K, applied if
 // from <= K, and is a gap if from > K: then (K, now] is fetched by request. A mark at R proves completeness up to R only if
-// its incarnation is the one with which this filter's channel is registered and its sequence follows the last one's.
+// its incarnation is the one with which this filter's channel is registered and its sequence follows (by one, or by two
+// when one was lost) the last one that proved, or the one the registration named.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "sdk/protocol/messages.hpp"
@@ -22,14 +31,16 @@ namespace belfry::client {
 struct TrackerOptions {
     protocol::FilterSpec filter;
     std::optional<Revision> from;
+    std::optional<uint64_t> epoch;        // of the log that `from` counts in; another one = start with a snapshot
     uint64_t random_seed = 1;             // jitter and tokens
     uint64_t join_timeout_ms = 3000;      // no JOIN: new token
     uint64_t silence_ms_max = 3500;       // no mark: build a new connection
     uint64_t request_timeout_ms = 5000;   // no reply to a catch-up request: repeat
     size_t buffered_messages_max = 4096;  // live messages kept while catching up; overflow = fetch again afterwards
+    size_t buffered_bytes_max = 64 * 1024 * 1024;
 };
 
-// What the owner must do, in this order.
+// What the owner must do, in this order. Give an empty one to every call.
 struct TrackerOutput {
     bool reconnect = false;  // close the feed connection, open a new one, on the next endpoint, and subscribe as below
     std::vector<Bytes> unsubscribe;
@@ -43,6 +54,7 @@ struct TrackerOutput {
     std::vector<ChangeSet> changes;    // then these, each atomic, in revision order
     std::optional<Revision> complete;  // then the state is complete up to here
     bool proved = false;               // and that was proved current just now (staleness restarts)
+    std::optional<Error> refused;      // the hub will not serve this filter; it is asked again, ever more seldom
 };
 
 class Tracker {
@@ -53,21 +65,90 @@ public:
     void on_feed(const protocol::FeedMessage& message, uint64_t now_ms, TrackerOutput& output);
     void on_mark(const protocol::MarkMessage& message, uint64_t now_ms, TrackerOutput& output);
     void on_join(BytesView token_topic, const protocol::JoinMessage& message, uint64_t now_ms, TrackerOutput& output);
-    // A reply to one of our requests, or the error that took its place.
+    // A reply to one of our requests, or the error that took its place. Replies to anything else are ignored.
     void on_reply(uint64_t request_id, Result<protocol::Reply> reply, uint64_t now_ms, TrackerOutput& output);
     // Call when now >= wake_at_ms().
     void on_timer(uint64_t now_ms, TrackerOutput& output);
     uint64_t wake_at_ms() const;
 
-    Revision known() const;  // complete up to here
+    Revision known() const { return known_; }                 // complete up to here
+    std::optional<uint64_t> epoch() const { return epoch_; }  // to be kept with known(), for a later start
     struct Figures {
         uint64_t gaps_by_chain = 0, gaps_by_mark = 0, joins = 0, deltas = 0, snapshots = 0, reconnects = 0;
         uint64_t incarnation = 0;
     };
-    const Figures& figures() const;
+    const Figures& figures() const { return figures_; }
 
 private:
-    // (to be filled in by the implementation)
+    enum class Phase { idle, asking, joining, registering, registered };
+    enum class Ask { nothing, channel, delta, snapshot };
+    struct Pending {
+        Ask ask = Ask::nothing;
+        uint64_t id = 0;
+        uint64_t deadline_ms = 0;
+        Revision from;
+    };
+    struct Live {
+        std::variant<protocol::FeedMessage, protocol::MarkMessage> message;
+        size_t bytes = 0;
+    };
+
+    // connection
+    void subscribe_all(TrackerOutput& output);
+    void new_token(uint64_t now_ms, TrackerOutput& output);
+    void rejoin(uint64_t now_ms, TrackerOutput& output);
+    void reconnect(uint64_t now_ms, TrackerOutput& output);
+    void on_channel(const protocol::ChannelReply& reply, uint64_t now_ms, TrackerOutput& output);
+    // requests
+    void drive(uint64_t now_ms, TrackerOutput& output);
+    void ask(Ask what, protocol::RequestOp op, uint64_t now_ms, TrackerOutput& output);
+    void ask_snapshot(uint64_t now_ms, TrackerOutput& output);
+    void failed(uint64_t now_ms);
+    void on_error(Ask what, const Error& error, uint64_t now_ms, TrackerOutput& output);
+    void on_delta(protocol::ChangesReply& reply, Revision from, uint64_t now_ms, TrackerOutput& output);
+    void on_snapshot(protocol::SnapshotReply& reply, uint64_t now_ms, TrackerOutput& output);
+    bool work_waits() const;
+    // data
+    void start_over_with_snapshot();
+    void keep(Live live);
+    void drain(uint64_t now_ms, TrackerOutput& output);
+    bool take(const protocol::FeedMessage& message, TrackerOutput& output);
+    bool take(const protocol::MarkMessage& message, bool fresh, uint64_t now_ms, TrackerOutput& output);
+    void apply(const std::vector<ChangeSet>& changes, TrackerOutput& output);
+    void settle(TrackerOutput& output);
+    uint64_t random();
+
+    TrackerOptions options_;
+    Figures figures_;
+    uint64_t random_state_;
+
+    Phase phase_ = Phase::idle;
+    std::optional<ChannelId> channel_;
+    Bytes token_;
+    uint64_t join_deadline_ms_ = 0;
+    uint64_t joins_failed_ = 0;  // in a row
+    uint64_t last_sign_ms_ = 0;  // last mark or JOIN
+    uint64_t register_at_ms_ = 0;
+    std::optional<uint64_t> epoch_;
+    uint64_t incarnation_ = 0;  // of the last JOIN, with which the channel is registered when phase_ == registered
+    uint64_t mark_base_ = 0;    // a mark one or two after this one proves completeness; 0 = none known
+
+    Pending pending_;
+    uint64_t last_id_ = 0;
+    uint64_t failures_ = 0;  // in a row
+    uint64_t retry_at_ms_ = 0;
+    uint64_t positions_refused_ = 0;  // in a row: the hub says it is not as far as we are
+
+    bool have_state_ = false;
+    Revision known_;
+    Revision target_;                          // known_ must reach this before what waits in the buffer may be judged
+    bool verify_position_ = false;             // we claim to be ahead of the hub: ask before believing it
+    std::optional<Revision> joined_revision_;  // of a JOIN whose catch-up is not over
+    bool newest_ = false;                      // the last answer was the hub's newest state
+    protocol::SnapshotReply snapshot_;         // chunks so far
+    size_t snapshot_chunks_ = 0;
+    std::deque<Live> buffer_;
+    size_t buffer_bytes_ = 0;
 };
 
 }  // namespace belfry::client

@@ -1,0 +1,85 @@
+// One subscriber: the tracker the SDK uses, a reference state, and the checks of everything the tracker hands over against
+// the history: each matching change once, in order, whole; complete means complete.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "sdk/client/tracker.hpp"
+#include "tests/sim/feed_link.hpp"
+#include "tests/sim/history.hpp"
+#include "tests/sim/world.hpp"
+
+namespace belfry::sim {
+
+// Sends a request; the answer comes later, twice, or never.
+using Answer = std::function<void(Result<protocol::Reply>)>;
+using Send = std::function<void(protocol::RequestOp, Answer)>;
+
+// Planted bugs of the subscriber's side (tests/sim/main.cpp).
+struct SubscriberPlants {
+    bool skip_fetch = false;   // a message that does not join on is applied all the same
+    bool apply_twice = false;  // a delivery is now and then handed over twice
+    bool no_mark = false;      // marks do not count
+};
+
+class Subscriber {
+public:
+    struct Setup {
+        std::string name;
+        protocol::FilterSpec filter;
+        bool check_epochs = true;
+    };
+    Subscriber(World& world, Publisher& publisher, const std::map<uint64_t, History>& histories, Send send, Setup setup);
+
+    void start();
+    // As a process that ends and starts again with what it had saved; `keep` = its state and revision, else from nothing.
+    void restart(bool keep);
+    void pause(bool paused);
+
+    FeedLink& link() { return link_; }
+    const State& state() const { return state_; }
+    const std::string& name() const { return setup_.name; }
+    const protocol::FilterSpec& filter() const { return setup_.filter; }
+    Revision known() const { return checked_; }
+    std::optional<uint64_t> epoch() const { return tracker_->epoch(); }
+    bool proved_since(uint64_t time_ms) const { return proved_at_ms_ && *proved_at_ms_ >= time_ms; }
+    const client::Tracker::Figures& figures() const { return tracker_->figures(); }
+    uint64_t deliveries() const { return deliveries_; }
+    SubscriberPlants plants;
+
+private:
+    void begin(std::optional<Revision> from);
+    template <class Call>
+    void with_tracker(Call&& call);
+    void on_frame(const Bytes& frame);
+    void act(client::TrackerOutput& output);
+    void plan_timer();
+    void check_snapshot(const client::TrackerOutput::Snapshot& snapshot);
+    void check_change(const ChangeSet& change);
+    void check_nothing_missed(Revision from, Revision to);
+    const History* history();
+    void fail(const std::string& what);
+
+    World& world_;
+    const std::map<uint64_t, History>& histories_;
+    Send send_;
+    Setup setup_;
+    FeedLink link_;
+    std::unique_ptr<client::Tracker> tracker_;
+    uint64_t life_ = 0;
+    uint64_t timer_at_ms_ = UINT64_MAX;
+    bool paused_ = false;
+    std::deque<std::function<void()>> while_paused_;
+
+    State state_;
+    Revision checked_;  // every matching change up to here was delivered
+    std::optional<uint64_t> state_epoch_;
+    std::optional<uint64_t> proved_at_ms_;
+    uint64_t deliveries_ = 0;
+};
+
+}  // namespace belfry::sim
