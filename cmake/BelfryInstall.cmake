@@ -1,1 +1,27 @@
-# Filled in with the SDK package (exported CMake package and pkg-config file).
+# The SDK as a package: find_package(Belfry) gives Belfry::client (and Belfry::protocol, Belfry::base); pkg-config gives belfry.
+include(CMakePackageConfigHelpers)
+
+set(BELFRY_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Belfry)
+set(BELFRY_INCLUDE_DIR ${CMAKE_INSTALL_INCLUDEDIR}/belfry)
+
+foreach(PART base protocol client)
+  set_target_properties(belfry_${PART} PROPERTIES EXPORT_NAME ${PART})
+  target_include_directories(belfry_${PART} PUBLIC $<INSTALL_INTERFACE:${BELFRY_INCLUDE_DIR}>)
+endforeach()
+install(TARGETS belfry_base belfry_protocol belfry_client EXPORT BelfryTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT BelfryTargets NAMESPACE Belfry:: DESTINATION ${BELFRY_PACKAGE_DIR})
+# Headers keep their place below sdk/, so that they read the same installed and in the tree.
+foreach(FOLDER base protocol client plugin)
+  install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/${FOLDER} DESTINATION ${BELFRY_INCLUDE_DIR}/sdk
+          FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
+endforeach()
+
+configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/BelfryConfig.cmake.in ${CMAKE_BINARY_DIR}/BelfryConfig.cmake
+                              INSTALL_DESTINATION ${BELFRY_PACKAGE_DIR})
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/BelfryConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/BelfryConfig.cmake ${CMAKE_BINARY_DIR}/BelfryConfigVersion.cmake DESTINATION ${BELFRY_PACKAGE_DIR})
+
+configure_file(${CMAKE_SOURCE_DIR}/cmake/belfry.pc.in ${CMAKE_BINARY_DIR}/belfry.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/belfry.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${CMAKE_SOURCE_DIR}/packaging/belfry.toml DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES ${CMAKE_SOURCE_DIR}/completions/belfry.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME belfry)
