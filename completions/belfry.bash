@@ -1,0 +1,57 @@
+# Completion of the command belfry for bash; made by `belfry completion bash`.
+_belfry() {
+    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
+    local commands="put get del txn watch history diff log import export status compact digest subscribe bench plugin completion version help"
+    local common="--endpoint --feed --timeout --output --author --help"
+    # The command is the first word that is neither a flag nor a common flag's value.
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case "${COMP_WORDS[i]}" in
+            --endpoint|--feed|--timeout|--output|-o|--author) ((i++)) ;;
+            -*) ;;
+            *) command="${COMP_WORDS[i]}"; break ;;
+        esac
+    done
+    case "$prev" in
+        --output|-o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
+        --kind) COMPREPLY=($(compgen -W "prefix exact glob" -- "$cur")); return ;;
+        --format) COMPREPLY=($(compgen -W "toml json tree lines" -- "$cur")); return ;;
+        --sort) COMPREPLY=($(compgen -W "key create mod version value" -- "$cur")); return ;;
+    esac
+    if [[ -z "$command" && "$cur" != -* ]]; then
+        COMPREPLY=($(compgen -W "$commands" -- "$cur"))
+        return
+    fi
+    local flags="$common"
+    case "$command" in
+        put) flags+=" --comment --prev --cas --lease --literal" ;;
+        get) flags+=" --prefix --range-end --rev --detail --keys-only --count --limit --sort --desc --raw --local" ;;
+        del) flags+=" --prefix --range-end --all --comment --prev" ;;
+        txn) flags+=" --json --comment" ;;
+        watch) flags+=" --kind --rev --snapshot --count --full" ;;
+        history) flags+=" --limit --before --full" ;;
+        diff) flags+=" --prefix --full" ;;
+        log) flags+=" --last --from --to --prefix --full" ;;
+        import) flags+=" --prefix --format --stdin-kv --dots --batch --changed-only --delete-missing --world-readable --dry-run --strict --comment --verbose" ;;
+        export) flags+=" --prefix --format --rev --merge" ;;
+        compact) flags+=" --keep" ;;
+        digest) flags+=" --kind --rev" ;;
+        subscribe) flags+=" --kind --until-revision --for --report --ready" ;;
+        bench) flags+=" --clients --in-flight --count --value-bytes --keys --rate --prefix --keep" ;;
+        plugin) flags+=" --verbose" ;;
+    esac
+    if [[ "$cur" == -* ]]; then
+        COMPREPLY=($(compgen -W "$flags" -- "$cur"))
+        return
+    fi
+    case "$command" in
+        help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+        bench) COMPREPLY=($(compgen -W "put get range watch" -- "$cur")) ;;
+        completion) COMPREPLY=($(compgen -W "bash" -- "$cur")) ;;
+        plugin) COMPREPLY=($(compgen -W "check" -- "$cur") $(compgen -f -- "$cur")) ;;
+        import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
+        put|get|del|history)
+            local IFS=$'\n'
+            COMPREPLY=($(belfry get "$cur" --prefix --keys-only --limit 100 --timeout 300ms 2>/dev/null)) ;;
+    esac
+}
+complete -F _belfry belfry

@@ -1,0 +1,77 @@
+// What a command is, and what it is given.
+#pragma once
+
+#include <istream>
+#include <memory>
+#include <ostream>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sdk/cli/arguments.hpp"
+#include "sdk/cli/exit_code.hpp"
+#include "sdk/client/client.hpp"
+
+namespace belfry::cli {
+
+// Where a run reads and writes; tests hand in string streams.
+struct Streams {
+    std::istream& in;
+    std::ostream& out;
+    std::ostream& err;
+    bool out_terminal = false;
+    bool err_terminal = false;
+};
+
+// The flags every command knows.
+struct Settings {
+    std::vector<std::string> endpoints;
+    std::vector<std::string> feeds;
+    std::chrono::milliseconds timeout{5000};
+    std::string author;
+    bool json = false;
+};
+
+class Context;
+
+struct Command {
+    std::string_view name = {};
+    std::string_view summary = {};     // one line, for `belfry help`
+    std::string_view usage = {};       // what follows the name: "KEY [--prefix]"
+    std::string_view details = {};     // paragraphs and examples for `belfry help NAME`
+    std::span<const Flag> flags = {};  // beside the common ones
+    size_t words_min = 0;
+    size_t words_max = 0;
+    Exit (*run)(Context& context) = nullptr;
+};
+
+class Context {
+public:
+    Context(const Command& command, Arguments arguments, Settings settings, Streams streams);
+
+    const Command& command;
+    const Arguments arguments;
+    const Settings settings;
+    std::istream& in;
+    std::ostream& out;
+    std::ostream& err;
+    const bool out_terminal;
+    const bool err_terminal;
+
+    const std::string& word(size_t place) const { return arguments.words()[place]; }
+    bool has(std::string_view flag) const { return arguments.has(flag); }
+
+    // A new client, made from the settings.
+    Result<std::shared_ptr<Client>> connect() const;
+    // Says the error on `err` and gives the exit code that stands for it.
+    Exit fail(const Error& error) const;
+    // The command line is wrong; `sentence` says how.
+    Exit misuse(std::string_view sentence) const;
+    // One line on `out` (a document in JSON, or a line of text).
+    void line(std::string_view text) const { out << text << '\n'; }
+    // A remark for the person at the terminal; never part of the output.
+    void note(std::string_view text) const { err << "belfry: " << text << '\n'; }
+};
+
+}  // namespace belfry::cli

@@ -1,0 +1,138 @@
+#include <memory>
+
+#include "sdk/cli/commands.hpp"
+#include "sdk/cli/delivery_queue.hpp"
+#include "sdk/cli/json_writer.hpp"
+#include "sdk/cli/reading.hpp"
+#include "sdk/cli/render.hpp"
+#include "sdk/cli/stop_signal.hpp"
+#include "sdk/cli/text.hpp"
+
+namespace belfry::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Flag flags[] = {
+    {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob"},
+    {"rev", FlagKind::number, "N", "begin with revision N instead of now"},
+    {"snapshot", FlagKind::toggle, "", "first print what is there"},
+    {"count", FlagKind::number, "N", "end after N change sets"},
+    {"full", FlagKind::toggle, "", "values in full length"},
+};
+
+constexpr auto signal_poll = 100ms;
+
+// A snapshot's keys are facts, a live delivery's are changes; both become a change set here.
+ChangeSet change_set_of(const Delivery& delivery) {
+    ChangeSet change;
+    change.revision = delivery.revision;
+    change.time_ms = delivery.time_ms;
+    change.author = delivery.author;
+    change.comment = delivery.comment;
+    for (const KeyChange& key : delivery.changes) {
+        Event event;
+        event.type = key.after ? EventType::put : EventType::erase;
+        if (key.after) event.kv = *key.after;
+        event.kv.key = key.key;
+        change.events.push_back(std::move(event));
+    }
+    return change;
+}
+
+void print_snapshot(Context& context, const Delivery& delivery) {
+    if (context.settings.json) {
+        JsonWriter json;
+        json.begin_object().field("snapshot", true).field("revision", delivery.revision).name("kvs").begin_array();
+        for (const KeyChange& key : delivery.changes) {
+            if (key.after) write_json(json, *key.after);
+        }
+        return context.line(json.end_array().end_object().take());
+    }
+    for (const KeyChange& key : delivery.changes) {
+        const std::string head = "[snapshot] rev " + std::to_string(delivery.revision.value);
+        if (!key.after) {
+            context.line(head + " DEL " + printable(key.key));
+        } else {
+            context.line(head + " HAS " + printable(key.key) + " = " + printable(key.after->value, shown_max(context)));
+        }
+    }
+}
+
+void print(Context& context, const Delivery& delivery) {
+    if (delivery.is_snapshot) return print_snapshot(context, delivery);
+    const ChangeSet change = change_set_of(delivery);
+    if (context.settings.json) {
+        JsonWriter json;
+        write_json(json, change);
+        return context.line(json.take());
+    }
+    context.out << change_text(change, shown_max(context));
+}
+
+Exit print_until_stopped(Context& context, DeliveryQueue& queue) {
+    const uint64_t count = context.arguments.number("count");
+    uint64_t printed = 0;
+    while (!stop_requested() && context.out) {
+        const auto delivery = queue.pop(signal_poll);
+        if (!delivery) continue;
+        print(context, *delivery);
+        context.out.flush();
+        if (delivery->is_snapshot) {
+            if (!context.has("snapshot"))
+                context.note("changes were compacted away before they came; the lines above are the difference");
+            continue;
+        }
+        if (++printed == count) break;
+    }
+    return Exit::ok;
+}
+
+Exit run_watch(Context& context) {
+    if (context.has("snapshot") && context.has("rev")) return context.misuse("--snapshot and --rev exclude one another");
+    auto client = context.connect();
+    if (!client) return context.fail(client.error());
+    const std::string kind = context.arguments.text("kind");
+    auto queue = std::make_shared<DeliveryQueue>();
+    SubscriptionOptions options;
+    options.filter = filter_of(context.word(0), kind);
+    options.keep_view = false;
+    options.on_change = [queue](const Delivery& delivery) { queue->push(delivery); };
+    if (context.has("rev")) {
+        const uint64_t rev = context.arguments.number("rev");
+        options.from = Revision{rev == 0 ? 0 : rev - 1};
+    } else if (!context.has("snapshot")) {
+        // Asking where "now" is also tells at once whether a hub is there.
+        auto now = newest_revision(**client);
+        if (!now) return context.fail(now.error());
+        options.from = *now;
+    }
+    catch_stop_signals();
+    auto subscription = Subscription::open(*client, std::move(options));
+    if (!subscription) return context.fail(subscription.error());
+    if (context.err_terminal) context.note("watching; Ctrl-C ends it");
+    const Exit exit = print_until_stopped(context, *queue);
+    queue->close();
+    return exit;
+}
+
+}  // namespace
+
+const Command watch_command = {
+    .name = "watch",
+    .summary = "print every change of some keys, as it happens",
+    .usage = "FILTER [--kind prefix|exact|glob] [--rev N | --snapshot] [--count N]",
+    .details =
+        "Misses nothing: it reconnects and catches up by itself. Keys changed together come together, each on a line:\n"
+        "  [2026-11-23 05:13:25.123] rev 42 PUT db/pool/size = 48 (alice@ops: twice the load)\n"
+        "JSON: one line per change set.\n\n"
+        "  belfry watch ''                         # everything\n"
+        "  belfry watch 'db/*/size' --kind glob\n"
+        "  belfry watch db/ --rev 40 --count 2     # two change sets from revision 40 on, then end",
+    .flags = flags,
+    .words_min = 1,
+    .words_max = 1,
+    .run = run_watch,
+};
+
+}  // namespace belfry::cli

@@ -1,0 +1,41 @@
+// The table of commands: help, completion and the run all read it.
+#pragma once
+
+#include <span>
+
+#include "sdk/cli/command.hpp"
+
+namespace belfry::cli {
+
+extern const Command put_command;
+extern const Command get_command;
+extern const Command del_command;
+extern const Command txn_command;
+extern const Command watch_command;
+extern const Command subscribe_command;
+extern const Command history_command;
+extern const Command diff_command;
+extern const Command log_command;
+extern const Command import_command;
+extern const Command export_command;
+extern const Command status_command;
+extern const Command compact_command;
+extern const Command digest_command;
+extern const Command bench_command;
+extern const Command plugin_command;
+extern const Command completion_command;
+extern const Command version_command;
+extern const Command help_command;
+
+std::span<const Command* const> commands();  // in the order of the help
+const Command* find_command(std::string_view name);
+std::span<const Flag> common_flags();
+
+// The whole of `belfry`: `line` is what followed the program's name. `environment` answers getenv.
+Exit run(std::span<const std::string> line, Streams streams, const char* (*environment)(const char*));
+
+std::string overview();                      // `belfry help`
+std::string manual(const Command& command);  // `belfry help NAME`
+std::string bash_completion();               // `belfry completion bash`
+
+}  // namespace belfry::cli

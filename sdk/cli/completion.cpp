@@ -1,0 +1,80 @@
+// The bash completion script, made from the table so that it cannot lag behind it.
+#include <string>
+
+#include "sdk/cli/commands.hpp"
+
+namespace belfry::cli {
+namespace {
+
+// Commands whose words are keys: completed from the hub, if one answers quickly.
+constexpr std::string_view key_commands = "put|get|del|history";
+
+constexpr std::string_view head = R"(# Completion of the command belfry for bash; made by `belfry completion bash`.
+_belfry() {
+    local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
+    local commands=")";
+
+constexpr std::string_view middle = R"(    # The command is the first word that is neither a flag nor a common flag's value.
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case "${COMP_WORDS[i]}" in
+            --endpoint|--feed|--timeout|--output|-o|--author) ((i++)) ;;
+            -*) ;;
+            *) command="${COMP_WORDS[i]}"; break ;;
+        esac
+    done
+    case "$prev" in
+        --output|-o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
+        --kind) COMPREPLY=($(compgen -W "prefix exact glob" -- "$cur")); return ;;
+        --format) COMPREPLY=($(compgen -W "toml json tree lines" -- "$cur")); return ;;
+        --sort) COMPREPLY=($(compgen -W "key create mod version value" -- "$cur")); return ;;
+    esac
+    if [[ -z "$command" && "$cur" != -* ]]; then
+        COMPREPLY=($(compgen -W "$commands" -- "$cur"))
+        return
+    fi
+    local flags="$common"
+    case "$command" in
+)";
+
+constexpr std::string_view tail = R"(    esac
+    if [[ "$cur" == -* ]]; then
+        COMPREPLY=($(compgen -W "$flags" -- "$cur"))
+        return
+    fi
+    case "$command" in
+        help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+        bench) COMPREPLY=($(compgen -W "put get range watch" -- "$cur")) ;;
+        completion) COMPREPLY=($(compgen -W "bash" -- "$cur")) ;;
+        plugin) COMPREPLY=($(compgen -W "check" -- "$cur") $(compgen -f -- "$cur")) ;;
+        import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
+        KEYS)
+            local IFS=$'\n'
+            COMPREPLY=($(belfry get "$cur" --prefix --keys-only --limit 100 --timeout 300ms 2>/dev/null)) ;;
+    esac
+}
+complete -F _belfry belfry
+)";
+
+std::string flag_words(std::span<const Flag> flags) {
+    std::string text;
+    for (const Flag& flag : flags) text += (text.empty() ? "--" : " --") + std::string(flag.name);
+    return text;
+}
+
+}  // namespace
+
+std::string bash_completion() {
+    std::string text(head);
+    for (const Command* command : commands())
+        text += (command == commands().front() ? "" : " ") + std::string(command->name);
+    text += "\"\n    local common=\"" + flag_words(common_flags()) + "\"\n" + std::string(middle);
+    for (const Command* command : commands()) {
+        if (command->flags.empty()) continue;
+        text += "        " + std::string(command->name) + ") flags+=\" " + flag_words(command->flags) + "\" ;;\n";
+    }
+    std::string end(tail);
+    end.replace(end.find("KEYS"), 4, key_commands);
+    return text + end;
+}
+
+}  // namespace belfry::cli

@@ -1,0 +1,44 @@
+#include "sdk/cli/command.hpp"
+#include "sdk/cli/json_writer.hpp"
+
+namespace belfry::cli {
+
+Context::Context(const Command& the_command, Arguments the_arguments, Settings the_settings, Streams streams)
+    : command(the_command),
+      arguments(std::move(the_arguments)),
+      settings(std::move(the_settings)),
+      in(streams.in),
+      out(streams.out),
+      err(streams.err),
+      out_terminal(streams.out_terminal),
+      err_terminal(streams.err_terminal) {}
+
+Result<std::shared_ptr<Client>> Context::connect() const {
+    ClientOptions options;
+    options.endpoints = settings.endpoints;
+    options.feed_endpoints = settings.feeds;
+    options.timeout = settings.timeout;
+    options.author = settings.author;
+    return Client::connect(std::move(options));
+}
+
+Exit Context::fail(const Error& error) const {
+    const Exit exit = exit_of(error.code);
+    if (settings.json) {
+        JsonWriter json;
+        json.begin_object().field("error", to_string(error.code)).field("detail", error.detail);
+        json.field("exit", static_cast<unsigned>(exit)).end_object();
+        err << json.take() << '\n';
+    } else {
+        err << "belfry " << command.name << ": " << to_string(error) << '\n';
+    }
+    return exit;
+}
+
+Exit Context::misuse(std::string_view sentence) const {
+    err << "belfry " << command.name << ": " << sentence << "\nusage: belfry " << command.name << ' ' << command.usage
+        << "\n`belfry help " << command.name << "` says more\n";
+    return Exit::usage;
+}
+
+}  // namespace belfry::cli

@@ -1,0 +1,78 @@
+#include "sdk/cli/reading.hpp"
+
+namespace belfry::cli {
+namespace {
+
+template <class R>
+Result<R> answer_of(Result<protocol::Reply> reply) {
+    if (!reply) return reply.error();
+    if (reply->error.code != Code::ok) return reply->error;
+    if (auto* answer = std::get_if<R>(&reply->result)) return std::move(*answer);
+    return Error{Code::incompatible, "the hub answered with another kind of message"};
+}
+
+}  // namespace
+
+Result<Revision> walk_snapshot(Client& client, const protocol::FilterSpec& filter, Revision at,
+                               const std::function<Status(const KeyValue&)>& visit) {
+    protocol::SnapshotRequest request;
+    request.filter = filter;
+    request.at = at;
+    while (true) {
+        auto chunk = answer_of<protocol::SnapshotReply>(client.call(request));
+        if (!chunk) return chunk.error();
+        for (const KeyValue& kv : chunk->kvs) {
+            if (auto status = visit(kv); !status) return status.error();
+        }
+        request.at = chunk->at;
+        if (!chunk->more) return chunk->at;
+        if (chunk->kvs.empty())
+            return Error{Code::corrupt, "the hub gave an empty chunk of a snapshot that is not at its end"};
+        request.after_key = chunk->kvs.back().key;
+    }
+}
+
+Result<Revision> walk_changes(Client& client, const protocol::FilterSpec& filter, Revision from, Revision to,
+                              const std::function<Status(const ChangeSet&)>& visit) {
+    protocol::ChangesRequest request;
+    request.filter = filter;
+    request.from = from;
+    request.to = to;
+    while (true) {
+        auto chunk = client.changes(request);
+        if (!chunk) return chunk.error();
+        for (const ChangeSet& change : chunk->changes) {
+            if (auto status = visit(change); !status) return status.error();
+        }
+        if (!chunk->more) return chunk->to;
+        if (chunk->to <= request.from) return Error{Code::corrupt, "the hub gave a piece of history that does not go on"};
+        request.from = chunk->to;
+    }
+}
+
+Result<Revision> newest_revision(Client& client) {
+    protocol::RangeRequest request;
+    request.range = KeyRange::one("\x01");  // any key; only the revision of the answer counts
+    request.count_only = true;
+    auto range = client.range(request);
+    if (!range) return range.error();
+    return range->revision;
+}
+
+Revision oldest_kept(const protocol::StatusReply& status) {
+    for (const auto& [name, figure] : status.figures) {
+        const auto* number = std::get_if<uint64_t>(&figure);
+        const bool names_it = name == "compacted" || name == "compacted_revision" || name == "revision.compacted";
+        if (names_it && number != nullptr) return {*number + 1};
+    }
+    return {1};
+}
+
+protocol::FilterSpec filter_of(std::string_view spec, std::string_view kind) {
+    protocol::FilterSpec filter;
+    filter.kind = kind.empty() ? "prefix" : std::string(kind);
+    filter.spec = Bytes(spec);
+    return filter;
+}
+
+}  // namespace belfry::cli

@@ -1,0 +1,29 @@
+// Reading much from a hub, piece by piece: nothing is held that was already handed over.
+#pragma once
+
+#include <functional>
+
+#include "sdk/client/client.hpp"
+
+namespace belfry::cli {
+
+// Hands over the filter's keys at a revision (0 = newest), in key order; answers with the revision they all belong to.
+// `visit` may refuse; the walk then ends with its error.
+Result<Revision> walk_snapshot(Client& client, const protocol::FilterSpec& filter, Revision at,
+                               const std::function<Status(const KeyValue&)>& visit);
+
+// Hands over the filter's change sets in (from, to], oldest first; to = 0: up to the newest. Answers with the last
+// revision.
+Result<Revision> walk_changes(Client& client, const protocol::FilterSpec& filter, Revision from, Revision to,
+                              const std::function<Status(const ChangeSet&)>& visit);
+
+// The hub's newest revision.
+Result<Revision> newest_revision(Client& client);
+
+// The first revision whose changes are still kept, as far as the hub's status tells (1 otherwise).
+Revision oldest_kept(const protocol::StatusReply& status);
+
+// The filter's words as the command line gave them; kind defaults to "prefix".
+protocol::FilterSpec filter_of(std::string_view spec, std::string_view kind);
+
+}  // namespace belfry::cli

@@ -1,0 +1,138 @@
+#include "sdk/cli/commands.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+using namespace belfry;
+using namespace belfry::cli;
+
+namespace {
+
+struct Outcome {
+    Exit exit;
+    std::string out, err;
+};
+
+// Runs the command line as main() would, with no variable set and nothing on standard input.
+Outcome run_line(const std::vector<std::string>& line, const char* (*environment)(const char*) = nullptr) {
+    std::istringstream in;
+    std::ostringstream out, err;
+    if (environment == nullptr) environment = [](const char*) -> const char* { return nullptr; };
+    const Exit exit = run(line, {in, out, err}, environment);
+    return {exit, out.str(), err.str()};
+}
+
+// An endpoint nobody listens on, and little patience.
+Outcome run_alone(std::vector<std::string> line) {
+    line.insert(line.begin(), {"--endpoint", "tcp://127.0.0.1:1", "--feed", "tcp://127.0.0.1:1", "--timeout", "150ms"});
+    return run_line(line);
+}
+
+}  // namespace
+
+TEST_CASE("commands: every one is documented and its flags do not hide common ones", "[cli][commands]") {
+    std::set<std::string_view> names;
+    for (const Command* command : commands()) {
+        CHECK(names.insert(command->name).second);
+        CHECK(!command->summary.empty());
+        CHECK(command->run != nullptr);
+        CHECK(command->words_min <= command->words_max);
+        std::set<std::string_view> flags;
+        std::set<char> letters;
+        for (const auto& table : {common_flags(), command->flags}) {
+            for (const Flag& flag : table) {
+                INFO(command->name << " --" << flag.name);
+                CHECK(flags.insert(flag.name).second);
+                CHECK((flag.letter == 0 || letters.insert(flag.letter).second));
+                CHECK(flag.value.empty() == (flag.kind == FlagKind::toggle));
+            }
+        }
+        CHECK(overview().find("  " + std::string(command->name) + " ") != std::string::npos);
+        CHECK(run_line({"help", std::string(command->name)}).exit == Exit::ok);
+        CHECK(run_line({std::string(command->name), "--help"}).out == manual(*command));
+    }
+}
+
+TEST_CASE("commands: the installed completion is the one the program makes", "[cli][commands]") {
+    std::ifstream file(BELFRY_COMPLETION_FILE);
+    std::ostringstream text;
+    text << file.rdbuf();
+    CHECK(text.str() == bash_completion());
+}
+
+TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cli][commands]") {
+    CHECK(run_line({}).exit == Exit::usage);
+    CHECK(run_line({"--help"}).exit == Exit::ok);
+    const Outcome typo = run_line({"gte", "a"});
+    CHECK(typo.exit == Exit::usage);
+    CHECK(typo.err.find("did you mean 'get'?") != std::string::npos);
+    const std::vector<std::vector<std::string>> wrong = {
+        {"put", "a"},
+        {"put", "a", "b", "c"},
+        {"get"},
+        {"get", ""},
+        {"get", "a", "--sort", "size"},
+        {"get", "a", "--prefix", "--range-end", "b"},
+        {"del", ""},
+        {"del", "", "--prefix"},
+        {"diff", "x"},
+        {"diff", "5", "3"},
+        {"compact"},
+        {"compact", "5", "--keep", "3"},
+        {"import"},
+        {"import", "-"},
+        {"import", "f", "--delete-missing"},
+        {"import", "f", "--stdin-kv"},
+        {"import", "f", "--format", "xml"},
+        {"export", "-", "--format", "tree"},
+        {"export", "f", "--format", "lines"},
+        {"watch", "a", "--snapshot", "--rev", "3"},
+        {"bench", "fly"},
+        {"bench", "put", "--clients", "0"},
+        {"completion", "fish"},
+        {"plugin", "make", "x"},
+        {"help", "nothing"},
+        {"get", "a", "--output", "xml"},
+        {"get", "a", "--timeout", "soon"},
+        {"get", "a", "--nonsense"},
+        {"--endpoint", "", "get", "a"},
+    };
+    for (const auto& line : wrong) {
+        INFO(line[0] << ' ' << (line.size() > 1 ? line[1] : ""));
+        const Outcome outcome = run_line(line);
+        CHECK((outcome.exit == Exit::usage || line[0] == "--endpoint"));
+        CHECK(outcome.out.empty());
+    }
+}
+
+TEST_CASE("commands: version in both outputs", "[cli][commands]") {
+    CHECK(run_line({"version"}).out.starts_with("belfry "));
+    CHECK(run_line({"version", "-o", "json"}).out.starts_with("{\"version\": "));
+    const auto json = [](const char* name) -> const char* {
+        return std::string_view(name) == "BELFRY_OUTPUT" ? "json" : nullptr;
+    };
+    CHECK(run_line({"version"}, json).out.starts_with("{"));
+    CHECK(run_line({"--output", "text", "version"}, json).out.starts_with("belfry "));
+}
+
+TEST_CASE("commands: with no hub there, each ends within its timeout and says unavailable", "[cli][commands]") {
+    for (const std::vector<std::string>& line : std::vector<std::vector<std::string>>{
+             {"get", "a"}, {"put", "a", "b"}, {"status"}, {"watch", "a"}, {"log"}, {"digest", "a"}, {"bench", "put"}}) {
+        INFO(line[0]);
+        const Outcome outcome = run_alone(line);
+        const bool not_done = outcome.exit == Exit::unavailable || outcome.exit == Exit::uncertain;
+        CHECK(not_done);
+        CHECK(outcome.out.empty());
+        CHECK(outcome.err.starts_with("belfry " + line[0] + ": "));
+    }
+    const Outcome json = run_alone({"get", "a", "-o", "json"});
+    CHECK(json.err.starts_with("{\"error\": \""));
+}
+
+TEST_CASE("commands: a value from a file that is not there is not written", "[cli][commands]") {
+    const Outcome outcome = run_alone({"put", "a", "@/nonexistent/file"});
+    CHECK(outcome.exit == Exit::other);
+    CHECK(outcome.err.find("/nonexistent/file") != std::string::npos);
+}
