@@ -172,7 +172,7 @@ std::vector<TxnOp> read_ops(Reader& in, size_t depth) {
 TxnRequest read_txn(Reader& in, size_t depth) {
     TxnRequest txn;
     // A bound of its own, far above what validate() lets in: the stack must not depend on what a disk says.
-    if (depth > 4 * limits::txn_depth_max) in.fail();
+    if (depth > 4 * belfry::limits::txn_depth_max) in.fail();
     for (size_t left = read_count(in); left > 0 && in.ok(); --left) txn.compares.push_back(read_compare(in));
     txn.then_ops = read_ops(in, depth);
     txn.else_ops = read_ops(in, depth);

@@ -1,25 +1,37 @@
 // The key space: the state machine. Pure but for the state store it is given, which is its memory (hub/plugin/state_store).
 // apply() is deterministic: it reads time, identity and everything else from the command alone.
 //
-// Tables of the store (docs/formats.md):
-//   meta      small facts: format, revision, compacted revision, cluster time, live key count
-//   current   key -> create, mod, version, lease, value                          the newest state
-//   changes   revision (big-endian) -> time, author, comment, events; each event carries the key's previous pair, so that
-//             one key's past is a chain walked backwards and compaction is dropping the oldest records
-//   deleted   key -> revision of the delete; until compaction passes it, so that old reads find the chain's end
+// How the tables of the store look and how old versions are found: hub/model/records.hpp.
+//
+// Transactions as in etcd: which branches run, nested ones too, is decided by the state before the transaction; the
+// operations that run see the earlier ones. A key may not be changed twice: two puts of one key, or a put and a delete that
+// covers it, are `invalid_argument` (only the two branches of one transaction may repeat each other).
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <optional>
 
 #include "hub/log/entry.hpp"
+#include "hub/model/records.hpp"
 #include "hub/plugin/filter.hpp"
 #include "hub/plugin/state_store.hpp"
 #include "sdk/base/hash.hpp"
+#include "sdk/base/limits.hpp"
 #include "sdk/protocol/messages.hpp"
 
 namespace belfry::hub::model {
+
+// What a subscriber gets in one frame; a delete or transaction of more is refused (`too_large`).
+inline constexpr size_t change_set_bytes_max = belfry::limits::frame_bytes_max - 128 * 1024;
+inline constexpr size_t event_envelope_bytes = 48;  // an event's numbers and lengths on the wire, at most
+// One record of table `changes`: the change set and the values it replaced. Below what a store must take.
+inline constexpr size_t change_record_bytes_max = 32 * 1024 * 1024;
+// Records that a compaction drops at once, and that each later command drops until none is left: a compaction of a million
+// must not stall the hub. Counted by command, not by batch, so that every member's tables are the same.
+inline constexpr uint64_t compaction_drops_at_once = 2000;
+inline constexpr uint64_t compaction_drops_per_command = 8;
+// Events that one `changes` request looks at before it pages.
+inline constexpr size_t changes_examined_max = 65536;
 
 struct Applied {
     Result<protocol::ReplyResult> reply;  // errors: compacted, invalid_argument ... (the state is then unchanged)
@@ -36,20 +48,24 @@ public:
     // Forgets what is cached of an uncommitted batch; call after rollback.
     Status reload();
 
-    Revision revision() const { return revision_; }
-    Revision compacted() const { return compacted_; }
-    uint64_t key_count() const { return key_count_; }
-    uint64_t time_ms() const { return time_ms_; }
+    Revision revision() const { return meta_.revision; }
+    Revision compacted() const { return meta_.compacted; }
+    uint64_t key_count() const { return meta_.key_count; }
+    uint64_t time_ms() const { return meta_.time_ms; }
 
     // Applies one command inside the store's open batch. A Status error is the store's: roll back, stop.
     Result<Applied> apply(const log::Command& command, uint64_t time_ms);
     // Writes meta; call once before the batch's commit.
     Status finish_batch();
 
-    // ---- reads, at the state applied so far ----
-    // `compacted` below compacted(), `invalid_argument` above revision().
+    // ---- reads, at the state applied so far; any request may come ----
+    // `compacted` below compacted(), `invalid_argument` above revision(). Answers are bounded: `more` says that there is
+    // more to ask for. A range looks at hub::limits::scan_keys_max keys; past that its count is a lower bound and `more` is
+    // set. `too_large`: sorting or digesting more than the bounds.
     Result<protocol::RangeReply> range(const protocol::RangeRequest& request);
+    // The oldest version may be older than compacted(): then its time, author and comment are lost and `compacted` is set.
     Result<protocol::HistoryReply> history(const protocol::HistoryRequest& request);
+    // A `to` above revision() means revision(); the reply says what it covers.
     Result<protocol::ChangesReply> changes(const protocol::ChangesRequest& request, const plugin::Filter& filter);
     Result<protocol::SnapshotReply> snapshot(const protocol::SnapshotRequest& request, const plugin::Filter& filter);
     Result<protocol::DigestReply> digest(const protocol::DigestRequest& request, const plugin::Filter& filter);
@@ -57,11 +73,52 @@ public:
     Result<Revision> revision_before(uint64_t time_ms);
 
 private:
+    // Sees one live key; false ends the scan. Must not call the store.
+    using Visit = std::function<bool(BytesView key, const Version& version)>;
+    using Direction = plugin::StateStore::Direction;
+    struct Path;  // which branch of each transaction runs, in order of execution
+
+    // keyspace.cpp
+    Result<protocol::ReplyResult> run_command(const log::Command& command);
+    Result<protocol::PutReply> put(const protocol::PutRequest& request);
+    Result<protocol::DeleteReply> erase(const protocol::DeleteRequest& request);
+    Result<protocol::CompactReply> compact(const protocol::CompactRequest& request);
+    Status record(const ChangeEvent& event);
+    Status write_current(BytesView key, const Version& version);
+    Status undo();
+    Status drop_records();
+    Result<ChangeSet> change_set(const log::Command& command) const;
+
+    // txn.cpp
+    Result<protocol::TxnReply> txn(const protocol::TxnRequest& request);
+    Result<protocol::TxnReply> run(const protocol::TxnRequest& request, Path& path);
+    Status choose(const protocol::TxnRequest& request, Path& path);
+    Result<protocol::TxnOpReply> run_op(const protocol::TxnOp& item, Path& path);
+    Result<bool> holds(const protocol::Compare& compare);
+
+    // versions.cpp: the key space at any kept revision
+    Revision newest() const { return events_ == 0 ? meta_.revision : meta_.revision.next(); }
+    Result<Revision> resolve(Revision at) const;
+    Result<std::optional<Version>> current(BytesView key);            // borrowed as StateStore::get
+    Result<Revision> tombstone(BytesView key);                        // 0 = none
+    Result<std::optional<Version>> at(BytesView key, Revision when);  // likewise borrowed
+    Result<std::optional<Version>> walk(BytesView key, Revision mod, Revision when);
+    Result<BytesView> change_record(Revision revision);
+    Status scan(const KeyRange& range, Revision when, Direction direction, const Visit& visit);
+    Status scan_current(const KeyRange& range, Direction direction, const Visit& visit);
+    Status scan_old(const KeyRange& range, Revision when, const Visit& visit);
+
+    // reads.cpp
+    Result<protocol::RangeReply> range_by_key(const protocol::RangeRequest& request, Revision when);
+    Result<protocol::RangeReply> range_sorted(const protocol::RangeRequest& request, Revision when);
+
     plugin::StateStore& store_;
-    Revision revision_;
-    Revision compacted_;
-    uint64_t key_count_ = 0;
-    uint64_t time_ms_ = 0;
+    Meta meta_;
+    // Of the command being applied: its change record so far, kept for its memory, and the number of events in it.
+    Bytes change_;
+    size_t events_ = 0;
+    size_t visible_bytes_ = 0;
+    Bytes scratch_;
 };
 
 }  // namespace belfry::hub::model

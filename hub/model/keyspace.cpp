@@ -1,0 +1,244 @@
+#include "hub/model/keyspace.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hub/base/assert.hpp"
+
+namespace belfry::hub::model {
+
+namespace {
+
+// What a command can be told; every other error is the store's.
+bool is_refusal(Code code) { return code == Code::invalid_argument || code == Code::compacted || code == Code::too_large; }
+
+}  // namespace
+
+Keyspace::Keyspace(plugin::StateStore& store) : store_(store) {}
+
+Status Keyspace::load() {
+    if (Status status = reload(); !status) return status;
+    const auto record = store_.get(table_meta, meta_key);
+    if (record || !store_.in_batch()) return {};
+    return store_.put(table_meta, meta_key, encode_meta(meta_));
+}
+
+Status Keyspace::reload() {
+    const Result<BytesView> record = store_.get(table_meta, meta_key);
+    meta_ = Meta();
+    if (!record) return record.error().code == Code::not_found ? Status() : Status(record.error());
+    const Result<Meta> meta = decode_meta(*record);
+    if (!meta) return meta.error();
+    meta_ = *meta;
+    return {};
+}
+
+Result<Applied> Keyspace::apply(const log::Command& command, uint64_t time_ms) {
+    meta_.time_ms = std::max(meta_.time_ms, time_ms);
+    meta_.drop_target = std::min(meta_.compacted, Revision{meta_.drop_target.value + compaction_drops_per_command});
+    const Meta before = meta_;
+    change_.clear();
+    visible_bytes_ = 0;
+    encode_change_header({meta_.time_ms, command.author, command.comment}, change_);
+    Applied applied{run_command(command), {}, {}};
+    if (!applied.reply) {
+        if (!is_refusal(applied.reply.error().code)) return events_ = 0, applied.reply.error();
+        const Status undone = undo();
+        if (!undone) return undone.error();
+        meta_ = before;
+    } else if (events_ > 0) {
+        auto change = change_set(command);
+        if (!change) return change.error();
+        applied.change = *std::move(change);
+        if (Status status = store_.put(table_changes, view(revision_key(newest())), change_); !status)
+            return status.error();
+        meta_.revision = newest();
+    }
+    events_ = 0;
+    applied.revision = meta_.revision;
+    return applied;
+}
+
+Status Keyspace::finish_batch() {
+    if (Status status = drop_records(); !status) return status;
+    return store_.put(table_meta, meta_key, encode_meta(meta_));
+}
+
+Result<protocol::ReplyResult> Keyspace::run_command(const log::Command& command) {
+    const auto widen = [](auto reply) -> Result<protocol::ReplyResult> {
+        if (!reply) return std::move(reply).error();
+        return protocol::ReplyResult(*std::move(reply));
+    };
+    if (const auto* op = std::get_if<protocol::PutRequest>(&command.op)) return widen(put(*op));
+    if (const auto* op = std::get_if<protocol::DeleteRequest>(&command.op)) return widen(erase(*op));
+    if (const auto* op = std::get_if<protocol::TxnRequest>(&command.op)) return widen(txn(*op));
+    return widen(compact(std::get<protocol::CompactRequest>(command.op)));
+}
+
+Result<protocol::PutReply> Keyspace::put(const protocol::PutRequest& request) {
+    if (request.key.empty() || request.key.size() > belfry::limits::key_bytes_max) {
+        return Error{Code::invalid_argument, "put: a key of " + std::to_string(request.key.size()) + " bytes; 1 to " +
+                                                 std::to_string(belfry::limits::key_bytes_max) + " are allowed"};
+    }
+    if (request.value.size() > belfry::limits::value_bytes_max) {
+        return Error{Code::too_large, "put: a value of " + std::to_string(request.value.size()) + " bytes; " +
+                                          std::to_string(belfry::limits::value_bytes_max) + " are the bound"};
+    }
+    const auto found = current(request.key);
+    if (!found) return found.error();
+    protocol::PutReply reply;
+    ChangeEvent event;
+    event.key = request.key;
+    event.now = {meta_.revision.next(), meta_.revision.next(), 1, request.lease, request.value};
+    if (found->has_value()) {
+        event.previous = ChangeEvent::Previous::live;
+        event.before = **found;
+        event.now.create = event.before.create;
+        event.now.version = event.before.version + 1;
+        if (request.previous) reply.previous = to_key_value(request.key, event.before);
+    } else {
+        const Result<Revision> erased = tombstone(request.key);
+        if (!erased) return erased.error();
+        if (*erased > meta_.compacted) {
+            event.previous = ChangeEvent::Previous::tombstone;
+            event.before.mod = *erased;
+        }
+        if (erased->value > 0) {
+            if (Status status = store_.erase(table_deleted, request.key); !status) return status.error();
+        }
+        ++meta_.key_count;
+    }
+    // `before` is borrowed from the store until the write.
+    if (Status status = record(event); !status) return status.error();
+    if (Status status = write_current(request.key, event.now); !status) return status.error();
+    return reply;
+}
+
+Result<protocol::DeleteReply> Keyspace::erase(const protocol::DeleteRequest& request) {
+    protocol::DeleteReply reply;
+    const size_t start = change_.size();
+    Status status;
+    const auto visit = [&](BytesView key, const Version& version) {
+        ChangeEvent event;
+        event.type = EventType::erase;
+        event.key = key;
+        event.previous = ChangeEvent::Previous::live;
+        event.before = version;
+        status = record(event);
+        ++reply.deleted;
+        if (request.previous) reply.previous.push_back(to_key_value(key, version));
+        return status.ok();
+    };
+    if (Status scanned = scan_current(request.range, Direction::forward, visit); !scanned) return scanned.error();
+    if (!status) return status.error();
+    const Revision now = meta_.revision.next();
+    const Bytes tombstone = encode_deleted(now);
+    ChangeReader events = ChangeReader::events(BytesView(change_).substr(start), now);
+    for (ChangeEvent event; events.next(event);) {
+        if (status = store_.erase(table_current, event.key); !status) return status.error();
+        if (status = store_.put(table_deleted, event.key, tombstone); !status) return status.error();
+    }
+    meta_.key_count -= reply.deleted;
+    return reply;
+}
+
+Result<protocol::CompactReply> Keyspace::compact(const protocol::CompactRequest& request) {
+    if (request.revision > meta_.revision) {
+        return Error{Code::invalid_argument, "compact: revision " + std::to_string(request.revision.value) +
+                                                 " is newer than the newest, " + std::to_string(meta_.revision.value)};
+    }
+    if (request.revision <= meta_.compacted) {
+        return Error{Code::compacted, "compact: revision " + std::to_string(request.revision.value) +
+                                          " is compacted already, up to " + std::to_string(meta_.compacted.value)};
+    }
+    meta_.compacted = request.revision;
+    meta_.drop_target = std::min(meta_.compacted, Revision{meta_.drop_target.value + compaction_drops_at_once});
+    return protocol::CompactReply{};
+}
+
+// Adds an event to the command's change record.
+Status Keyspace::record(const ChangeEvent& event) {
+    ++events_;
+    encode_change_event(event, change_);
+    visible_bytes_ += event.key.size() + event.now.value.size() + event_envelope_bytes;
+    if (visible_bytes_ <= change_set_bytes_max && change_.size() <= change_record_bytes_max) return {};
+    return Error{Code::too_large, "one revision would change more than " + std::to_string(change_set_bytes_max) +
+                                      " bytes or replace more than " + std::to_string(change_record_bytes_max) +
+                                      ": do it in several steps, each over fewer keys"};
+}
+
+Status Keyspace::write_current(BytesView key, const Version& version) {
+    scratch_.clear();
+    encode_current(version, scratch_);
+    return store_.put(table_current, key, scratch_);
+}
+
+// Takes back what a refused command wrote, so that it leaves nothing in the batch. An event that was recorded and not yet
+// written is harmless: its key gets what it has. The caller restores meta.
+Status Keyspace::undo() {
+    const Revision now = meta_.revision.next();
+    ChangeReader events(change_, now);
+    for (ChangeEvent event; events.next(event);) {
+        Status status = event.previous == ChangeEvent::Previous::live ? write_current(event.key, event.before)
+                                                                      : store_.erase(table_current, event.key);
+        if (!status) return status;
+        if (event.previous == ChangeEvent::Previous::tombstone) {
+            status = store_.put(table_deleted, event.key, encode_deleted(event.before.mod));
+        } else if (event.type == EventType::erase) {
+            status = store_.erase(table_deleted, event.key);
+        }
+        if (!status) return status;
+    }
+    return {};
+}
+
+// Drops what a compaction left behind, up to drop_target: the records, and the tombstones they made that still stand.
+Status Keyspace::drop_records() {
+    constexpr size_t tombstones_at_once = 4096;
+    std::vector<std::pair<Bytes, Revision>> erased;
+    while (meta_.dropped < meta_.drop_target) {
+        erased.clear();
+        Revision last = meta_.drop_target;
+        Status damage;
+        const auto visit = [&](BytesView key, BytesView record) {
+            last = revision_of(key);
+            ChangeReader events(record, last);
+            for (ChangeEvent event; events.next(event);) {
+                if (event.type == EventType::erase) erased.emplace_back(event.key, last);
+            }
+            damage = events.status();
+            return damage.ok() && erased.size() < tombstones_at_once;
+        };
+        const Revision first = meta_.dropped.next();
+        Status status = store_.scan(table_changes, view(revision_key(first)), view(revision_key(meta_.drop_target.next())),
+                                    Direction::forward, visit);
+        if (!status) return status;
+        if (!damage) return damage;
+        for (const auto& [key, revision] : erased) {
+            const Result<Revision> stands = tombstone(key);
+            if (!stands) return stands.error();
+            if (*stands != revision) continue;
+            if (status = store_.erase(table_deleted, key); !status) return status;
+        }
+        for (Revision revision = first; revision <= last; revision = revision.next()) {
+            if (status = store_.erase(table_changes, view(revision_key(revision))); !status) return status;
+        }
+        meta_.dropped = last;
+    }
+    return {};
+}
+
+Result<ChangeSet> Keyspace::change_set(const log::Command& command) const {
+    const Revision now = meta_.revision.next();
+    ChangeSet change{now, meta_.time_ms, command.author, command.comment, {}};
+    change.events.reserve(events_);
+    ChangeReader events(change_, now);
+    for (ChangeEvent event; events.next(event);) change.events.push_back(to_event(event, now));
+    if (Status status = events.status(); !status) return status.error();
+    BELFRY_ASSERT(change.events.size() == events_);
+    return change;
+}
+
+}  // namespace belfry::hub::model

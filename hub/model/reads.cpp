@@ -1,0 +1,302 @@
+// Every read of the key space; versions.cpp finds the versions.
+#include <algorithm>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "hub/base/limits.hpp"
+#include "hub/model/keyspace.hpp"
+
+namespace belfry::hub::model {
+
+using protocol::RangeReply;
+using protocol::RangeRequest;
+using protocol::SortOrder;
+using protocol::SortTarget;
+
+namespace {
+
+// A client may ask for larger chunks, but no larger than a frame carries with ease.
+constexpr size_t chunk_bytes_max = belfry::limits::frame_bytes_max / 2;
+
+size_t chunk_limit(uint64_t asked) {
+    return asked == 0 ? belfry::limits::chunk_bytes : static_cast<size_t>(std::min<uint64_t>(asked, chunk_bytes_max));
+}
+
+size_t bytes_of(const KeyValue& kv) { return kv.key.size() + kv.value.size() + event_envelope_bytes; }
+
+bool is_everything(const KeyRange& range) { return range.is_open() && range.begin <= BytesView("\0", 1); }
+
+bool before(const KeyValue& left, const KeyValue& right, SortTarget target) {
+    switch (target) {
+        case SortTarget::key: break;
+        case SortTarget::create:
+            return std::tie(left.create_revision, left.key) < std::tie(right.create_revision, right.key);
+        case SortTarget::mod: return std::tie(left.mod_revision, left.key) < std::tie(right.mod_revision, right.key);
+        case SortTarget::version: return std::tie(left.version, left.key) < std::tie(right.version, right.key);
+        case SortTarget::value: return std::tie(left.value, left.key) < std::tie(right.value, right.key);
+    }
+    return left.key < right.key;
+}
+
+// Sorts and keeps the first `limit`; 0 = all.
+void sort_and_cut(std::vector<KeyValue>& kvs, const RangeRequest& request) {
+    std::sort(kvs.begin(), kvs.end(), [&](const KeyValue& left, const KeyValue& right) {
+        return request.sort_order == SortOrder::ascending ? before(left, right, request.sort_target)
+                                                          : before(right, left, request.sort_target);
+    });
+    if (request.limit > 0 && kvs.size() > request.limit) kvs.resize(static_cast<size_t>(request.limit));
+}
+
+Error too_many(const char* what) {
+    return {Code::too_large, std::string(what) + ": more than " + std::to_string(hub::limits::scan_keys_max) + " keys or " +
+                                 std::to_string(belfry::limits::range_reply_bytes_max) +
+                                 " bytes; ask for a narrower range"};
+}
+
+}  // namespace
+
+Result<RangeReply> Keyspace::range(const RangeRequest& request) {
+    const Result<Revision> when = resolve(request.at);
+    if (!when) return when.error();
+    if (request.count_only && *when >= newest() && is_everything(request.range)) return RangeReply{{}, key_count(), false};
+    const bool by_key = request.sort_target == SortTarget::key;
+    const bool forward = request.sort_order == SortOrder::ascending;
+    if (request.count_only || request.range.is_one() || (by_key && (forward || *when >= newest()))) {
+        return range_by_key(request, *when);
+    }
+    return range_sorted(request, *when);
+}
+
+Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision when) {
+    RangeReply reply;
+    size_t bytes = 0;
+    bool full = request.count_only;
+    const auto visit = [&](BytesView key, const Version& version) {
+        if (reply.count == hub::limits::scan_keys_max) return reply.more = true, false;
+        ++reply.count;
+        if (full) return true;
+        const size_t size = key.size() + (request.keys_only ? 0 : version.value.size()) + event_envelope_bytes;
+        full = !reply.kvs.empty() && bytes + size > belfry::limits::range_reply_bytes_max;
+        if (request.limit > 0 && reply.kvs.size() == request.limit) full = true;
+        if (full) return reply.more = true;
+        bytes += size;
+        reply.kvs.push_back(to_key_value(key, version));
+        if (request.keys_only) reply.kvs.back().value.clear();
+        return true;
+    };
+    const auto direction = request.sort_order == SortOrder::ascending ? Direction::forward : Direction::reverse;
+    if (Status status = scan(request.range, when, direction, visit); !status) return status.error();
+    return reply;
+}
+
+Result<RangeReply> Keyspace::range_sorted(const RangeRequest& request, Revision when) {
+    RangeReply reply;
+    size_t bytes = 0;
+    bool beyond = false;
+    const bool with_values = !request.keys_only || request.sort_target == SortTarget::value;
+    const auto visit = [&](BytesView key, Version version) {
+        if (!with_values) version.value = {};
+        ++reply.count;
+        reply.kvs.push_back(to_key_value(key, version));
+        bytes += bytes_of(reply.kvs.back());
+        const bool twice_the_limit = request.limit > 0 && reply.kvs.size() / 2 > request.limit;
+        if (twice_the_limit || (bytes > belfry::limits::range_reply_bytes_max && request.limit > 0)) {
+            sort_and_cut(reply.kvs, request);
+            bytes = 0;
+            for (const KeyValue& kv : reply.kvs) bytes += bytes_of(kv);
+        }
+        beyond = bytes > belfry::limits::range_reply_bytes_max || reply.count > hub::limits::scan_keys_max;
+        return !beyond;
+    };
+    if (Status status = scan(request.range, when, Direction::forward, visit); !status) return status.error();
+    if (beyond) return too_many("range with a sort order");
+    sort_and_cut(reply.kvs, request);
+    reply.more = reply.count > reply.kvs.size();
+    if (request.keys_only) {
+        for (KeyValue& kv : reply.kvs) kv.value.clear();
+    }
+    return reply;
+}
+
+Result<protocol::HistoryReply> Keyspace::history(const protocol::HistoryRequest& request) {
+    using Previous = ChangeEvent::Previous;
+    protocol::HistoryReply reply;
+    const Revision end = request.before.value == 0 ? newest().next() : request.before;
+    const auto newest_version = current(request.key);
+    if (!newest_version) return newest_version.error();
+    ChangeEvent link;  // its `previous` is the next older version
+    if (newest_version->has_value()) {
+        link.previous = Previous::live;
+        link.before = **newest_version;
+    } else {
+        const Result<Revision> erased = tombstone(request.key);
+        if (!erased) return erased.error();
+        link.previous = *erased > meta_.compacted ? Previous::tombstone : Previous::nothing;
+        link.before.mod = *erased;
+    }
+    if (end <= meta_.revision && end > meta_.compacted) {  // the page before usually ended at a change of this key
+        const Result<BytesView> record = change_record(end);
+        if (!record) return record.error();
+        const Result<ChangeEvent> found = ChangeReader(*record, end).find(request.key);
+        if (found) link = *found;
+    }
+    size_t bytes = 0;
+    while (link.previous != Previous::nothing) {
+        const Version version = link.before;
+        const bool lives = link.previous == Previous::live;
+        const bool dropped = version.mod <= meta_.compacted;
+        if (dropped) reply.compacted = true;
+        if (dropped && !lives) break;
+        protocol::HistoryVersion item;
+        if (!dropped) {
+            const Result<BytesView> record = change_record(version.mod);
+            if (!record) return record.error();
+            ChangeReader reader(*record, version.mod);
+            const Result<ChangeEvent> event = reader.find(request.key);
+            if (!event) return event.error().code == Code::not_found ? damaged("changes", 0) : event.error();
+            item.time_ms = reader.header().time_ms;
+            item.author = reader.header().author;
+            item.comment = reader.header().comment;
+            link = *event;
+        } else {
+            link.previous = Previous::nothing;
+        }
+        if (version.mod >= end) continue;
+        bytes +=
+            version.value.size() + request.key.size() + event_envelope_bytes + item.author.size() + item.comment.size();
+        const bool fits = reply.versions.empty() || bytes <= belfry::limits::range_reply_bytes_max;
+        if (!fits || (request.limit > 0 && reply.versions.size() == request.limit)) {
+            reply.more = true;
+            reply.compacted = false;  // the last page tells
+            break;
+        }
+        item.type = lives ? EventType::put : EventType::erase;
+        item.kv = to_key_value(request.key, version);
+        reply.versions.push_back(std::move(item));
+    }
+    return reply;
+}
+
+Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest& request, const plugin::Filter& filter) {
+    const Revision to = request.to.value == 0 ? meta_.revision : std::min(request.to, meta_.revision);
+    if (request.from < meta_.compacted) {
+        return Error{Code::compacted, "changes after revision " + std::to_string(request.from.value) +
+                                          " are compacted; the oldest kept are those after " +
+                                          std::to_string(meta_.compacted.value) + ": take a snapshot"};
+    }
+    if (request.from > meta_.revision) return resolve(request.from).error();
+    if (request.to.value > 0 && request.to < request.from) {
+        return Error{Code::invalid_argument, "changes from revision " + std::to_string(request.from.value) + " to " +
+                                                 std::to_string(request.to.value) + ": the end comes first"};
+    }
+    protocol::ChangesReply reply{request.from, to, {}, false};
+    const size_t bytes_max = chunk_limit(request.limit_bytes);
+    size_t bytes = 0;
+    size_t examined = 0;
+    Status damage;
+    const auto visit = [&](BytesView key, BytesView record) {
+        const Revision revision = revision_of(key);
+        ChangeSet change;
+        size_t size = 0;
+        ChangeReader reader(record, revision);
+        if (examined < changes_examined_max) {
+            for (ChangeEvent event; reader.next(event); ++examined) {
+                if (!filter.matches(event.key, event.now.value)) continue;
+                change.events.push_back(to_event(event, revision));
+                size += bytes_of(change.events.back().kv);
+            }
+            if (damage = reader.status(); !damage) return false;
+            if (change.events.empty()) return true;
+            size += reader.header().author.size() + reader.header().comment.size();
+        }
+        if (size == 0 || (!reply.changes.empty() && bytes + size > bytes_max)) {
+            reply.more = true;
+            reply.to = revision.previous();
+            return false;
+        }
+        bytes += size;
+        change.revision = revision;
+        change.time_ms = reader.header().time_ms;
+        change.author = reader.header().author;
+        change.comment = reader.header().comment;
+        reply.changes.push_back(std::move(change));
+        return true;
+    };
+    if (to == request.from) return reply;
+    const Status status = store_.scan(table_changes, view(revision_key(request.from.next())), view(revision_key(to.next())),
+                                      Direction::forward, visit);
+    if (!status) return status.error();
+    if (!damage) return damage.error();
+    return reply;
+}
+
+Result<protocol::SnapshotReply> Keyspace::snapshot(const protocol::SnapshotRequest& request, const plugin::Filter& filter) {
+    const Result<Revision> when = resolve(request.at);
+    if (!when) return when.error();
+    protocol::SnapshotReply reply{*when, {}, false};
+    KeyRange range = filter.range();
+    if (!request.after_key.empty() && request.after_key >= range.begin) {
+        if (range.is_one()) return reply;
+        range.begin = request.after_key + '\0';
+    }
+    const size_t bytes_max = chunk_limit(request.limit_bytes);
+    size_t bytes = 0;
+    size_t examined = 0;
+    const auto visit = [&](BytesView key, const Version& version) {
+        ++examined;
+        if (!filter.matches(key, version.value)) return true;
+        const size_t size = key.size() + version.value.size() + event_envelope_bytes;
+        if (!reply.kvs.empty() && (bytes + size > bytes_max || examined > hub::limits::scan_keys_max)) {
+            return reply.more = true, false;
+        }
+        bytes += size;
+        reply.kvs.push_back(to_key_value(key, version));
+        return true;
+    };
+    if (Status status = scan(range, *when, Direction::forward, visit); !status) return status.error();
+    return reply;
+}
+
+Result<protocol::DigestReply> Keyspace::digest(const protocol::DigestRequest& request, const plugin::Filter& filter) {
+    const Result<Revision> when = resolve(request.at);
+    if (!when) return when.error();
+    StateDigest digest;
+    KeyValue kv;
+    size_t examined = 0;
+    const auto visit = [&](BytesView key, const Version& version) {
+        if (++examined > hub::limits::scan_keys_max) return false;
+        if (!filter.matches(key, version.value)) return true;
+        kv.key.assign(key);
+        kv.value.assign(version.value);
+        kv.mod_revision = version.mod;
+        kv.version = version.version;
+        digest.add(kv);
+        return true;
+    };
+    if (Status status = scan(filter.range(), *when, Direction::forward, visit); !status) return status.error();
+    if (examined > hub::limits::scan_keys_max) return too_many("digest");
+    return protocol::DigestReply{*when, digest.value(), digest.count()};
+}
+
+// Times never go back from one revision to the next, so halving finds it.
+Result<Revision> Keyspace::revision_before(uint64_t time_ms) {
+    Revision low = meta_.compacted;  // older than time_ms, or no record is left of it
+    Revision high = meta_.revision;
+    while (low < high) {
+        const Revision middle = {high.value - (high.value - low.value) / 2};
+        const Result<BytesView> record = change_record(middle);
+        if (!record) return record.error();
+        const ChangeReader reader(*record, middle);
+        if (Status status = reader.status(); !status) return status.error();
+        if (reader.header().time_ms < time_ms) {
+            low = middle;
+        } else {
+            high = middle.previous();
+        }
+    }
+    return low == meta_.compacted ? Revision() : low;
+}
+
+}  // namespace belfry::hub::model

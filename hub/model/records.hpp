@@ -1,0 +1,109 @@
+// What the key space keeps in the state store (docs/formats.md, "State store tables"). Integers and `bytes` as in
+// hub/base/binary.hpp; key:rev is a revision as 8 octets, big-endian, so that the table is in revision order. On disk since
+// 1.0: numbers are never reused.
+//
+// table 0 meta     "keyspace" -> u32 format (1), u64 revision, u64 compacted, u64 dropped, u64 drop_target, u64 key_count,
+//                                u64 time_ms
+// table 1 current  key        -> varint create, varint mod, varint version, varint lease, value (the rest)
+// table 2 changes  key:rev    -> u8 format (1), u64 time_ms, bytes author, bytes comment, event*      (to the end)
+// table 3 deleted  key        -> varint revision of the delete
+//
+// event    := u8 flags, bytes key, [create, version, lease (varints), bytes value]: put only; previous
+// flags    := type (0 put, 1 erase) | previous << 1 (0 nothing, 1 tombstone, 2 live)
+// previous := nothing:   the key's past begins here, or compaction had passed its last delete when this was written
+//           | tombstone: varint mod                        the revision of the delete that ended the incarnation before
+//           | live:      varint create, mod, version, lease, bytes value
+//
+// So one key's past is a chain: current (or deleted) names the newest record, `previous` of each event the next older one.
+// The state of a key at R is its newest version with mod <= R: `current` itself, or else `previous` of the oldest event
+// with mod > R. Hence a record is needed for reads below its revision alone, and compaction at C drops all records <= C.
+// A key is in `current` or in `deleted` or in neither; a key is changed by at most one event of a record.
+#pragma once
+
+#include <array>
+#include <optional>
+
+#include "hub/base/binary.hpp"
+#include "sdk/base/error.hpp"
+#include "sdk/base/types.hpp"
+
+namespace belfry::hub::model {
+
+enum Table : uint32_t { table_meta = 0, table_current = 1, table_changes = 2, table_deleted = 3 };
+
+inline constexpr uint32_t meta_format = 1;
+inline constexpr uint8_t change_format = 1;
+inline constexpr BytesView meta_key = "keyspace";
+
+struct Meta {
+    Revision revision;
+    Revision compacted;
+    Revision dropped;      // no record up to here is kept
+    Revision drop_target;  // dropped goes here at the end of the batch; trails `compacted` while a debt is worked off
+    uint64_t key_count = 0;
+    uint64_t time_ms = 0;
+};
+Bytes encode_meta(const Meta& meta);
+Result<Meta> decode_meta(BytesView record);
+
+// The facts about a key, the key itself left out; views point into what was decoded.
+struct Version {
+    Revision create;
+    Revision mod;
+    uint64_t version = 0;
+    LeaseId lease;
+    BytesView value;
+};
+void encode_current(const Version& version, Bytes& out);  // appends
+Result<Version> decode_current(BytesView record);
+KeyValue to_key_value(BytesView key, const Version& version);
+
+Bytes encode_deleted(Revision revision);
+Result<Revision> decode_deleted(BytesView record);
+
+using RevisionKey = std::array<char, 8>;
+RevisionKey revision_key(Revision revision);
+inline BytesView view(const RevisionKey& key) { return {key.data(), key.size()}; }
+Revision revision_of(BytesView key);  // 0 for what is no key of `changes`
+
+struct ChangeEvent {
+    enum class Previous : uint8_t { nothing = 0, tombstone = 1, live = 2 };  // on disk
+    EventType type = EventType::put;
+    BytesView key;
+    Version now;  // put only; mod is the record's revision
+    Previous previous = Previous::nothing;
+    Version before;  // of live: all; of tombstone: mod
+};
+
+struct ChangeHeader {
+    uint64_t time_ms = 0;
+    BytesView author;
+    BytesView comment;
+};
+void encode_change_header(const ChangeHeader& header, Bytes& out);
+void encode_change_event(const ChangeEvent& event, Bytes& out);
+
+// Reads a change record event by event. Any octets: error() says what is wrong once next() has ended.
+class ChangeReader {
+public:
+    ChangeReader(BytesView record, Revision revision);
+    // Events alone, without the header.
+    static ChangeReader events(BytesView octets, Revision revision);
+    const ChangeHeader& header() const { return header_; }
+    // False at the end and at what is not understood.
+    bool next(ChangeEvent& event);
+    // Skips to the event of this key; `not_found` if it has none.
+    Result<ChangeEvent> find(BytesView key);
+    Status status() const;
+
+private:
+    ChangeReader(Reader in, Revision revision) : in_(in), revision_(revision) {}
+    Reader in_;
+    Revision revision_;
+    ChangeHeader header_;
+};
+
+Event to_event(const ChangeEvent& event, Revision revision);
+Error damaged(std::string_view table, size_t offset);
+
+}  // namespace belfry::hub::model

@@ -1,0 +1,213 @@
+// The key space at any revision that compaction left. At the newest it is the table `current`; below, `current` and
+// `deleted` are merged, and keys changed since then are walked back along their chains.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "hub/model/keyspace.hpp"
+
+namespace belfry::hub::model {
+
+namespace {
+
+// Bounds of a scan. No key is longer than key_bytes_max, so cutting a longer bound behind its first octets changes
+// nothing; the store would not take it whole.
+Bytes cut(BytesView bound) {
+    if (bound.size() <= belfry::limits::key_bytes_max) return Bytes(bound);
+    return Bytes(bound.substr(0, belfry::limits::key_bytes_max)) + '\0';
+}
+
+struct Bounds {
+    Bytes from;
+    Bytes to;
+    bool empty = false;
+};
+
+Bounds bounds_of(const KeyRange& range) {
+    Bounds bounds{cut(range.begin),
+                  range.is_open()  ? Bytes()
+                  : range.is_one() ? cut(range.begin + '\0')
+                                   : cut(range.end),
+                  false};
+    bounds.empty = !range.is_open() && bounds.to <= bounds.from;
+    return bounds;
+}
+
+// A page of one table for an old read, copied because the store may not be called while it scans.
+struct Page {
+    struct Item {
+        Bytes key;
+        Revision mod;  // of the newest version or of the delete
+        Bytes record;  // of `current`, if it is old enough to be the answer
+    };
+    static constexpr size_t items_max = 256;
+    static constexpr size_t bytes_max = 1024 * 1024;
+
+    uint32_t table;
+    Bytes from;
+    Bytes to;
+    Revision when;
+    bool complete = false;
+    size_t next = 0;
+    std::vector<Item> items;
+
+    bool ended() const { return complete && next == items.size(); }
+    Status fill(plugin::StateStore& store);
+};
+
+Status Page::fill(plugin::StateStore& store) {
+    if (complete || next < items.size()) return {};
+    items.clear();
+    next = 0;
+    complete = true;
+    size_t bytes = 0;
+    Status damage;
+    const auto visit = [&](BytesView key, BytesView record) {
+        if (items.size() == items_max || bytes > bytes_max) {
+            complete = false;
+            from = Bytes(key);
+            return false;
+        }
+        Item item;
+        if (table == table_current) {
+            const Result<Version> version = decode_current(record);
+            if (!version) return damage = version.error(), false;
+            item.mod = version->mod;
+            if (item.mod <= when) item.record = Bytes(record);
+        } else {
+            const Result<Revision> erased = decode_deleted(record);
+            if (!erased) return damage = erased.error(), false;
+            if (*erased <= when) return true;
+            item.mod = *erased;
+        }
+        item.key = Bytes(key);
+        bytes += item.key.size() + item.record.size();
+        items.push_back(std::move(item));
+        return true;
+    };
+    Status status = store.scan(table, from, to, plugin::StateStore::Direction::forward, visit);
+    return status ? damage : status;
+}
+
+}  // namespace
+
+Result<Revision> Keyspace::resolve(Revision at) const {
+    if (at.value == 0) return newest();
+    if (at > meta_.revision) {
+        return Error{Code::invalid_argument, "revision " + std::to_string(at.value) + " is newer than the newest here, " +
+                                                 std::to_string(meta_.revision.value)};
+    }
+    if (at < meta_.compacted) {
+        return Error{Code::compacted, "revision " + std::to_string(at.value) + " is compacted; the oldest kept is " +
+                                          std::to_string(meta_.compacted.value)};
+    }
+    return at;
+}
+
+Result<std::optional<Version>> Keyspace::current(BytesView key) {
+    if (key.empty() || key.size() > belfry::limits::key_bytes_max) return std::optional<Version>();
+    const Result<BytesView> record = store_.get(table_current, key);
+    if (!record && record.error().code == Code::not_found) return std::optional<Version>();
+    if (!record) return record.error();
+    const Result<Version> version = decode_current(*record);
+    if (!version) return version.error();
+    return std::optional<Version>(*version);
+}
+
+Result<Revision> Keyspace::tombstone(BytesView key) {
+    if (key.empty() || key.size() > belfry::limits::key_bytes_max) return Revision();
+    const Result<BytesView> record = store_.get(table_deleted, key);
+    if (!record && record.error().code == Code::not_found) return Revision();
+    if (!record) return record.error();
+    return decode_deleted(*record);
+}
+
+Result<std::optional<Version>> Keyspace::at(BytesView key, Revision when) {
+    const auto found = current(key);
+    if (!found) return found.error();
+    if (found->has_value()) {
+        if ((*found)->mod <= when) return found;
+        return walk(key, (*found)->mod, when);
+    }
+    if (when >= newest()) return found;
+    const Result<Revision> erased = tombstone(key);
+    if (!erased) return erased.error();
+    if (*erased <= when) return std::optional<Version>();
+    return walk(key, *erased, when);
+}
+
+// From the change at `mod`, which is newer than `when`, back to the version of then.
+Result<std::optional<Version>> Keyspace::walk(BytesView key, Revision mod, Revision when) {
+    for (;;) {
+        const Result<BytesView> record = change_record(mod);
+        if (!record) return record.error();
+        const Result<ChangeEvent> event = ChangeReader(*record, mod).find(key);
+        if (!event) return event.error().code == Code::not_found ? damaged("changes", 0) : event.error();
+        if (event->previous == ChangeEvent::Previous::nothing) return std::optional<Version>();
+        mod = event->before.mod;
+        if (mod > when) continue;
+        if (event->previous == ChangeEvent::Previous::tombstone) return std::optional<Version>();
+        return std::optional<Version>(event->before);
+    }
+}
+
+Result<BytesView> Keyspace::change_record(Revision revision) {
+    if (events_ > 0 && revision == newest()) return BytesView(change_);
+    Result<BytesView> record = store_.get(table_changes, view(revision_key(revision)));
+    if (!record && record.error().code == Code::not_found) return damaged("changes", 0);
+    return record;
+}
+
+Status Keyspace::scan(const KeyRange& range, Revision when, Direction direction, const Visit& visit) {
+    if (when >= newest()) return scan_current(range, direction, visit);
+    if (!range.is_one()) return scan_old(range, when, visit);
+    const auto version = at(range.begin, when);
+    if (!version) return version.error();
+    if (version->has_value()) visit(range.begin, **version);
+    return {};
+}
+
+Status Keyspace::scan_current(const KeyRange& range, Direction direction, const Visit& visit) {
+    if (range.is_one()) {
+        const auto version = current(range.begin);
+        if (!version) return version.error();
+        if (version->has_value()) visit(range.begin, **version);
+        return {};
+    }
+    const Bounds bounds = bounds_of(range);
+    if (bounds.empty) return {};
+    Status damage;
+    const auto decode = [&](BytesView key, BytesView record) {
+        const Result<Version> version = decode_current(record);
+        if (version) return visit(key, *version);
+        damage = version.error();
+        return false;
+    };
+    Status status = store_.scan(table_current, bounds.from, bounds.to, direction, decode);
+    return status ? damage : status;
+}
+
+Status Keyspace::scan_old(const KeyRange& range, Revision when, const Visit& visit) {
+    const Bounds bounds = bounds_of(range);
+    if (bounds.empty) return {};
+    Page live{table_current, bounds.from, bounds.to, when, false, 0, {}};
+    Page dead{table_deleted, bounds.from, bounds.to, when, false, 0, {}};
+    for (;;) {
+        if (Status status = live.fill(store_); !status) return status;
+        if (Status status = dead.fill(store_); !status) return status;
+        if (live.ended() && dead.ended()) return {};
+        Page& page = dead.ended() || (!live.ended() && live.items[live.next].key < dead.items[dead.next].key) ? live : dead;
+        const Page::Item& item = page.items[page.next++];
+        std::optional<Version> version;
+        if (!item.record.empty()) {
+            version = *decode_current(item.record);
+        } else {
+            const auto walked = walk(item.key, item.mod, when);
+            if (!walked) return walked.error();
+            version = *walked;
+        }
+        if (version && !visit(item.key, *version)) return {};
+    }
+}
+
+}  // namespace belfry::hub::model
