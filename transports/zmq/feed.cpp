@@ -9,9 +9,9 @@ namespace {
 constexpr int send_frames_max = 2000;             // ZMQ_SNDHWM of one subscriber
 constexpr int64_t subscription_bytes_max = 4096;  // ZMQ_MAXMSGSIZE: what a subscriber may send
 constexpr int send_buffer_bytes = 256 * 1024;     // caps how stale a paused subscriber's next message is
-// Half a subscriber's queue at once, then as many as a busy I/O thread delivers.
+// Half a subscriber's queue at once, then 500 per 10 ms: an I/O thread that gets no CPU for 20 ms still loses nothing.
 constexpr size_t burst_max = send_frames_max / 2;
-constexpr size_t messages_per_ms = 100;
+constexpr size_t messages_per_ms = 50;
 constexpr int receive_budget = 1024;
 // The hub has at most 1024 channels; the rest is room for join tokens and for filters that clients declared elsewhere.
 constexpr size_t topics_max = 65'536;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -17,10 +18,13 @@ constexpr size_t copy_bytes_max = 1024;
 struct HeldFrame {
     plugin::Frame frame;
     Outbox* outbox;
+    // libzmq's queues order the hand-over already; this says so to tools that cannot see into libzmq.
+    std::atomic<bool> handed_over = false;
 };
 
 void release_held(void*, void* hint) {
     auto* held = static_cast<HeldFrame*>(hint);
+    (void)held->handed_over.load(std::memory_order_acquire);
     held->outbox->done(1, held->frame.bytes().size());
     delete held;
 }
@@ -58,6 +62,7 @@ Message::Message(plugin::Frame frame, Outbox& outbox) {
         return;
     }
     auto* held = new HeldFrame{std::move(frame), &outbox};
+    held->handed_over.store(true, std::memory_order_release);
     if (zmq_msg_init_data(&message_, const_cast<char*>(octets.data()), octets.size(), &release_held, held) != 0) {
         delete held;
         throw std::bad_alloc();

@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include <atomic>
 #include <memory>
 
 #include "sdk/base/limits.hpp"
@@ -160,10 +161,10 @@ TEST_CASE("transport: 20,000 frames of one connection keep their order both ways
     constexpr int count = 20'000;
     constexpr int window = 2'000;
     RecordingHost host;
-    OpenTransport* open = nullptr;
+    std::atomic<OpenTransport*> open = nullptr;
     host.answer = [&](uint64_t connection, BytesView frame) {
-        open->send(connection, plugin::Frame::of(Bytes(frame)).take());
-        open->flush();
+        open.load()->send(connection, plugin::Frame::of(Bytes(frame)).take());
+        open.load()->flush();
         return belfry_status{BELFRY_OK};
     };
     OpenTransport transport = kind.open(host);
