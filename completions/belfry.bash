@@ -50,8 +50,10 @@ _belfry() {
         plugin) COMPREPLY=($(compgen -W "check" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         put|get|del|history)
-            local IFS=$'\n'
-            COMPREPLY=($(belfry get "$cur" --prefix --keys-only --limit 100 --timeout 300ms 2>/dev/null)) ;;
+            # A key may hold what a shell would act on: quoted before it gets onto the line.
+            local key
+            while IFS= read -r key; do COMPREPLY+=("$(printf %q "$key")"); done < <(
+                belfry get "$cur" --prefix --keys-only --limit 100 --timeout 300ms --output text 2>/dev/null) ;;
     esac
 }
 complete -F _belfry belfry

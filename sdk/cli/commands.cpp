@@ -116,7 +116,7 @@ Exit run(std::span<const std::string> line, Streams streams, const char* (*envir
     }
     Context context(*command, std::move(*arguments), std::move(*settings), streams);
     const size_t words = context.arguments.words().size();
-    if (words < command->words_min) return context.misuse("something is missing");
+    if (words < command->words_min) return context.misuse("a word is missing");
     if (words > command->words_max) {
         return context.misuse("too many words; put quotes round a value with blanks (first surplus: '" +
                               printable(context.word(command->words_max), 40) + "')");

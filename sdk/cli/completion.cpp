@@ -9,12 +9,13 @@ namespace {
 // Commands whose words are keys: completed from the hub, if one answers quickly.
 constexpr std::string_view key_commands = "put|get|del|history";
 
-constexpr std::string_view head = R"(# Completion of the command belfry for bash; made by `belfry completion bash`.
+constexpr std::string_view head = R"bash(# Completion of the command belfry for bash; made by `belfry completion bash`.
 _belfry() {
     local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
-    local commands=")";
+    local commands=")bash";
 
-constexpr std::string_view middle = R"(    # The command is the first word that is neither a flag nor a common flag's value.
+constexpr std::string_view middle =
+    R"bash(    # The command is the first word that is neither a flag nor a common flag's value.
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
             --endpoint|--feed|--timeout|--output|-o|--author) ((i++)) ;;
@@ -34,9 +35,9 @@ constexpr std::string_view middle = R"(    # The command is the first word that 
     fi
     local flags="$common"
     case "$command" in
-)";
+)bash";
 
-constexpr std::string_view tail = R"(    esac
+constexpr std::string_view tail = R"bash(    esac
     if [[ "$cur" == -* ]]; then
         COMPREPLY=($(compgen -W "$flags" -- "$cur"))
         return
@@ -48,12 +49,14 @@ constexpr std::string_view tail = R"(    esac
         plugin) COMPREPLY=($(compgen -W "check" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         KEYS)
-            local IFS=$'\n'
-            COMPREPLY=($(belfry get "$cur" --prefix --keys-only --limit 100 --timeout 300ms 2>/dev/null)) ;;
+            # A key may hold what a shell would act on: quoted before it gets onto the line.
+            local key
+            while IFS= read -r key; do COMPREPLY+=("$(printf %q "$key")"); done < <(
+                belfry get "$cur" --prefix --keys-only --limit 100 --timeout 300ms --output text 2>/dev/null) ;;
     esac
 }
 complete -F _belfry belfry
-)";
+)bash";
 
 std::string flag_words(std::span<const Flag> flags) {
     std::string text;

@@ -1,6 +1,6 @@
 // A transaction as people write it, and as programs do.
 //
-//   text      = { line }                          '#' begins a comment line; blank lines mean nothing
+//   text      = { line }                          '#' where a word could begin: the rest is a remark
 //   line      = "if" | "then" | "else"            a section begins ("if" first, may be left out with its compares)
 //             | compare                           in the section if
 //             | op                                in the sections then and else

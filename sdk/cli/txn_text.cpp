@@ -16,7 +16,8 @@ class LineReader {
 public:
     explicit LineReader(std::string_view line) : rest_(line) { skip_blanks(); }
 
-    bool at_end() const { return rest_.empty(); }
+    // '#' where a word could begin starts a remark.
+    bool at_end() const { return rest_.empty() || rest_[0] == '#'; }
 
     bool take(char c) {
         if (rest_.empty() || rest_[0] != c) return false;
@@ -27,7 +28,7 @@ public:
 
     // A quoted text, or octets up to a blank or one of `stops`.
     Result<Bytes> word(std::string_view what, std::string_view stops = "") {
-        if (rest_.empty()) return missing(what);
+        if (at_end()) return missing(what);
         if (rest_[0] == '"') return quoted(what);
         size_t length = 0;
         while (length < rest_.size() && !is_blank(rest_[length]) && stops.find(rest_[length]) == std::string_view::npos)

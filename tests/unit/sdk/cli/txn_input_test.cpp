@@ -9,7 +9,7 @@ using namespace belfry::protocol;
 TEST_CASE("txn text: compares, then and else in one small document", "[cli][txn]") {
     const auto txn = parse_txn_text(
         "# the pool\n"
-        "if:\n  mod(db/size) = 42\n  value(\"a b\") != \"x\\ty\"\n  exists(k)\n missing ( m )\n"
+        "if:\n  mod(db/size) = 42   # a remark\n  value(\"a b\") != \"x\\ty\"\n  exists(k)\n missing ( m )\n"
         "then\n  put db/size 48 --lease 7\n  put \"a b\" \"\\x00\"\n  del old/ --prefix\n"
         "else\n  get db/size\n");
     REQUIRE(txn);
@@ -35,6 +35,7 @@ TEST_CASE("txn text: an error names its line", "[cli][txn]") {
     const auto detail = [](std::string_view text) { return parse_txn_text(text).error().detail; };
     CHECK(detail("then\nput a\n") == "line 2: the value is missing");
     CHECK(detail("then\n\nputt a b\n").starts_with("line 3: 'putt' is none of"));
+    CHECK(detail("then\nput a # no value\n") == "line 2: the value is missing");
     CHECK(detail("mod(a) = x\n").starts_with("line 1: 'x' is not a whole number"));
     CHECK(detail("mod(a) 5").starts_with("line 1: one of ="));
     CHECK(detail("then\nput a two words").find("quote a value with blanks") != std::string::npos);
