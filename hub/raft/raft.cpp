@@ -5,10 +5,6 @@
 namespace belfry::hub::raft {
 
 Result<std::unique_ptr<Raft>> Raft::create(const Options& options) {
-    if (raft_version_number() != RAFT_VERSION_NUMBER) {
-        return Error{Code::incompatible, "libraft 0.22.1 is needed, but this machine's shared library says " +
-                                             std::to_string(raft_version_number()) + " (docs/raft.md)"};
-    }
     auto engine = std::make_unique<Engine>(options);
     if (auto initialised = engine->init(); !initialised) return initialised.error();
     return std::unique_ptr<Raft>(std::move(engine));
