@@ -175,7 +175,8 @@ public:
     }
     void close() {
         if (transport_ != nullptr) {
-            slots_->close(std::exchange(transport_, nullptr));
+            slots_->close(transport_);  // callbacks may use this object until it returns
+            transport_ = nullptr;
         }
     }
 
