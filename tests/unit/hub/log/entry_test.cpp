@@ -1,0 +1,137 @@
+#include "hub/log/entry.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <random>
+
+#include "hub/base/binary.hpp"
+
+using namespace belfry;
+using namespace belfry::hub;
+using namespace belfry::hub::log;
+
+namespace {
+
+protocol::TxnRequest rich_txn() {
+    protocol::RangeRequest range;
+    range.range = KeyRange::prefix("x/");
+    range.limit = 5;
+    range.at = {300};
+    range.min_revision = {7};
+    range.sort_target = protocol::SortTarget::value;
+    range.sort_order = protocol::SortOrder::descending;
+    range.keys_only = true;
+    range.local = true;
+    protocol::TxnRequest inner;
+    inner.else_ops = {{protocol::DeleteRequest{KeyRange::all(), true}}};
+    protocol::TxnRequest txn;
+    txn.compares = {{KeyRange::one("k"), protocol::Compare::Target::value, protocol::Compare::Op::not_equal, 9, "v"}};
+    txn.then_ops = {{range}, {protocol::PutRequest{"k", Bytes("\0\xff", 2), {1ull << 63}, true}}, {inner}};
+    return txn;
+}
+
+Bytes rich_entry() {
+    EntryBuilder builder;
+    builder.add({"ada", "why", protocol::PutRequest{"key", "value", {3}, false}});
+    builder.add({"", "", protocol::DeleteRequest{{"a", "b"}, false}});
+    builder.add({"bob", "", rich_txn()});
+    builder.add({"", "old", protocol::CompactRequest{{77}}});
+    CHECK(builder.command_count() == 4);
+    const size_t size = builder.size();
+    Bytes entry = builder.take(1234567);
+    CHECK(entry.size() == size);
+    CHECK(builder.command_count() == 0);
+    CHECK(builder.size() == 0);
+    return entry;
+}
+
+Bytes encode_again(const CommandEntry& entry) {
+    EntryBuilder builder;
+    for (const Command& command : entry.commands) builder.add(command);
+    return builder.take(entry.time_ms);
+}
+
+}  // namespace
+
+TEST_CASE("entry: every kind of command comes back", "[log]") {
+    const Bytes octets = rich_entry();
+    const auto entry = decode_entry(octets);
+    REQUIRE(entry);
+    CHECK(entry->time_ms == 1234567);
+    REQUIRE(entry->commands.size() == 4);
+    CHECK(entry->commands[0].comment == "why");
+    const auto& put = std::get<protocol::PutRequest>(entry->commands[0].op);
+    CHECK(put.value == "value");
+    CHECK(put.lease == LeaseId{3});
+    const auto& txn = std::get<protocol::TxnRequest>(entry->commands[2].op);
+    const auto& range = std::get<protocol::RangeRequest>(txn.then_ops[0].op);
+    CHECK(range.at == Revision{300});
+    CHECK(range.min_revision == Revision{7});
+    CHECK(range.sort_order == protocol::SortOrder::descending);
+    CHECK((range.keys_only && range.local && !range.count_only));
+    CHECK(std::get<protocol::PutRequest>(txn.then_ops[1].op).lease.value == 1ull << 63);
+    CHECK(encode_again(*entry) == octets);
+    CHECK(decode_entry(EntryBuilder().take(5))->commands.empty());
+}
+
+TEST_CASE("entry: the octets of format 1 stay as they are", "[log]") {
+    EntryBuilder builder;
+    builder.add({"me", "", protocol::PutRequest{"k", "v", {200}, true}});
+    const Bytes expected("\x01\x02\0\0\0\0\0\0\0\x01\0\0\0\x01\x02me\0\x01k\x01v\xc8\x01\x01", 25);
+    CHECK(builder.take(2) == expected);
+}
+
+TEST_CASE("entry: a newer format is told from damage", "[log]") {
+    Bytes octets = rich_entry();
+    octets[0] = 2;
+    CHECK(decode_entry(octets).error().code == Code::incompatible);
+    octets[0] = 0;
+    CHECK(decode_entry(octets).error().code == Code::corrupt);
+    CHECK(decode_entry("").error().detail.find("octet 0") != Bytes::npos);
+}
+
+TEST_CASE("entry: cut or lengthened anywhere it is refused", "[log]") {
+    const Bytes octets = rich_entry();
+    for (size_t size = 0; size < octets.size(); ++size) CHECK_FALSE(decode_entry(BytesView(octets).substr(0, size)));
+    CHECK_FALSE(decode_entry(octets + '\0'));
+}
+
+TEST_CASE("entry: 20,000 damaged entries either fail or spell themselves again", "[log]") {
+    const Bytes octets = rich_entry();
+    std::mt19937 random(1);
+    for (int i = 0; i < 20000; ++i) {
+        Bytes damaged = octets;
+        for (unsigned hits = 1 + random() % 3; hits > 0; --hits)
+            damaged[random() % damaged.size()] = static_cast<char>(random());
+        const auto entry = decode_entry(damaged);
+        if (entry && encode_again(*entry) != damaged) FAIL("another spelling at round " << i);
+    }
+}
+
+TEST_CASE("entry: nesting that would eat the stack is refused", "[log]") {
+    protocol::TxnRequest txn;
+    for (int depth = 0; depth < 1000; ++depth) {
+        protocol::TxnRequest outer;
+        outer.then_ops.push_back({std::move(txn)});
+        txn = std::move(outer);
+    }
+    EntryBuilder builder;
+    builder.add({"", "", std::move(txn)});
+    CHECK(decode_entry(builder.take(1)).error().code == Code::corrupt);
+}
+
+TEST_CASE("varint: one spelling per number, up to 64 bits", "[base]") {
+    for (const uint64_t number : {uint64_t{0}, uint64_t{127}, uint64_t{128}, uint64_t{1} << 63, UINT64_MAX}) {
+        Bytes octets;
+        Writer(octets).varint(number);
+        Reader in(octets);
+        CHECK(in.varint() == number);
+        CHECK((in.ok() && in.at_end()));
+    }
+    for (const Bytes& wrong :
+         {Bytes(), Bytes("\x80", 1), Bytes("\x80\0", 2), Bytes(9, '\xff') + '\x02', Bytes(11, '\x81')}) {
+        Reader in(wrong);
+        in.varint();
+        CHECK_FALSE(in.ok());
+    }
+}

@@ -1,0 +1,371 @@
+#include "hub/model/keyspace.hpp"
+
+#include <catch2/generators/catch_generators_range.hpp>
+
+#include "tests/unit/hub/model/fixture.hpp"
+
+using namespace belfry;
+using namespace belfry::hub::model;
+using namespace belfry::hub::model::test;
+
+namespace {
+
+template <class Reply>
+const Reply& reply_of(const Applied& applied) {
+    REQUIRE(applied.reply);
+    return std::get<Reply>(*applied.reply);
+}
+
+Code refusal(const Applied& applied) {
+    REQUIRE_FALSE(applied.reply);
+    CHECK_FALSE(applied.change);
+    return applied.reply.error().code;
+}
+
+}  // namespace
+
+TEST_CASE("put: a key counts its versions and a delete starts it anew", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    CHECK(hub.apply(put("a", "1")).revision == Revision{1});
+    const Applied second = hub.apply(put("a", "2"), 50, "why");
+    CHECK(reply_of<p::PutReply>(second).previous == KeyValue{"a", "1", {1}, {1}, 1, {}});
+    REQUIRE(second.change);
+    CHECK(*second.change == ChangeSet{{2}, 50, "ada", "why", {{EventType::put, {"a", "2", {1}, {2}, 2, {}}}}});
+    const Applied third = hub.apply(erase("a"), 40);
+    CHECK(*third.change == ChangeSet{{3}, 50, "ada", "", {{EventType::erase, {"a", "", {}, {3}, 0, {}}}}});
+    CHECK(reply_of<p::DeleteReply>(third).previous == std::vector<KeyValue>{{"a", "2", {1}, {2}, 2, {}}});
+    CHECK(hub.keys().key_count() == 0);
+    CHECK(hub.rows(table_deleted) == 1);
+    hub.apply(put("a", "4"));
+    CHECK(hub.rows(table_deleted) == 0);
+    CHECK(hub.keys().range(get("a"))->kvs[0] == KeyValue{"a", "4", {4}, {4}, 1, {}});
+    const std::vector<Bytes> past = {hub.value("a", 1), hub.value("a", 2), hub.value("a", 3), hub.value("a", 4)};
+    CHECK(past == std::vector<Bytes>{"1", "2", "-", "4"});
+}
+
+TEST_CASE("delete: of nothing makes no revision, of a range makes one", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    CHECK_FALSE(hub.apply(erase("a")).change);
+    CHECK(hub.keys().revision() == Revision{0});
+    for (const char* key : {"a", "b", "c", "d"}) hub.apply(put(key, key));
+    const Applied applied = hub.apply(erase("b", "d"));
+    CHECK(reply_of<p::DeleteReply>(applied).deleted == 2);
+    CHECK(applied.revision == Revision{5});
+    CHECK(applied.change->events.size() == 2);
+    CHECK(hub.keys().key_count() == 2);
+    CHECK_FALSE(hub.apply(erase("d", "b")).change);
+}
+
+TEST_CASE("put: what no store takes is refused, and the state stays", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    const Bytes image = hub.image();
+    CHECK(refusal(hub.apply(put("", "1"))) == Code::invalid_argument);
+    CHECK(refusal(hub.apply(put(Bytes(481, 'k'), "1"))) == Code::invalid_argument);
+    CHECK(refusal(hub.apply(put("a", Bytes(belfry::limits::value_bytes_max + 1, 'v')))) == Code::too_large);
+    CHECK(hub.image() == image);
+    CHECK(hub.apply(put(Bytes(480, 'k'), "1")).change);
+}
+
+TEST_CASE("delete: more than one frame of keys is refused and leaves nothing behind", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.begin();
+    const int count = static_cast<int>(change_set_bytes_max / (400 + event_envelope_bytes)) + 1;
+    for (int i = 0; i < count; ++i) hub.apply(put(Bytes(393, 'k') + std::to_string(1000000 + i), "v"));
+    hub.commit();
+    const Bytes image = hub.image();
+    p::TxnRequest txn;
+    txn.then_ops = {{put("a", "1")}, {erase("k", "l")}};
+    hub.begin();
+    CHECK(refusal(hub.apply(txn)) == Code::too_large);
+    CHECK(refusal(hub.apply(erase("k", "l"))) == Code::too_large);
+    hub.commit();
+    CHECK(hub.image() == image);
+    CHECK(hub.keys().key_count() == static_cast<uint64_t>(count));
+}
+
+TEST_CASE("range: limit, order, count and revision", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.apply(put("a", "z"));
+    hub.apply(put("b", "y"));
+    hub.apply(put("c", "x"));
+    hub.apply(put("a", "w"));
+    const auto keys = [&](p::RangeRequest request, uint64_t count, bool more) {
+        const auto reply = hub.keys().range(request);
+        REQUIRE(reply);
+        CHECK(reply->count == count);
+        CHECK(reply->more == more);
+        Bytes list;
+        for (const KeyValue& kv : reply->kvs) list += kv.key + (request.keys_only ? "" : kv.value);
+        return list;
+    };
+    for (const uint64_t at : {0, 4, 3}) {
+        INFO("at " << at);
+        p::RangeRequest request = all(at);
+        CHECK(keys(request, 3, false) == (at == 3 ? "azbycx" : "awbycx"));
+        request.limit = 2;
+        CHECK(keys(request, 3, true) == (at == 3 ? "azby" : "awby"));
+        request.limit = 3;
+        CHECK(keys(request, 3, false).size() == 6);
+        request.limit = 2;
+        request.sort_order = p::SortOrder::descending;
+        CHECK(keys(request, 3, true) == "cxby");
+        request.sort_target = p::SortTarget::mod;
+        CHECK(keys(request, 3, true) == (at == 3 ? "cxby" : "awcx"));
+        request.keys_only = true;
+        request.sort_target = p::SortTarget::value;
+        request.sort_order = p::SortOrder::ascending;
+        CHECK(keys(request, 3, true) == (at == 3 ? "cb" : "ac"));
+        request.count_only = true;
+        CHECK(keys(request, 3, false).empty());
+    }
+    CHECK(hub.keys().range(all(5)).error().code == Code::invalid_argument);
+    CHECK(hub.keys().range({{"c", "a"}, 0, {}, {}})->kvs.empty());
+    CHECK(hub.keys().range({{Bytes(600, 'a'), Bytes(600, 'c')}, 0, {}, {}})->kvs.size() == 2);
+    CHECK(hub.keys().range({{"", ""}, 0, {}, {}})->kvs.empty());
+    CHECK(hub.keys().range({{Bytes(600, 'a'), ""}, 0, {1}, {}})->kvs.empty());
+}
+
+TEST_CASE("txn: compares of every target and operator", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.apply(put("other", "x"));
+    hub.apply(p::PutRequest{"a", "m", {7}, false});
+    hub.apply(p::PutRequest{"a", "m", {7}, false});
+    using C = p::Compare;
+    const auto holds = [&](Bytes key, C::Target target, C::Op op, uint64_t number, Bytes value = {}) {
+        p::TxnRequest txn;
+        txn.compares = {{KeyRange::one(key), target, op, number, value}};
+        const Applied applied = hub.apply(txn);
+        CHECK_FALSE(applied.change);
+        return reply_of<p::TxnReply>(applied).succeeded;
+    };
+    const std::vector<std::pair<C::Target, uint64_t>> facts = {
+        {C::Target::version, 2}, {C::Target::create, 2}, {C::Target::mod, 3}, {C::Target::lease, 7}};
+    for (const auto& [target, fact] : facts) {
+        INFO("target " << static_cast<int>(target));
+        CHECK(holds("a", target, C::Op::equal, fact));
+        CHECK_FALSE(holds("a", target, C::Op::equal, fact + 1));
+        CHECK(holds("a", target, C::Op::greater, fact - 1));
+        CHECK_FALSE(holds("a", target, C::Op::greater, fact));
+        CHECK(holds("a", target, C::Op::less, fact + 1));
+        CHECK_FALSE(holds("a", target, C::Op::less, fact));
+        CHECK(holds("a", target, C::Op::not_equal, fact + 1));
+        CHECK(holds("none", target, C::Op::equal, 0));
+        CHECK_FALSE(holds("none", target, C::Op::greater, 0));
+    }
+    CHECK(holds("a", C::Target::value, C::Op::equal, 0, "m"));
+    CHECK(holds("a", C::Target::value, C::Op::less, 0, "n"));
+    CHECK(holds("a", C::Target::value, C::Op::greater, 0, "l"));
+    CHECK_FALSE(holds("none", C::Target::value, C::Op::equal, 0, ""));
+    CHECK_FALSE(holds("none", C::Target::value, C::Op::not_equal, 0, "x"));
+    p::TxnRequest over_all;
+    over_all.compares = {{KeyRange::all(), C::Target::version, C::Op::greater, 0, {}}};
+    CHECK(reply_of<p::TxnReply>(hub.apply(over_all)).succeeded);
+    over_all.compares[0].number = 1;
+    CHECK_FALSE(reply_of<p::TxnReply>(hub.apply(over_all)).succeeded);
+    over_all.compares[0].range = {"x", "z"};
+    CHECK_FALSE(reply_of<p::TxnReply>(hub.apply(over_all)).succeeded);
+}
+
+TEST_CASE("txn: is one revision, and its operations see the earlier ones", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.apply(put("a", "1"));
+    hub.apply(put("b", "1"));
+    p::TxnRequest inner;
+    inner.compares = {{KeyRange::one("c"), p::Compare::Target::version, p::Compare::Op::equal, 0, {}}};
+    inner.then_ops = {{put("d", "4")}, {all()}};
+    inner.else_ops = {{put("d", "5")}};
+    p::TxnRequest txn;
+    txn.then_ops = {{put("c", "3")}, {erase("b")}, {all()}, {all(2)}, {inner}, {get("b", 2)}, {get("c", 2)}, {erase("b")}};
+    const Applied applied = hub.apply(txn, 9, "all at once");
+    const auto& replies = reply_of<p::TxnReply>(applied).replies;
+    REQUIRE(replies.size() == 8);
+    const auto kvs = [&](const p::TxnOpReply& reply) { return std::get<p::RangeReply>(reply.reply).kvs; };
+    CHECK(kvs(replies[2]) == std::vector<KeyValue>{{"a", "1", {1}, {1}, 1, {}}, {"c", "3", {3}, {3}, 1, {}}});
+    CHECK(kvs(replies[3]) == std::vector<KeyValue>{{"a", "1", {1}, {1}, 1, {}}, {"b", "1", {2}, {2}, 1, {}}});
+    // As in etcd, nested compares were decided before c was put.
+    CHECK(std::get<p::TxnReply>(replies[4].reply).succeeded);
+    CHECK(kvs(std::get<p::TxnReply>(replies[4].reply).replies[1]).size() == 3);
+    CHECK(kvs(replies[5]).size() == 1);
+    CHECK(kvs(replies[6]).empty());
+    CHECK(std::get<p::DeleteReply>(replies[7].reply).deleted == 0);
+    CHECK(applied.revision == Revision{3});
+    REQUIRE(applied.change->events.size() == 3);
+    CHECK(applied.change->events[0].kv.key == "c");
+    CHECK(applied.change->events[1].type == EventType::erase);
+    CHECK(applied.change->events[2].kv == KeyValue{"d", "4", {3}, {3}, 1, {}});
+}
+
+TEST_CASE("txn: a key changed twice is refused before anything happens", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.apply(put("a", "1"));
+    const Bytes image = hub.image();
+    const auto refused = [&](std::vector<p::TxnOp> ops) {
+        p::TxnRequest txn;
+        txn.then_ops = std::move(ops);
+        return refusal(hub.apply(txn)) == Code::invalid_argument;
+    };
+    p::TxnRequest either;
+    either.then_ops = {{put("a", "2")}};
+    either.else_ops = {{erase("a")}};
+    CHECK(refused({{put("a", "1")}, {put("a", "2")}}));
+    CHECK(refused({{put("b", "1")}, {erase("a", "c")}}));
+    CHECK(refused({{erase("a", "c")}, {put("b", "1")}}));
+    CHECK(refused({{either}, {put("a", "3")}}));
+    CHECK(refused({{put("a", "3")}, {either}}));
+    CHECK(refused({{either}, {either}}));
+    CHECK(refused({{put("z", "1")}, {erase("a")}, {get("a", 99)}}));
+    CHECK(hub.image() == image);
+    CHECK(hub.keys().key_count() == 1);
+    p::TxnRequest fine;
+    fine.then_ops = {{either}, {erase("b")}, {erase("b")}};
+    CHECK(hub.apply(fine).change);
+}
+
+TEST_CASE("compact: refuses the future and the past, and old reads say where the past begins", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    for (const char* value : {"1", "2", "3", "4"}) hub.apply(put("a", value));
+    hub.apply(put("b", "1"));
+    hub.apply(erase("b"));
+    CHECK(refusal(hub.apply(p::CompactRequest{{7}})) == Code::invalid_argument);
+    CHECK_FALSE(hub.apply(p::CompactRequest{{3}}).change);
+    CHECK(hub.keys().revision() == Revision{6});
+    CHECK(refusal(hub.apply(p::CompactRequest{{3}})) == Code::compacted);
+    CHECK(hub.value("a", 3) == "3");
+    CHECK(hub.keys().range(get("a", 2)).error().code == Code::compacted);
+    const auto changes = hub.keys().changes({{}, {2}, {}, 0}, *prefix(""));
+    CHECK(changes.error().code == Code::compacted);
+    CHECK(changes.error().detail.find("after revision 2 ") != Bytes::npos);
+    CHECK(changes.error().detail.find("after 3") != Bytes::npos);
+    CHECK(hub.keys().changes({{}, {3}, {}, 0}, *prefix(""))->changes.size() == 3);
+    CHECK(hub.rows(table_changes) == 3);
+    CHECK(hub.rows(table_deleted) == 1);
+    hub.apply(p::CompactRequest{{6}});
+    CHECK(hub.rows(table_changes) == 0);
+    CHECK(hub.rows(table_deleted) == 0);
+    const auto history = hub.keys().history({"a", 0, {}});
+    REQUIRE(history->versions.size() == 1);
+    CHECK(history->versions[0].kv.value == "4");
+    CHECK(history->versions[0].author.empty());
+    CHECK(history->compacted);
+}
+
+TEST_CASE("compact: a debt of 3000 records is worked off by later commands", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.begin();
+    for (int i = 0; i < 3000; ++i) hub.apply(put("k", std::to_string(i)));
+    hub.apply(p::CompactRequest{{3000}});
+    hub.commit();
+    CHECK(hub.rows(table_changes) == 3000 - compaction_drops_at_once);
+    CHECK(hub.keys().range(get("k", 2999)).error().code == Code::compacted);
+    hub.restart();
+    hub.begin();
+    for (int i = 0; i < 125; ++i) hub.apply(erase("none"));
+    hub.commit();
+    CHECK(hub.rows(table_changes) == 0);
+    CHECK(hub.value("k") == "2999");
+}
+
+TEST_CASE("history: pages newest first across deletes and new beginnings", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.apply(put("a", "1"), 10, "first");
+    hub.apply(put("x", "-"));
+    hub.apply(erase("a"), 20, "away");
+    hub.apply(put("a", "4"), 30);
+    hub.apply(put("a", "5"), 40);
+    hub.apply(put("x", "-"));
+    std::vector<uint64_t> revisions;
+    p::HistoryRequest request{"a", 1, {}};
+    for (bool more = true; more;) {
+        const auto page = hub.keys().history(request);
+        REQUIRE(page);
+        REQUIRE(page->versions.size() == 1);
+        CHECK_FALSE(page->compacted);
+        revisions.push_back(page->versions[0].kv.mod_revision.value);
+        request.before = page->versions[0].kv.mod_revision;
+        more = page->more;
+    }
+    CHECK(revisions == std::vector<uint64_t>{5, 4, 3, 1});
+    const auto whole = hub.keys().history({"a", 0, {}});
+    REQUIRE(whole->versions.size() == 4);
+    CHECK(whole->versions[2].type == EventType::erase);
+    CHECK(whole->versions[2].comment == "away");
+    CHECK(whole->versions[3].time_ms == 10);
+    CHECK(whole->versions[3].author == "ada");
+    CHECK(hub.keys().history({"a", 0, {6}})->versions.size() == 4);  // 6 changed another key
+    CHECK(hub.keys().history({"none", 0, {}})->versions.empty());
+    hub.apply(p::CompactRequest{{3}});
+    const auto left = hub.keys().history({"a", 0, {}});
+    CHECK(left->versions.size() == 2);
+    CHECK(left->compacted);
+}
+
+TEST_CASE("changes: only the filter's keys, in chunks, each saying what it covers", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    p::TxnRequest txn;
+    txn.then_ops = {{put("in/a", Bytes(1000, 'v'))}, {put("out/a", "v")}};
+    for (int i = 0; i < 10; ++i) hub.apply(txn);
+    hub.apply(put("out/a", "end"));
+    const auto filter = prefix("in/");
+    Revision from{2};
+    size_t count = 0;
+    for (bool more = true; more;) {
+        const auto reply = hub.keys().changes({{}, from, {}, 2500}, *filter);
+        REQUIRE(reply);
+        CHECK(reply->from == from);
+        REQUIRE(reply->to > from);
+        for (const ChangeSet& change : reply->changes) {
+            CHECK(change.events.size() == 1);
+            CHECK(change.revision.value == 3 + count++);
+            CHECK(change.author == "ada");
+        }
+        CHECK(reply->changes.size() <= 2);
+        from = reply->to;
+        more = reply->more;
+    }
+    CHECK(count == 8);
+    CHECK(from == Revision{11});
+    CHECK(hub.keys().changes({{}, {11}, {}, 0}, *filter)->to == Revision{11});
+    CHECK(hub.keys().changes({{}, {2}, {99}, 0}, *filter)->to == Revision{11});
+    CHECK(hub.keys().changes({{}, {12}, {}, 0}, *filter).error().code == Code::invalid_argument);
+    CHECK(hub.keys().changes({{}, {5}, {4}, 0}, *filter).error().code == Code::invalid_argument);
+}
+
+TEST_CASE("revision_before: halves its way to an age, and compaction bounds it", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    for (uint64_t i = 1; i <= 20; ++i) hub.apply(put("a", "v"), 100 * i);
+    CHECK(*hub.keys().revision_before(100) == Revision{0});
+    CHECK(*hub.keys().revision_before(101) == Revision{1});
+    CHECK(*hub.keys().revision_before(1000) == Revision{9});
+    CHECK(*hub.keys().revision_before(9999) == Revision{20});
+    hub.apply(p::CompactRequest{{9}});
+    CHECK(*hub.keys().revision_before(900) == Revision{0});
+    CHECK(*hub.keys().revision_before(1001) == Revision{10});
+}
+
+TEST_CASE("batch: a rollback forgets, a restart remembers", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.apply(put("a", "1"), 70);
+    const Bytes image = hub.image();
+    hub.begin();
+    hub.apply(put("b", "2"), 80);
+    hub.apply(erase("a"));
+    CHECK(hub.keys().revision() == Revision{3});
+    hub.rollback();
+    CHECK(hub.keys().revision() == Revision{1});
+    CHECK(hub.keys().time_ms() == 70);
+    CHECK(hub.image() == image);
+    hub.restart();
+    CHECK(hub.keys().key_count() == 1);
+    CHECK(hub.keys().revision() == Revision{1});
+    CHECK(hub.apply(put("b", "2")).change->time_ms == 70);
+}
+
+TEST_CASE("load: a newer format is refused by name", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    Bytes meta = encode_meta({});
+    meta[0] = 2;
+    hub.begin();
+    REQUIRE(hub.store().put(table_meta, meta_key, meta));
+    REQUIRE(hub.store().commit(Index{9}));
+    CHECK(hub.keys().load().error().code == Code::incompatible);
+}
