@@ -31,7 +31,7 @@ void append_json_text(std::string& out, std::string_view text) {
 }
 
 void JsonWriter::comma() {
-    if (!first_ && !named_) out_ += ", ";
+    if (!first_ && !named_) out_ += ',';
     first_ = false;
     named_ = false;
 }
@@ -69,7 +69,7 @@ JsonWriter& JsonWriter::end_array() {
 JsonWriter& JsonWriter::name(std::string_view name) {
     comma();
     append_json_text(out_, name);
-    out_ += ": ";
+    out_ += ':';
     named_ = true;
     return *this;
 }

@@ -62,7 +62,7 @@ Result<Revision> newest_revision(Client& client) {
 Revision oldest_kept(const protocol::StatusReply& status) {
     for (const auto& [name, figure] : status.figures) {
         const auto* number = std::get_if<uint64_t>(&figure);
-        const bool names_it = name == "compacted" || name == "compacted_revision" || name == "revision.compacted";
+        const bool names_it = name == "compacted";
         if (names_it && number != nullptr) return {*number + 1};
     }
     return {1};

@@ -179,25 +179,39 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(from, text.find_last_not_of(" \t\r") - from + 1);
 }
 
+bool is_section(std::string_view line, Section& section) {
+    if (line.ends_with(':')) line.remove_suffix(1);
+    if (line != "if" && line != "then" && line != "else") return false;
+    section = line == "if" ? Section::compares : line == "then" ? Section::then_ops : Section::else_ops;
+    return true;
+}
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+    std::vector<std::string_view> lines;
+    while (!text.empty()) {
+        const size_t end = std::min(text.find('\n'), text.size());
+        lines.push_back(trimmed(text.substr(0, end)));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return lines;
+}
+
 }  // namespace
 
 Result<protocol::TxnRequest> parse_txn_text(std::string_view text) {
     protocol::TxnRequest txn;
     Section section = Section::compares;
-    size_t number = 0;
-    while (!text.empty()) {
-        ++number;
-        const size_t end = std::min(text.find('\n'), text.size());
-        const std::string_view line = trimmed(text.substr(0, end));
-        text.remove_prefix(std::min(end + 1, text.size()));
-        if (line.empty() || line[0] == '#') continue;
-        const std::string_view word = line.back() == ':' ? line.substr(0, line.size() - 1) : line;
-        if (word == "if" || word == "then" || word == "else") {
-            section = word == "if" ? Section::compares : word == "then" ? Section::then_ops : Section::else_ops;
+    const auto lines = lines_of(text);
+    const bool has_words = std::any_of(lines.begin(), lines.end(), [&](auto line) { return is_section(line, section); });
+    section = Section::compares;
+    for (size_t i = 0; i < lines.size(); ++i) {
+        if (lines[i].empty()) {
+            if (!has_words) section = section == Section::compares ? Section::then_ops : Section::else_ops;
             continue;
         }
-        if (auto status = parse_line(line, section, txn); !status) {
-            return Error{Code::invalid_argument, "line " + std::to_string(number) + ": " + status.error().detail};
+        if (lines[i][0] == '#' || is_section(lines[i], section)) continue;
+        if (auto status = parse_line(lines[i], section, txn); !status) {
+            return Error{Code::invalid_argument, "line " + std::to_string(i + 1) + ": " + status.error().detail};
         }
     }
     return txn;

@@ -109,7 +109,7 @@ TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cl
 
 TEST_CASE("commands: version in both outputs", "[cli][commands]") {
     CHECK(run_line({"version"}).out.starts_with("belfry "));
-    CHECK(run_line({"version", "-o", "json"}).out.starts_with("{\"version\": "));
+    CHECK(run_line({"version", "-o", "json"}).out.starts_with("{\"version\":"));
     const auto json = [](const char* name) -> const char* {
         return std::string_view(name) == "BELFRY_OUTPUT" ? "json" : nullptr;
     };
@@ -128,7 +128,7 @@ TEST_CASE("commands: with no hub there, each ends within its timeout and says un
         CHECK(outcome.err.starts_with("belfry " + line[0] + ": "));
     }
     const Outcome json = run_alone({"get", "a", "-o", "json"});
-    CHECK(json.err.starts_with("{\"error\": \""));
+    CHECK(json.err.starts_with("{\"error\":\""));
 }
 
 TEST_CASE("commands: a value from a file that is not there is not written", "[cli][commands]") {

@@ -40,9 +40,9 @@ TEST_CASE("render: a change set is one JSON object", "[cli][render]") {
     JsonWriter json;
     write_json(json, pool_change());
     CHECK(json.take() ==
-          R"({"revision": 42, "time_ms": 1795410805123, "time": "2026-11-23T05:13:25.123Z", "author": "alice@ops", )"
-          R"("comment": "twice the load", "events": [{"type": "put", "key": "db/pool/size", "value": "48", )"
-          R"("create_revision": 0, "version": 2}, {"type": "delete", "key": "db/old"}]})");
+          R"({"revision":42,"time_ms":1795410805123,"time":"2026-11-23T05:13:25.123Z","author":"alice@ops",)"
+          R"("comment":"twice the load","events":[{"type":"put","key":"db/pool/size","value":"48",)"
+          R"("create_revision":0,"version":2},{"type":"delete","key":"db/old"}]})");
 }
 
 TEST_CASE("render: credit without author or comment", "[cli][render]") {

@@ -77,5 +77,5 @@ TEST_CASE("json writer: commas, names and octets that are no text", "[cli][json]
     JsonWriter json;
     json.begin_object().field("a", uint64_t{1}).name("b").begin_array().value("x\"\n").value(true).end_array();
     json.field("c", std::string_view("\xFF")).field("d", 0.5).end_object();
-    CHECK(json.take() == R"({"a": 1, "b": ["x\"\n", true], "c": {"base64": "/w=="}, "d": 0.5})");
+    CHECK(json.take() == R"({"a":1,"b":["x\"\n",true],"c":{"base64":"/w=="},"d":0.5})");
 }

@@ -31,6 +31,15 @@ TEST_CASE("txn text: compares, then and else in one small document", "[cli][txn]
     REQUIRE(txn->else_ops.size() == 1);
 }
 
+TEST_CASE("txn text: without section words, blank lines end the sections", "[cli][txn]") {
+    const auto txn = parse_txn_text("mod(\"a\") = \"0\"\n\nput a 1\nput b 2\n\nget a\n\n");
+    REQUIRE(txn);
+    CHECK(txn->compares.size() == 1);
+    CHECK(txn->then_ops.size() == 2);
+    CHECK(txn->else_ops.size() == 1);
+    CHECK(parse_txn_text("\nput a 1\n\n\n")->then_ops.size() == 1);
+}
+
 TEST_CASE("txn text: an error names its line", "[cli][txn]") {
     const auto detail = [](std::string_view text) { return parse_txn_text(text).error().detail; };
     CHECK(detail("then\nput a\n") == "line 2: the value is missing");
