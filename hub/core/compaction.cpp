@@ -20,7 +20,8 @@ Revision compactable_by_count(Revision revision, Revision compacted, uint64_t ke
 
 Result<Revision> Compaction::due(model::Keyspace& keyspace, uint64_t monotonic_ms, uint64_t wall_ms) {
     if (monotonic_ms < next_ms_) return Revision{};
-    Revision target = compactable_by_count(keyspace.revision(), keyspace.compacted(), keep_revisions_);
+    const Revision compacted = std::max(keyspace.compacted(), given_);
+    Revision target = compactable_by_count(keyspace.revision(), compacted, keep_revisions_);
     if (keep_ms_ != 0 && monotonic_ms >= next_age_ms_ && wall_ms > keep_ms_) {
         next_age_ms_ = monotonic_ms + std::max(interval_ms, keep_ms_ / 10);
         auto old = keyspace.revision_before(wall_ms - keep_ms_);
@@ -28,10 +29,11 @@ Result<Revision> Compaction::due(model::Keyspace& keyspace, uint64_t monotonic_m
         target = std::max(target, *old);
     }
     // Writes wake the core by themselves; only the clock can make an idle hub's revisions old enough.
-    const bool history_left = keyspace.revision().value > keyspace.compacted().value + 1;
+    const bool history_left = keyspace.revision().value > compacted.value + 1;
     wake_at_ms_ = keep_ms_ != 0 && history_left ? next_age_ms_ : UINT64_MAX;
-    if (target <= keyspace.compacted()) return Revision{};
+    if (target <= compacted) return Revision{};
     next_ms_ = monotonic_ms + interval_ms;
+    given_ = target;
     return target;
 }
 

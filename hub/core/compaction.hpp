@@ -16,6 +16,8 @@ public:
 
     // The revision to compact to now; 0 = none. Gives one at most once per second. The error is the store's.
     Result<Revision> due(model::Keyspace& keyspace, uint64_t monotonic_ms, uint64_t wall_ms);
+    // What was given last did not get into the log.
+    void dropped() { given_ = {}; }
     uint64_t wake_at_ms() const { return wake_at_ms_; }
 
 private:
@@ -24,6 +26,7 @@ private:
     uint64_t next_ms_ = 0;      // no look before this
     uint64_t next_age_ms_ = 0;  // no look at ages before this
     uint64_t wake_at_ms_ = UINT64_MAX;
+    Revision given_;  // the last answer; perhaps still on its way through the log
 };
 
 // What may go by count, if it is worth a command: at least a tenth of what is kept, or 1000 revisions. 0 = nothing.

@@ -144,7 +144,11 @@ void Core::Impl::propose(Instant now, Output& output) {
         if (!stopped_ && ready_) {
             const Error why = can_write_now().error();
             for (const Client& client : proposer_.clear()) {
-                if (!client.internal) answer(client.connection, client.request, why, output);
+                if (client.internal) {
+                    compaction_.dropped();
+                } else {
+                    answer(client.connection, client.request, why, output);
+                }
             }
         }
         return;

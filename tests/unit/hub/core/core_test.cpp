@@ -85,7 +85,7 @@ TEST_CASE("an entry ends before it grows over its target; a large command goes a
     while (world.unsynced() > 0) world.sync();
     for (size_t i = 1; i < world.written.size(); ++i) {
         const size_t size = world.written[i].payload->size();
-        CHECK((size <= limits::entry_bytes_target || size > 900 * 1024));
+        CHECK((size <= hub::limits::entry_bytes_target || size > 900 * 1024));
     }
     CHECK(world.core->revision() == Revision{9});
     CHECK(world.get("large").size() == 900 * 1024);
@@ -111,7 +111,8 @@ TEST_CASE("each write of a batch gets its own reply, errors among them", "[core]
 TEST_CASE("the proposer's queue is bounded: past it the answer is busy", "[core]") {
     Ready world;
     std::vector<uint64_t> ids;
-    for (size_t i = 0; i < limits::inbox_requests_max + 10; ++i) ids.push_back(world.enqueue(put_of("k", "v")));
+    for (size_t i = 0; i < hub::limits::inbox_requests_max + 10; ++i) ids.push_back(world.enqueue(put_of("k", "v")));
+    world.flush();
     CHECK(world.reply(ids[5]) == nullptr);
     REQUIRE(world.reply(ids.back()) != nullptr);
     CHECK(world.reply(ids.back())->error.code == Code::busy);
@@ -156,7 +157,7 @@ TEST_CASE("a read waits for min_revision, and gives up after two seconds", "[cor
     REQUIRE(world.reply(early) != nullptr);
     CHECK(std::get<protocol::RangeReply>(world.reply(early)->result).kvs.at(0).value == "1");
     CHECK(world.reply(late) == nullptr);
-    world.pass(limits::min_revision_wait_ms_max - 1);
+    world.pass(hub::limits::min_revision_wait_ms_max - 1);
     CHECK(world.reply(late) == nullptr);
     world.pass(2);
     REQUIRE(world.reply(late) != nullptr);
@@ -216,7 +217,7 @@ TEST_CASE("change sets reach the channels that match, marks follow", "[core]") {
     REQUIRE(world.join);
     CHECK(world.join->revision == Revision{2});
     world.deliveries.clear();
-    world.pass(limits::mark_interval_ms + limits::mark_after_quiet_ms);
+    world.pass(hub::limits::mark_interval_ms + hub::limits::mark_after_quiet_ms);
     REQUIRE_FALSE(world.deliveries.empty());
     const auto mark = protocol::decode_mark(*world.deliveries[0]);
     REQUIRE(mark);
@@ -349,6 +350,26 @@ TEST_CASE("a full log refuses new writes, keeps reads, and goes on when there is
     CHECK(world.get("a") == "2");
     CHECK(world.write(put_of("a", "4")).error.code == Code::ok);
     CHECK_FALSE(world.fatal);
+}
+
+TEST_CASE("entries queued behind the one that met the full disk are asked for again with it", "[core][no_space]") {
+    Ready world;
+    const auto first = world.put("a", "1");
+    const auto second = world.put("b", "2");
+    REQUIRE(world.unsynced() == 2);
+    const Index at = world.written[world.durable].index;
+    world.written.resize(world.durable);  // neither got into the log
+    world.step(PersistFailed{{Code::no_space, "full"}, at});
+    world.step(PersistFailed{{Code::no_space, "full"}, at.next()});
+    world.pass(600);
+    REQUIRE(world.unsynced() == 2);
+    CHECK(world.written[world.durable].index == at);
+    world.pass(600);
+    CHECK(world.unsynced() == 2);  // not again before the answer
+    world.sync();
+    REQUIRE(world.reply(first) != nullptr);
+    REQUIRE(world.reply(second) != nullptr);
+    CHECK(world.reply(second)->revision == Revision{2});
 }
 
 TEST_CASE("a write inside a log that stays full becomes uncertain, and may be done later", "[core][no_space]") {
