@@ -102,6 +102,7 @@ Result<std::unique_ptr<Env>> Env::open_as(const std::string& directory, uint64_t
     env->map_pages_ = info.me_mapsize / page_bytes;
     int dead = 0;
     mdb_reader_check(raw, &dead);  // readers that a killed process left would pin pages for ever
+    if (Status status = env->probe_allocation(); !status) return status.error();
     if (Status status = env->open_tables(directory); !status) return status.error();
     return env;
 }
@@ -143,6 +144,17 @@ Status Env::allocate() {
     return {};
 }
 
+// A full disk is no reason against opening: what is there can be read, and every put is refused.
+Status Env::probe_allocation() {
+    MDB_envinfo info = {};
+    mdb_env_info(env_, &info);
+    batch_pages_ = info.me_last_pgno + 1 + batch_pages_min;
+    Status status = allocate();
+    if (status || status.error().code != Code::unsupported) return {};
+    allocates_ = false;
+    return through_map_ ? status : Status{};
+}
+
 uint64_t Env::disk_bytes() const {
     int fd = -1;
     struct stat file = {};
@@ -159,6 +171,9 @@ Status Env::open_tables(const std::string& directory) {
     if (const int rc = mdb_stat(txn->get(), main, &stat); rc != 0) return lmdb_error(rc, directory);
     const bool fresh = stat.ms_entries == 0;
     const unsigned create = fresh ? MDB_CREATE : 0;
+    if (fresh) {
+        if (Status status = reserve(0); !status) return status;
+    }
     const auto open_table = [&](const std::string& name, MDB_dbi* dbi) -> Status {
         const int rc = mdb_dbi_open(txn->get(), name.c_str(), create, dbi);
         if (rc == 0) return {};
@@ -173,8 +188,8 @@ Status Env::open_tables(const std::string& directory) {
     if (fresh) {
         int rc = put(txn->get(), meta_, key_plugin, plugin_name);
         if (rc == 0) rc = put(txn->get(), meta_, key_format, octets_of(format));
-        if (rc == 0) rc = save_applied(txn->get(), Index{0});
         if (rc != 0) return lmdb_error(rc, directory);
+        if (Status status = save_applied(txn->get(), Index{0}); !status) return status;
     } else {
         MDB_val key = to_val(key_plugin), value = {};
         if (mdb_get(txn->get(), meta_, &key, &value) != 0 || from_val(value) != plugin_name) {
@@ -200,14 +215,15 @@ Result<Txn> Env::begin(unsigned flags) {
     MDB_txn* txn = nullptr;
     if (const int rc = mdb_txn_begin(env_, nullptr, flags, &txn); rc != 0) return lmdb_error(rc, "mdb_txn_begin");
     Txn owned(txn);
-    if (through_map_ && (flags & MDB_RDONLY) == 0) {
-        count_batch(txn);
-        if (Status status = reserve(0); !status) return status.error();
-    }
+    if ((flags & MDB_RDONLY) == 0) count_batch(txn);
     return owned;
 }
 
-int Env::save_applied(MDB_txn* txn, Index index) { return put(txn, meta_, key_applied, octets_of(index.value)); }
+Status Env::save_applied(MDB_txn* txn, Index index) {
+    if (Status status = reserve(0); !status) return status;
+    const int rc = put(txn, meta_, key_applied, octets_of(index.value));
+    return rc == 0 ? Status{} : lmdb_error(rc, "the applied index");
+}
 
 Result<Index> Env::load_applied(MDB_txn* txn) {
     MDB_val key = to_val(key_applied), value = {};

@@ -32,9 +32,9 @@ struct CursorClose {
 using Cursor = std::unique_ptr<MDB_cursor, CursorClose>;
 
 // LMDB can write through its map (MDB_WRITEMAP), which is several times as fast for small random puts. The file is then
-// sparse, and a page that meets a full disk kills the process (SIGBUS). So with it, disk space is allocated ahead of every
-// write: reserve() knows how many new pages the open batch can need at most, and refuses when the disk cannot give them.
-// This holds where fallocate() keeps its promise: ext4, xfs, tmpfs. Elsewhere the map is only read.
+// sparse, and a page that meets a full disk kills the process (SIGBUS). So disk space is allocated ahead of every write:
+// reserve() knows how many new pages the open batch can need at most, and refuses when the disk cannot give them. Where
+// fallocate() does not promise that (anything but ext4, xfs, tmpfs), LMDB writes with pwrite() instead.
 class Env {
 public:
     enum class Write { safest_fast, plain };  // safest_fast: through the map where that is safe
@@ -48,12 +48,12 @@ public:
     Result<Txn> begin(unsigned flags);
     // Before every change of the open batch, with the size of its value: makes sure that no page of it meets a full disk.
     Status reserve(size_t value_bytes) {
-        if (!through_map_) return {};
+        if (!allocates_) return {};
         batch_pages_ += pages_per_change + value_bytes / page_bytes + 1;
         return batch_pages_ <= allocated_pages_ ? Status{} : allocate();
     }
     // Keeps the index within the batch that it belongs to.
-    int save_applied(MDB_txn* txn, Index index);
+    Status save_applied(MDB_txn* txn, Index index);
     Result<Index> load_applied(MDB_txn* txn);
     Result<Cursor> cursor(MDB_txn* txn, uint32_t table);
 
@@ -69,6 +69,7 @@ private:
     Status open_tables(const std::string& directory);
     void count_batch(MDB_txn* txn);
     Status allocate();
+    Status probe_allocation();
 
     // A put copies its leaf, may split it in three, and each new leaf adds at most one branch page: branches have two
     // entries at least. Copies of branch pages are counted once per batch (count_batch).
@@ -77,6 +78,7 @@ private:
 
     MDB_env* env_;
     bool through_map_ = false;
+    bool allocates_ = true;  // false: the file system cannot, and the map is only read
     uint64_t map_pages_ = 0;
     uint64_t allocated_pages_ = 0;  // from the file's start, certainly there
     uint64_t batch_pages_ = 0;      // the file's last page plus all that the open batch can add

@@ -148,10 +148,7 @@ Status LmdbStore::erase(uint32_t table, BytesView key) {
 }
 
 Status LmdbStore::commit(Index applied_index) {
-    if (batch_error_) {
-        if (const int rc = env_->save_applied(batch_.get(), applied_index); rc != 0)
-            (void)failed(lmdb_error(rc, "the applied index"));
-    }
+    if (batch_error_) batch_error_ = env_->save_applied(batch_.get(), applied_index);
     if (!batch_error_) {
         rollback();
         return batch_error_;
@@ -261,8 +258,8 @@ Status LmdbStore::load_image(const plugin::SnapshotSource& source, const std::st
     };
     const Result<Index> applied = plugin::StateImageReader(source).read(add);
     if (!applied) return applied.error();
-    int rc = (*env)->save_applied(txn->get(), *applied);
-    if (rc == 0) rc = mdb_txn_commit(txn->release());
+    if (Status status = (*env)->save_applied(txn->get(), *applied); !status) return status;
+    int rc = mdb_txn_commit(txn->release());
     if (rc == 0) rc = mdb_env_sync((*env)->env(), 1);
     return rc == 0 ? Status{} : lmdb_error(rc, "loading the snapshot");
 }
