@@ -11,6 +11,9 @@ constexpr int send_frames_max = 1000;  // ZMQ_SNDHWM of one peer
 // Messages read before answers get their turn.
 constexpr int receive_budget = 256;
 constexpr std::chrono::milliseconds lag_max{5000};
+// So that a few peers that do not read cannot fill the outbox for all. One frame above it is let through.
+constexpr size_t peer_bytes_max = 16 * 1024 * 1024;
+constexpr size_t peers_counted_max = 1024;   // past it those with nothing in flight are forgotten
 constexpr size_t lagging_frames_max = 8192;  // of one connection
 constexpr std::chrono::milliseconds close_max{200};
 // A safety net only: every event wakes the thread.
@@ -162,15 +165,33 @@ void Requests::send(Outgoing outgoing) {
 
 // Takes the frame only if it was sent.
 Sent Requests::send_now(uint64_t connection, plugin::Frame& frame) {
+    std::shared_ptr<InFlight> counter;
+    if (frame.bytes().size() > Message::copy_bytes_max) {
+        counter = in_flight(connection);
+        if (counter->load(std::memory_order_relaxed) >= peer_bytes_max) {
+            return Sent::full;
+        }
+    }
     const auto routing_id = routing_id_of(connection);
     Message to(BytesView(routing_id.data(), routing_id.size()));
     if (const Sent sent = socket_.send(to, true); sent != Sent::done) {
         return sent;
     }
-    Message body(std::move(frame), outbox_);
+    Message body(std::move(frame), outbox_, std::move(counter));
     (void)socket_.send(body, false);  // the first part has claimed the place
     counters_.frames_sent.fetch_add(1, std::memory_order_relaxed);
     return Sent::done;
+}
+
+std::shared_ptr<InFlight> Requests::in_flight(uint64_t connection) {
+    if (in_flight_.size() >= peers_counted_max) {
+        std::erase_if(in_flight_, [](const auto& entry) { return entry.second->load(std::memory_order_relaxed) == 0; });
+    }
+    std::shared_ptr<InFlight>& counter = in_flight_[connection];
+    if (counter == nullptr) {
+        counter = std::make_shared<InFlight>(0);
+    }
+    return counter;
 }
 
 // True if something could be sent.

@@ -4,8 +4,8 @@
 // start), with bit 32 set so that it is never 0: it comes again only after 2^32 connections in one process. A ROUTER gets
 // no notice of a connection's end: the host hears on_close when an answer finds nobody.
 //
-// A peer's queue in libzmq holds SNDHWM frames. A frame that finds it full waits here, and with it what follows for the
-// same connection; a peer that takes nothing for lag_ms_max loses all of it.
+// A peer's queue in libzmq holds SNDHWM frames and, counted here, peer_bytes_max octets. A frame that finds it full
+// waits here, and with it what follows for the same connection; a peer that takes nothing for lag_max loses all of it.
 #pragma once
 
 #include <atomic>
@@ -53,6 +53,7 @@ private:
     bool send_queued();
     void send(Outgoing outgoing);
     Sent send_now(uint64_t connection, plugin::Frame& frame);
+    std::shared_ptr<InFlight> in_flight(uint64_t connection);
     bool retry_lagging();
     void drop(uint64_t connection, size_t frames);
 
@@ -64,6 +65,7 @@ private:
     std::string endpoint_;
     std::vector<Outgoing> batch_;
     std::unordered_map<uint64_t, Lagging> lagging_;
+    std::unordered_map<uint64_t, std::shared_ptr<InFlight>> in_flight_;  // of peers that got large frames lately
     std::atomic<bool> stopping_ = false;
     std::thread thread_;
 };

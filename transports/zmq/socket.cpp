@@ -12,12 +12,10 @@ namespace belfry::transports::zmq {
 
 namespace {
 
-// Below this a copy is cheaper than libzmq's bookkeeping and the call from its thread.
-constexpr size_t copy_bytes_max = 1024;
-
 struct HeldFrame {
     plugin::Frame frame;
     Outbox* outbox;
+    std::shared_ptr<InFlight> in_flight;
     // libzmq's queues order the hand-over already; this says so to tools that cannot see into libzmq.
     std::atomic<bool> handed_over = false;
 };
@@ -25,7 +23,11 @@ struct HeldFrame {
 void release_held(void*, void* hint) {
     auto* held = static_cast<HeldFrame*>(hint);
     (void)held->handed_over.load(std::memory_order_acquire);
-    held->outbox->done(1, held->frame.bytes().size());
+    const size_t size = held->frame.bytes().size();
+    held->outbox->done(1, size);
+    if (held->in_flight != nullptr) {
+        held->in_flight->fetch_sub(size, std::memory_order_relaxed);
+    }
     delete held;
 }
 
@@ -51,7 +53,7 @@ Message::Message(BytesView octets) {
     std::memcpy(zmq_msg_data(&message_), octets.data(), octets.size());
 }
 
-Message::Message(plugin::Frame frame, Outbox& outbox) {
+Message::Message(plugin::Frame frame, Outbox& outbox, std::shared_ptr<InFlight> in_flight) {
     const BytesView octets = frame.bytes();
     if (octets.size() <= copy_bytes_max) {
         if (zmq_msg_init_size(&message_, octets.size()) != 0) {
@@ -61,7 +63,10 @@ Message::Message(plugin::Frame frame, Outbox& outbox) {
         outbox.done(1, octets.size());
         return;
     }
-    auto* held = new HeldFrame{std::move(frame), &outbox};
+    if (in_flight != nullptr) {
+        in_flight->fetch_add(octets.size(), std::memory_order_relaxed);
+    }
+    auto* held = new HeldFrame{std::move(frame), &outbox, std::move(in_flight)};
     held->handed_over.store(true, std::memory_order_release);
     if (zmq_msg_init_data(&message_, const_cast<char*>(octets.data()), octets.size(), &release_held, held) != 0) {
         delete held;

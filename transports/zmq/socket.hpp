@@ -3,7 +3,9 @@
 
 #include <zmq.h>
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,14 +30,20 @@ private:
     void* handle_;
 };
 
+// Octets of large frames that libzmq holds for one peer.
+using InFlight = std::atomic<size_t>;
+
 class Message {
 public:
+    // Below this a copy is cheaper than libzmq's bookkeeping and the call from its thread.
+    static constexpr size_t copy_bytes_max = 1024;
+
     Message() { zmq_msg_init(&message_); }
     // A copy of the octets.
     explicit Message(BytesView octets);
     // Small frames are copied and released at once; large ones travel as they are and are released by libzmq's thread.
-    // `outbox` counts the frame until then, and outlives the context.
-    Message(plugin::Frame frame, Outbox& outbox);
+    // `outbox` counts the frame until then, and outlives the context; `in_flight` (may be NULL) counts large ones.
+    Message(plugin::Frame frame, Outbox& outbox, std::shared_ptr<InFlight> in_flight = nullptr);
     ~Message() { zmq_msg_close(&message_); }
     Message(const Message&) = delete;
     Message& operator=(const Message&) = delete;
@@ -80,7 +88,7 @@ private:
     void* handle_;
 };
 
-// What wait_for_work saw; sleeps at most `timeout_ms`. Another thread's flush() or interrupt() ends the sleep.
+// Sleeps until a message can be read, at most `timeout_ms`. Another thread's flush() or interrupt() ends the sleep.
 void wait_for_work(const Socket& socket, Outbox& outbox, int timeout_ms);
 
 }  // namespace belfry::transports::zmq

@@ -11,7 +11,7 @@ namespace {
 // Answers and feed messages that wait for their thread or, if large, for libzmq to send them. The hub's inbox bounds the
 // number of answers, so these bounds are met only when peers read nothing.
 constexpr size_t outbox_frames_max = 262'144;
-constexpr size_t outbox_bytes_max = 512ull * 1024 * 1024;
+constexpr size_t outbox_bytes_max = 1024ull * 1024 * 1024;
 
 // Signals belong to the hub's own threads.
 class SignalsBlocked {

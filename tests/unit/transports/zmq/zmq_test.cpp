@@ -188,6 +188,40 @@ TEST_CASE("zmq: 5,000 answers to a peer that sleeps through them all arrive, in 
     CHECK(source.released() == source.made());
 }
 
+TEST_CASE("zmq: 64 answers of 1 MiB wait for a peer that sleeps, another one is served meanwhile", "[transport][zmq]") {
+    constexpr int count = 64;
+    RecordingHost host;
+    FrameSource source;
+    OpenTransport transport = open(host);
+    {
+        ZmqSocket sleeper(ZMQ_DEALER);
+        sleeper.set(ZMQ_RCVHWM, 1);
+        sleeper.set(ZMQ_RCVBUF, 4096);
+        ZmqSocket awake(ZMQ_DEALER);
+        REQUIRE(sleeper.connect(transport.endpoint("request")));
+        REQUIRE(awake.connect(transport.endpoint("request")));
+        sleeper.send("sleeper");
+        const uint64_t sleeping = host.frames(1).at(0).first;
+        awake.send("awake");
+        const uint64_t waking = host.frames(2).at(1).first;
+        const Bytes padding(1024 * 1024, '.');
+        for (int i = 0; i < count; ++i) {
+            transport.send(sleeping, source.frame(std::to_string(i) + padding));
+        }
+        transport.send(waking, source.frame("at once" + padding));
+        transport.flush();
+        CHECK(awake.receive(patience) == "at once" + padding);
+        CHECK(source.released() < source.made() - count / 2);
+        for (int i = 0; i < count; ++i) {
+            const bool as_sent = sleeper.receive(patience) == std::to_string(i) + padding;
+            REQUIRE(as_sent);
+        }
+    }
+    CHECK(transport.stats().sends_refused == 0);
+    transport.close();
+    CHECK(source.released() == source.made());
+}
+
 TEST_CASE("zmq: an answer to a peer that left ends its connection for the host", "[transport][zmq]") {
     RecordingHost host;
     OpenTransport transport = open(host);
