@@ -1,0 +1,80 @@
+#include "sdk/protocol/decode_parts.hpp"
+
+namespace belfry::protocol {
+namespace {
+
+void read_fields(Reader& reader, KeyValue& kv) {
+    kv.key = reader.bytes("key");
+    kv.value = reader.bytes("value");
+    kv.create_revision = read_revision(reader, "create revision");
+    kv.mod_revision = read_revision(reader, "mod revision");
+    kv.version = reader.number("version");
+    kv.lease = {reader.number("lease")};
+}
+
+Event read_event(Reader& reader) {
+    Event event;
+    const size_t size = reader.array("event", 3);
+    event.type = static_cast<EventType>(reader.number("event type", 1));
+    if (event.type == EventType::erase) {
+        event.kv.key = reader.bytes("key");
+        event.kv.mod_revision = read_revision(reader, "mod revision");
+        reader.skip(reader.ok() ? size - 3 : 0);
+        return event;
+    }
+    if (reader.ok() && size < 7) reader.fail("event", "of 7 elements for a put");
+    read_fields(reader, event.kv);
+    reader.skip(reader.ok() ? size - 7 : 0);
+    return event;
+}
+
+}  // namespace
+
+KeyValue read_key_value(Reader& reader) {
+    KeyValue kv;
+    const size_t size = reader.array("key with value", 6);
+    read_fields(reader, kv);
+    reader.skip(reader.ok() ? size - 6 : 0);
+    return kv;
+}
+
+std::vector<KeyValue> read_key_values(Reader& reader, const char* what) {
+    std::vector<KeyValue> kvs;
+    const size_t size = reader.array(what, 0);
+    kvs.reserve(std::min(size, reserved_max));
+    for (size_t i = 0; i < size && reader.ok(); ++i) kvs.push_back(read_key_value(reader));
+    return kvs;
+}
+
+ChangeSet read_change_set(Reader& reader) {
+    ChangeSet change;
+    const size_t size = reader.array("change set", 5);
+    change.revision = read_revision(reader, "revision");
+    change.time_ms = reader.number("time");
+    change.author = reader.bytes("author");
+    change.comment = reader.bytes("comment");
+    const size_t events = reader.array("events", 0);
+    change.events.reserve(std::min(events, reserved_max));
+    for (size_t i = 0; i < events && reader.ok(); ++i) change.events.push_back(read_event(reader));
+    reader.skip(reader.ok() ? size - 5 : 0);
+    return change;
+}
+
+std::vector<ChangeSet> read_change_sets(Reader& reader) {
+    std::vector<ChangeSet> changes;
+    const size_t size = reader.array("change sets", 0);
+    changes.reserve(std::min(size, reserved_max));
+    for (size_t i = 0; i < size && reader.ok(); ++i) changes.push_back(read_change_set(reader));
+    return changes;
+}
+
+bool read_version(Reader& reader) {
+    const uint64_t version = reader.number("protocol version");
+    if (reader.ok() && version != protocol_version) {
+        reader.fail_with(Code::incompatible, "it speaks protocol version " + std::to_string(version) +
+                                                 ", this side speaks " + std::to_string(protocol_version));
+    }
+    return reader.ok();
+}
+
+}  // namespace belfry::protocol

@@ -1,0 +1,220 @@
+#include "sdk/base/limits.hpp"
+#include "sdk/protocol/codec.hpp"
+#include "sdk/protocol/decode_parts.hpp"
+#include "sdk/protocol/wire.hpp"
+
+namespace belfry::protocol {
+namespace {
+
+using wire::Opcode;
+
+// A newer hub may answer with more than this build knows: elements at the end are passed over.
+class Results {
+public:
+    Results(Reader& reader, size_t known) : reader_(reader), more_(reader.array("results", known)) {
+        more_ = reader_.ok() ? more_ - known : 0;
+    }
+    ~Results() { reader_.skip(reader_.ok() ? more_ : 0); }
+    Results(const Results&) = delete;
+    Results& operator=(const Results&) = delete;
+
+private:
+    Reader& reader_;
+    size_t more_;
+};
+
+RangeReply read_range(Reader& reader) {
+    const Results results(reader, 3);
+    RangeReply reply;
+    reply.kvs = read_key_values(reader, "keys");
+    reply.count = reader.number("count");
+    reply.more = reader.flag("more");
+    return reply;
+}
+
+PutReply read_put(Reader& reader) {
+    const Results results(reader, 1);
+    PutReply reply;
+    if (!reader.take_nil()) reply.previous = read_key_value(reader);
+    return reply;
+}
+
+DeleteReply read_delete(Reader& reader) {
+    const Results results(reader, 2);
+    DeleteReply reply;
+    reply.deleted = reader.number("deleted");
+    reply.previous = read_key_values(reader, "previous");
+    return reply;
+}
+
+TxnReply read_txn(Reader& reader, size_t depth);
+
+TxnOpReply read_txn_op(Reader& reader, size_t depth) {
+    const size_t size = reader.array("operation's reply", 2);
+    const uint64_t opcode = reader.number("operation's opcode");
+    TxnOpReply reply;
+    switch (opcode <= 0xff ? static_cast<Opcode>(opcode) : Opcode::error) {
+        case Opcode::range: reply.reply = read_range(reader); break;
+        case Opcode::put: reply.reply = read_put(reader); break;
+        case Opcode::erase: reply.reply = read_delete(reader); break;
+        case Opcode::txn: reply.reply = read_txn(reader, depth + 1); break;
+        default: reader.fail("operation's reply", "that of a range, put, delete or transaction");
+    }
+    reader.skip(reader.ok() ? size - 2 : 0);
+    return reply;
+}
+
+TxnReply read_txn(Reader& reader, size_t depth) {
+    TxnReply reply;
+    if (depth > limits::txn_depth_max) return reader.fail("transaction", "nested less deep"), reply;
+    const Results results(reader, 2);
+    reply.succeeded = reader.flag("succeeded");
+    const size_t size = reader.array("operations' replies", 0, limits::txn_ops_max);
+    reply.replies.reserve(std::min(size, reserved_max));
+    for (size_t i = 0; i < size && reader.ok(); ++i) reply.replies.push_back(read_txn_op(reader, depth));
+    return reply;
+}
+
+HistoryReply read_history(Reader& reader) {
+    const Results results(reader, 3);
+    HistoryReply reply;
+    const size_t size = reader.array("versions", 0);
+    reply.versions.reserve(std::min(size, reserved_max));
+    for (size_t i = 0; i < size && reader.ok(); ++i) {
+        const size_t fields = reader.array("version", 5);
+        HistoryVersion version;
+        version.type = static_cast<EventType>(reader.number("event type", 1));
+        version.kv = read_key_value(reader);
+        version.time_ms = reader.number("time");
+        version.author = reader.bytes("author");
+        version.comment = reader.bytes("comment");
+        reader.skip(reader.ok() ? fields - 5 : 0);
+        reply.versions.push_back(std::move(version));
+    }
+    reply.more = reader.flag("more");
+    reply.compacted = reader.flag("compacted");
+    return reply;
+}
+
+ChangesReply read_changes(Reader& reader) {
+    const Results results(reader, 4);
+    ChangesReply reply;
+    reply.from = read_revision(reader, "from");
+    reply.to = read_revision(reader, "to");
+    reply.changes = read_change_sets(reader);
+    reply.more = reader.flag("more");
+    return reply;
+}
+
+SnapshotReply read_snapshot(Reader& reader) {
+    const Results results(reader, 3);
+    SnapshotReply reply;
+    reply.at = read_revision(reader, "at");
+    reply.kvs = read_key_values(reader, "keys");
+    reply.more = reader.flag("more");
+    return reply;
+}
+
+ChannelReply read_channel(Reader& reader) {
+    const Results results(reader, 4);
+    ChannelReply reply;
+    reply.channel = {reader.number("channel")};
+    reply.from = read_revision(reader, "from");
+    reply.incarnation = reader.number("incarnation");
+    reply.mark_sequence = reader.number("mark sequence");
+    return reply;
+}
+
+DigestReply read_digest(Reader& reader) {
+    const Results results(reader, 3);
+    DigestReply reply;
+    reply.at = read_revision(reader, "at");
+    reply.digest = reader.number("digest");
+    reply.count = reader.number("count");
+    return reply;
+}
+
+StatusReply read_status(Reader& reader) {
+    const Results results(reader, 1);
+    StatusReply reply;
+    const size_t size = reader.array("figures", 0);
+    reply.figures.reserve(std::min(size, reserved_max));
+    for (size_t i = 0; i < size && reader.ok(); ++i) {
+        const size_t fields = reader.array("figure", 2);
+        std::string name(reader.bytes("name"));
+        if (reader.next_is_number()) {
+            reply.figures.emplace_back(std::move(name), reader.number("figure"));
+        } else {
+            reply.figures.emplace_back(std::move(name), std::string(reader.bytes("figure")));
+        }
+        reader.skip(reader.ok() ? fields - 2 : 0);
+    }
+    return reply;
+}
+
+CompactReply read_compact(Reader& reader) {
+    const Results results(reader, 0);
+    return {};
+}
+
+Error read_error(Reader& reader) {
+    const Results results(reader, 2);
+    const uint64_t code = reader.number("code", INT32_MAX);
+    if (reader.ok() && code == 0) reader.fail("code", "that of an error");
+    return {static_cast<Code>(code), std::string(reader.bytes("detail"))};
+}
+
+ReplyResult read_result(Reader& reader, uint64_t opcode) {
+    switch (opcode <= 0xff ? static_cast<Opcode>(opcode) : Opcode::error) {
+        case Opcode::range: return read_range(reader);
+        case Opcode::put: return read_put(reader);
+        case Opcode::erase: return read_delete(reader);
+        case Opcode::txn: return read_txn(reader, 1);
+        case Opcode::compact: return read_compact(reader);
+        case Opcode::history: return read_history(reader);
+        case Opcode::changes: return read_changes(reader);
+        case Opcode::snapshot: return read_snapshot(reader);
+        case Opcode::channel: return read_channel(reader);
+        case Opcode::digest: return read_digest(reader);
+        case Opcode::status: return read_status(reader);
+        case Opcode::error: break;
+    }
+    reader.fail("opcode", "one that was asked for");
+    return CompactReply{};
+}
+
+Reply read_reply(Reader& reader) {
+    const size_t fields = reader.array("reply", 4);
+    Reply reply;
+    reply.id = reader.number("id");
+    reply.revision = read_revision(reader, "revision");
+    const uint64_t opcode = reader.number("opcode");
+    if (opcode == static_cast<uint64_t>(Opcode::error)) {
+        reply.error = read_error(reader);
+    } else {
+        reply.result = read_result(reader, opcode);
+    }
+    reader.skip(reader.ok() ? fields - 4 : 0);
+    return reply;
+}
+
+}  // namespace
+
+Result<std::vector<Reply>> decode_replies(BytesView frame) {
+    TokenBuffer tokens;
+    if (Status status = tokenize(frame, tokens.get()); !status) return Error{Code::corrupt, status.error().detail};
+    Reader reader(tokens.get(), Code::corrupt);
+    reader.array("frame", 2);
+    if (!read_version(reader)) return reader.error();
+    const size_t size = reader.array("replies", 0);
+    std::vector<Reply> replies;
+    replies.reserve(std::min(size, frame.size() / 16 + 1));
+    for (size_t i = 0; i < size && reader.ok(); ++i) {
+        reader.enter("reply", i);
+        replies.push_back(read_reply(reader));
+    }
+    if (!reader.ok()) return reader.error();
+    return replies;
+}
+
+}  // namespace belfry::protocol

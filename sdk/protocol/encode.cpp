@@ -1,0 +1,331 @@
+#include "sdk/protocol/codec.hpp"
+#include "sdk/protocol/wire.hpp"
+#include "sdk/protocol/writer.hpp"
+
+namespace belfry::protocol {
+namespace {
+
+using wire::Opcode;
+
+void write_op(Writer& writer, Opcode opcode) { writer.number(static_cast<uint64_t>(opcode)); }
+
+void write(Writer& writer, const KeyRange& range) {
+    writer.bytes(range.begin);
+    writer.bytes(range.end);
+}
+
+void write(Writer& writer, const FilterSpec& filter) {
+    writer.text(filter.kind);
+    writer.bytes(filter.spec);
+}
+
+// ---- requests: opcode, then the arguments as an array ----
+
+void write(Writer& writer, const RangeRequest& op) {
+    write_op(writer, Opcode::range);
+    writer.array(10);
+    write(writer, op.range);
+    writer.number(op.limit);
+    writer.number(op.at);
+    writer.number(op.min_revision);
+    writer.number(static_cast<uint64_t>(op.sort_target));
+    writer.number(static_cast<uint64_t>(op.sort_order));
+    writer.flag(op.keys_only);
+    writer.flag(op.count_only);
+    writer.flag(op.local);
+}
+
+void write(Writer& writer, const PutRequest& op) {
+    write_op(writer, Opcode::put);
+    writer.array(4);
+    writer.bytes(op.key);
+    writer.bytes(op.value);
+    writer.number(op.lease.value);
+    writer.flag(op.previous);
+}
+
+void write(Writer& writer, const DeleteRequest& op) {
+    write_op(writer, Opcode::erase);
+    writer.array(3);
+    write(writer, op.range);
+    writer.flag(op.previous);
+}
+
+void write(Writer& writer, const Compare& compare) {
+    writer.array(6);
+    write(writer, compare.range);
+    writer.number(static_cast<uint64_t>(compare.target));
+    writer.number(static_cast<uint64_t>(compare.op));
+    writer.number(compare.number);
+    writer.bytes(compare.value);
+}
+
+void write(Writer& writer, const TxnRequest& op);
+
+void write(Writer& writer, const std::vector<TxnOp>& ops) {
+    writer.array(ops.size());
+    for (const TxnOp& op : ops) {
+        writer.array(2);
+        std::visit([&](const auto& inner) { write(writer, inner); }, op.op);
+    }
+}
+
+void write(Writer& writer, const TxnRequest& op) {
+    write_op(writer, Opcode::txn);
+    writer.array(3);
+    writer.array(op.compares.size());
+    for (const Compare& compare : op.compares) write(writer, compare);
+    write(writer, op.then_ops);
+    write(writer, op.else_ops);
+}
+
+void write(Writer& writer, const CompactRequest& op) {
+    write_op(writer, Opcode::compact);
+    writer.array(1);
+    writer.number(op.revision);
+}
+
+void write(Writer& writer, const HistoryRequest& op) {
+    write_op(writer, Opcode::history);
+    writer.array(3);
+    writer.bytes(op.key);
+    writer.number(op.limit);
+    writer.number(op.before);
+}
+
+void write(Writer& writer, const ChangesRequest& op) {
+    write_op(writer, Opcode::changes);
+    writer.array(5);
+    write(writer, op.filter);
+    writer.number(op.from);
+    writer.number(op.to);
+    writer.number(op.limit_bytes);
+}
+
+void write(Writer& writer, const SnapshotRequest& op) {
+    write_op(writer, Opcode::snapshot);
+    writer.array(5);
+    write(writer, op.filter);
+    writer.number(op.at);
+    writer.bytes(op.after_key);
+    writer.number(op.limit_bytes);
+}
+
+void write(Writer& writer, const ChannelRequest& op) {
+    write_op(writer, Opcode::channel);
+    writer.array(2);
+    write(writer, op.filter);
+}
+
+void write(Writer& writer, const DigestRequest& op) {
+    write_op(writer, Opcode::digest);
+    writer.array(3);
+    write(writer, op.filter);
+    writer.number(op.at);
+}
+
+void write(Writer& writer, const StatusRequest&) {
+    write_op(writer, Opcode::status);
+    writer.array(0);
+}
+
+// ---- replies: opcode, then the results as an array ----
+
+void write(Writer& writer, const RangeReply& reply) {
+    write_op(writer, Opcode::range);
+    writer.array(3);
+    writer.key_values(reply.kvs);
+    writer.number(reply.count);
+    writer.flag(reply.more);
+}
+
+void write(Writer& writer, const PutReply& reply) {
+    write_op(writer, Opcode::put);
+    writer.array(1);
+    writer.key_value(reply.previous);
+}
+
+void write(Writer& writer, const DeleteReply& reply) {
+    write_op(writer, Opcode::erase);
+    writer.array(2);
+    writer.number(reply.deleted);
+    writer.key_values(reply.previous);
+}
+
+void write(Writer& writer, const TxnReply& reply) {
+    write_op(writer, Opcode::txn);
+    writer.array(2);
+    writer.flag(reply.succeeded);
+    writer.array(reply.replies.size());
+    for (const TxnOpReply& inner : reply.replies) {
+        writer.array(2);
+        std::visit([&](const auto& result) { write(writer, result); }, inner.reply);
+    }
+}
+
+void write(Writer& writer, const CompactReply&) {
+    write_op(writer, Opcode::compact);
+    writer.array(0);
+}
+
+void write(Writer& writer, const HistoryReply& reply) {
+    write_op(writer, Opcode::history);
+    writer.array(3);
+    writer.array(reply.versions.size());
+    for (const HistoryVersion& version : reply.versions) {
+        writer.array(5);
+        writer.number(static_cast<uint64_t>(version.type));
+        writer.key_value(version.kv);
+        writer.number(version.time_ms);
+        writer.bytes(version.author);
+        writer.bytes(version.comment);
+    }
+    writer.flag(reply.more);
+    writer.flag(reply.compacted);
+}
+
+void write_change_set(Writer& writer, const ChangeSet& change) {
+    writer.array(5);
+    writer.number(change.revision);
+    writer.number(change.time_ms);
+    writer.bytes(change.author);
+    writer.bytes(change.comment);
+    writer.array(change.events.size());
+    for (const Event& event : change.events) {
+        writer.array(event.type == EventType::put ? 7 : 3);
+        writer.number(static_cast<uint64_t>(event.type));
+        if (event.type == EventType::put) {
+            writer.key_value_fields(event.kv);
+        } else {
+            writer.bytes(event.kv.key);
+            writer.number(event.kv.mod_revision);
+        }
+    }
+}
+
+void write(Writer& writer, const ChangesReply& reply) {
+    write_op(writer, Opcode::changes);
+    writer.array(4);
+    writer.number(reply.from);
+    writer.number(reply.to);
+    writer.array(reply.changes.size());
+    for (const ChangeSet& change : reply.changes) write_change_set(writer, change);
+    writer.flag(reply.more);
+}
+
+void write(Writer& writer, const SnapshotReply& reply) {
+    write_op(writer, Opcode::snapshot);
+    writer.array(3);
+    writer.number(reply.at);
+    writer.key_values(reply.kvs);
+    writer.flag(reply.more);
+}
+
+void write(Writer& writer, const ChannelReply& reply) {
+    write_op(writer, Opcode::channel);
+    writer.array(4);
+    writer.number(reply.channel.value);
+    writer.number(reply.from);
+    writer.number(reply.incarnation);
+    writer.number(reply.mark_sequence);
+}
+
+void write(Writer& writer, const DigestReply& reply) {
+    write_op(writer, Opcode::digest);
+    writer.array(3);
+    writer.number(reply.at);
+    writer.number(reply.digest);
+    writer.number(reply.count);
+}
+
+void write(Writer& writer, const StatusReply& reply) {
+    write_op(writer, Opcode::status);
+    writer.array(1);
+    writer.array(reply.figures.size());
+    for (const auto& [name, figure] : reply.figures) {
+        writer.array(2);
+        writer.text(name);
+        if (const auto* number = std::get_if<uint64_t>(&figure)) {
+            writer.number(*number);
+        } else {
+            writer.text(*std::get_if<std::string>(&figure));
+        }
+    }
+}
+
+void write(Writer& writer, const Reply& reply) {
+    writer.array(4);
+    writer.number(reply.id);
+    writer.number(reply.revision);
+    if (reply.error.code == Code::ok) {
+        return std::visit([&](const auto& result) { write(writer, result); }, reply.result);
+    }
+    write_op(writer, Opcode::error);
+    writer.array(2);
+    writer.number(static_cast<uint64_t>(reply.error.code));
+    writer.text(reply.error.detail);
+}
+
+// The head has a fixed size so that the count can be filled in when it is known.
+void begin_frame(Bytes& out) {
+    static_assert(protocol_version < 0x80);
+    const char head[wire::frame_head_bytes] = {'\x92', static_cast<char>(protocol_version), '\xdd', 0, 0, 0, 0};
+    out.append(head, sizeof head);
+}
+
+void set_count(Bytes& out, size_t count) {
+    for (size_t octet = 0; octet < 4; ++octet)
+        out[wire::frame_head_bytes - 1 - octet] = static_cast<char>(count >> (8 * octet));
+}
+
+}  // namespace
+
+Bytes encode_requests(std::span<const Request> requests) {
+    Bytes out;
+    size_t size = wire::frame_head_bytes;
+    for (const Request& request : requests) size += approximate_bytes(request);
+    out.reserve(size);
+    begin_frame(out);
+    set_count(out, requests.size());
+    Writer writer(out);
+    for (const Request& request : requests) {
+        writer.array(5);
+        writer.number(request.id);
+        writer.bytes(request.author);
+        writer.bytes(request.comment);
+        std::visit([&](const auto& op) { write(writer, op); }, request.op);
+    }
+    return out;
+}
+
+Bytes encode_replies(std::span<const Reply> replies) {
+    ReplyFrame frame;
+    for (const Reply& reply : replies) frame.add(reply);
+    if (frame.empty()) {
+        Bytes out;
+        begin_frame(out);
+        return out;
+    }
+    return frame.take();
+}
+
+void ReplyFrame::add(const Reply& reply) {
+    if (count_++ == 0) begin_frame(body_);
+    Writer writer(body_);
+    write(writer, reply);
+}
+
+Bytes ReplyFrame::take() {
+    if (count_ > 0) set_count(body_, count_);
+    count_ = 0;
+    Bytes frame;
+    frame.swap(body_);
+    return frame;
+}
+
+void append_change_set(const ChangeSet& change, Bytes& out) {
+    Writer writer(out);
+    write_change_set(writer, change);
+}
+
+}  // namespace belfry::protocol

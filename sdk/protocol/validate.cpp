@@ -1,0 +1,185 @@
+#include <algorithm>
+
+#include "sdk/base/limits.hpp"
+#include "sdk/protocol/codec.hpp"
+
+namespace belfry::protocol {
+namespace {
+
+constexpr size_t envelope_bytes = 24;  // of one request, key or event: ids, revisions, sizes
+constexpr size_t filter_kind_bytes_max = 64;
+
+Error invalid(std::string detail) { return {Code::invalid_argument, std::move(detail)}; }
+
+Error too_large(const std::string& what, size_t size, size_t most) {
+    return {Code::too_large,
+            what + " has " + std::to_string(size) + " octets; at most " + std::to_string(most) + " allowed"};
+}
+
+Status check_size(const char* what, size_t size, size_t most) {
+    if (size > most) return too_large(what, size, most);
+    return {};
+}
+
+Status check_key(BytesView key) {
+    if (key.empty()) return invalid("key is empty; a key has 1 to " + std::to_string(limits::key_bytes_max) + " octets");
+    return check_size("key", key.size(), limits::key_bytes_max);
+}
+
+Status check(const KeyRange& range) {
+    if (range.is_one()) return check_key(range.begin);
+    if (range.begin.empty()) return invalid("range begin is empty; write one zero octet for the first key");
+    // The successor of a longest key is one octet longer.
+    if (Status status = check_size("range begin", range.begin.size(), limits::key_bytes_max + 1); !status) return status;
+    if (Status status = check_size("range end", range.end.size(), limits::key_bytes_max + 1); !status) return status;
+    if (!range.is_open() && range.end < range.begin) return invalid("range end is before its begin");
+    return {};
+}
+
+Status check(const FilterSpec& filter) {
+    if (filter.kind.empty()) return invalid("filter kind is empty; write prefix, exact or another filter's name");
+    if (Status status = check_size("filter kind", filter.kind.size(), filter_kind_bytes_max); !status) return status;
+    return check_size("filter spec", filter.spec.size(), limits::filter_spec_bytes_max);
+}
+
+Status check(const RangeRequest& op) { return check(op.range); }
+
+Status check(const PutRequest& op) {
+    if (Status status = check_key(op.key); !status) return status;
+    return check_size("value", op.value.size(), limits::value_bytes_max);
+}
+
+Status check(const DeleteRequest& op) { return check(op.range); }
+
+// What one pass over a transaction gathers: the keys that one run of it may put.
+struct TxnCheck {
+    size_t ops = 0;
+
+    Status txn(const TxnRequest& op, size_t depth, std::vector<BytesView>& puts);
+    Status branch(const std::vector<TxnOp>& ops_of_branch, size_t depth, std::vector<BytesView>& puts);
+};
+
+Status TxnCheck::txn(const TxnRequest& op, size_t depth, std::vector<BytesView>& puts) {
+    if (depth > limits::txn_depth_max) {
+        return Error{Code::too_large, "transactions are nested deeper than " + std::to_string(limits::txn_depth_max)};
+    }
+    ops += op.compares.size() + op.then_ops.size() + op.else_ops.size();
+    if (ops > limits::txn_ops_max) {
+        return Error{Code::too_large,
+                     "transaction has more than " + std::to_string(limits::txn_ops_max) + " operations and compares"};
+    }
+    for (const Compare& compare : op.compares) {
+        if (Status status = check(compare.range); !status) return status;
+        if (Status status = check_size("compare value", compare.value.size(), limits::value_bytes_max); !status)
+            return status;
+    }
+    std::vector<BytesView> other_puts;
+    if (Status status = branch(op.then_ops, depth, puts); !status) return status;
+    if (Status status = branch(op.else_ops, depth, other_puts); !status) return status;
+    puts.insert(puts.end(), other_puts.begin(), other_puts.end());
+    std::sort(puts.begin(), puts.end());
+    puts.erase(std::unique(puts.begin(), puts.end()), puts.end());  // one branch runs, not both
+    return {};
+}
+
+Status TxnCheck::branch(const std::vector<TxnOp>& ops_of_branch, size_t depth, std::vector<BytesView>& puts) {
+    for (const TxnOp& op : ops_of_branch) {
+        Status status;
+        if (const auto* put = std::get_if<PutRequest>(&op.op)) {
+            status = check(*put);
+            puts.push_back(put->key);
+        } else if (const auto* inner = std::get_if<TxnRequest>(&op.op)) {
+            std::vector<BytesView> inner_puts;
+            status = txn(*inner, depth + 1, inner_puts);
+            puts.insert(puts.end(), inner_puts.begin(), inner_puts.end());
+        } else if (const auto* erase = std::get_if<DeleteRequest>(&op.op)) {
+            status = check(*erase);
+        } else if (const auto* range = std::get_if<RangeRequest>(&op.op)) {
+            status = check(*range);
+        }
+        if (!status) return status;
+    }
+    std::sort(puts.begin(), puts.end());
+    const auto twice = std::adjacent_find(puts.begin(), puts.end());
+    if (twice != puts.end()) return invalid("key '" + Bytes(*twice) + "' is put twice in one transaction");
+    return {};
+}
+
+Status check(const TxnRequest& op) {
+    std::vector<BytesView> puts;
+    return TxnCheck{}.txn(op, 1, puts);
+}
+
+Status check(const CompactRequest& op) {
+    if (op.revision.value == 0) return invalid("compact: revision 0 does not exist");
+    return {};
+}
+
+Status check(const HistoryRequest& op) { return check_key(op.key); }
+
+Status check(const ChangesRequest& op) {
+    if (op.to.value != 0 && op.to < op.from) {
+        return invalid("changes: `to` " + std::to_string(op.to.value) + " is before `from` " +
+                       std::to_string(op.from.value));
+    }
+    return check(op.filter);
+}
+
+Status check(const SnapshotRequest& op) {
+    if (Status status = check_size("after key", op.after_key.size(), limits::key_bytes_max); !status) return status;
+    return check(op.filter);
+}
+
+Status check(const ChannelRequest& op) { return check(op.filter); }
+Status check(const DigestRequest& op) { return check(op.filter); }
+Status check(const StatusRequest&) { return {}; }
+
+// ---- sizes ----
+
+size_t bytes_of(const FilterSpec& filter) { return filter.kind.size() + filter.spec.size(); }
+size_t bytes_of(const KeyRange& range) { return range.begin.size() + range.end.size(); }
+size_t bytes_of(const RangeRequest& op) { return bytes_of(op.range); }
+size_t bytes_of(const PutRequest& op) { return op.key.size() + op.value.size(); }
+size_t bytes_of(const DeleteRequest& op) { return bytes_of(op.range); }
+size_t bytes_of(const CompactRequest&) { return 0; }
+size_t bytes_of(const HistoryRequest& op) { return op.key.size(); }
+size_t bytes_of(const ChangesRequest& op) { return bytes_of(op.filter); }
+size_t bytes_of(const SnapshotRequest& op) { return bytes_of(op.filter) + op.after_key.size(); }
+size_t bytes_of(const ChannelRequest& op) { return bytes_of(op.filter); }
+size_t bytes_of(const DigestRequest& op) { return bytes_of(op.filter); }
+size_t bytes_of(const StatusRequest&) { return 0; }
+
+size_t bytes_of(const TxnRequest& op) {
+    size_t bytes = 0;
+    for (const Compare& compare : op.compares) bytes += envelope_bytes + bytes_of(compare.range) + compare.value.size();
+    for (const auto* ops : {&op.then_ops, &op.else_ops}) {
+        for (const TxnOp& inner : *ops) {
+            bytes += envelope_bytes + std::visit([](const auto& some) { return bytes_of(some); }, inner.op);
+        }
+    }
+    return bytes;
+}
+
+}  // namespace
+
+Status validate(const Request& request) {
+    if (Status status = check_size("author", request.author.size(), limits::author_bytes_max); !status) return status;
+    if (Status status = check_size("comment", request.comment.size(), limits::comment_bytes_max); !status) return status;
+    if (Status status = std::visit([](const auto& op) { return check(op); }, request.op); !status) return status;
+    return check_size("request", approximate_bytes(request), limits::frame_bytes_max);
+}
+
+size_t approximate_bytes(const Request& request) {
+    return 2 * envelope_bytes + request.author.size() + request.comment.size() +
+           std::visit([](const auto& op) { return bytes_of(op); }, request.op);
+}
+
+size_t approximate_bytes(const KeyValue& kv) { return 2 * envelope_bytes + kv.key.size() + kv.value.size(); }
+
+size_t approximate_bytes(const ChangeSet& change) {
+    size_t bytes = envelope_bytes + change.author.size() + change.comment.size();
+    for (const Event& event : change.events) bytes += approximate_bytes(event.kv);
+    return bytes;
+}
+
+}  // namespace belfry::protocol

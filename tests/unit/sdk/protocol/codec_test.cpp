@@ -1,0 +1,260 @@
+#include "sdk/protocol/codec.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "sdk/base/limits.hpp"
+
+namespace belfry::protocol {
+namespace {
+
+Request request(uint64_t id, RequestOp op) { return {id, "ann", "why", std::move(op)}; }
+
+TxnRequest nested(size_t depth) {
+    TxnRequest txn;
+    txn.then_ops.push_back({PutRequest{"k" + std::to_string(depth), "v", {}, false}});
+    if (depth > 1) txn.else_ops.push_back({nested(depth - 1)});
+    return txn;
+}
+
+std::vector<Request> one_of_each() {
+    RangeRequest range{KeyRange::prefix("a/"), 7, {3}, {4}, SortTarget::value, SortOrder::descending, true, true, true};
+    TxnRequest txn = nested(limits::txn_depth_max);
+    txn.compares.push_back({KeyRange::one("a"), Compare::Target::value, Compare::Op::not_equal, 0, "x"});
+    txn.then_ops.push_back({range});
+    txn.then_ops.push_back({DeleteRequest{KeyRange::all(), true}});
+    const FilterSpec filter{"glob", "a/*"};
+    return {request(1, range),
+            request(2, PutRequest{"a", Bytes("\0\xff", 2), {9}, true}),
+            request(3, DeleteRequest{KeyRange::one("a"), true}),
+            request(4, txn),
+            request(5, CompactRequest{{8}}),
+            request(6, HistoryRequest{"a", 2, {5}}),
+            request(7, ChangesRequest{filter, {1}, {2}, 3}),
+            request(8, SnapshotRequest{filter, {1}, "a", 3}),
+            request(9, ChannelRequest{filter}),
+            request(10, DigestRequest{filter, {UINT64_MAX}}),
+            request(UINT64_MAX, StatusRequest{})};
+}
+
+std::vector<Reply> reply_of_each() {
+    const KeyValue kv{"a", "v", {1}, {2}, 3, {4}};
+    TxnReply txn{true, {}};
+    txn.replies.push_back({PutReply{kv}});
+    txn.replies.push_back({TxnReply{false, {{DeleteReply{1, {kv}}}, {RangeReply{{kv}, 9, true}}}}});
+    const ChangeSet change{{5}, 6, "ann", "why", {{EventType::put, kv}, {EventType::erase, {"b", "", {}, {5}, 0, {}}}}};
+    return {{1, {2}, {}, RangeReply{{kv, kv}, 2, true}},
+            {2, {2}, {}, PutReply{}},
+            {3, {2}, {}, DeleteReply{1, {kv}}},
+            {4, {2}, {}, txn},
+            {5, {2}, {}, CompactReply{}},
+            {6, {2}, {}, HistoryReply{{{EventType::erase, kv, 7, "ann", "why"}}, true, true}},
+            {7, {2}, {}, ChangesReply{{4}, {5}, {change}, true}},
+            {8, {2}, {}, SnapshotReply{{4}, {kv}, true}},
+            {9, {2}, {}, ChannelReply{{UINT64_MAX}, {5}, 6, 7}},
+            {10, {2}, {}, DigestReply{{4}, 5, 6}},
+            {11, {2}, {}, StatusReply{{{"revision", uint64_t{300}}, {"name", std::string("hub")}}}},
+            {12, {2}, {Code::compacted, "gone"}, {}}};
+}
+
+std::string hex(BytesView octets) {
+    std::string text;
+    for (const unsigned char octet : octets) {
+        text += "0123456789abcdef"[octet >> 4];
+        text += "0123456789abcdef"[octet & 15];
+    }
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("every kind of request comes back from its octets as it was") {
+    const Bytes frame = encode_requests(one_of_each());
+    const auto decoded = decode_requests(frame);
+    REQUIRE(decoded.ok());
+    REQUIRE(decoded->size() == 11);
+    CHECK(encode_requests(*decoded) == frame);
+    const auto& range = std::get<RangeRequest>((*decoded)[0].op);
+    CHECK(range.range == KeyRange::prefix("a/"));
+    CHECK(range.sort_target == SortTarget::value);
+    CHECK((range.keys_only && range.count_only && range.local));
+    CHECK((*decoded)[1].author == "ann");
+    CHECK(std::get<PutRequest>((*decoded)[1].op).value == Bytes("\0\xff", 2));
+    CHECK(std::get<TxnRequest>((*decoded)[3].op).compares[0].op == Compare::Op::not_equal);
+    CHECK((*decoded)[10].id == UINT64_MAX);
+}
+
+TEST_CASE("every kind of reply comes back from its octets as it was") {
+    const Bytes frame = encode_replies(reply_of_each());
+    const auto decoded = decode_replies(frame);
+    REQUIRE(decoded.ok());
+    REQUIRE(decoded->size() == 12);
+    CHECK(encode_replies(*decoded) == frame);
+    CHECK((*decoded)[11].error.code == Code::compacted);
+    CHECK((*decoded)[11].error.detail == "gone");
+    const auto& changes = std::get<ChangesReply>((*decoded)[6].result);
+    CHECK(changes.changes[0].events[1].type == EventType::erase);
+    CHECK(changes.changes == std::get<ChangesReply>(reply_of_each()[6].result).changes);
+}
+
+TEST_CASE("the octets of version 1 are frozen") {
+    const std::vector<Request> put{{7, "ann", "", PutRequest{"k", "v", {}, true}}};
+    CHECK(hex(encode_requests(put)) ==
+          "9201dd0000000195"
+          "07c403616e6ec400"
+          "02"
+          "94c4016bc40176"
+          "00c3");
+    const std::vector<Request> range{
+        {1, "", "",
+         RangeRequest{KeyRange::one("k"), 0, {300}, {}, SortTarget::mod, SortOrder::descending, false, true, false}}};
+    CHECK(hex(encode_requests(range)) == "9201dd000000019501c400c400019ac4016bc40000cd012c000201c2c3c2");
+    const std::vector<Reply> refused{{7, {9}, {Code::busy, "full"}, {}}};
+    CHECK(hex(encode_replies(refused)) ==
+          "9201dd000000019407090092"
+          "07a466756c6c");
+    const std::vector<Reply> done{{7, {9}, {}, PutReply{}}};
+    CHECK(hex(encode_replies(done)) ==
+          "9201dd00000001940709"
+          "0291c0");
+    const ChangeSet change{
+        {5}, 6, "a", "", {{EventType::put, {"k", "v", {1}, {5}, 3, {}}}, {EventType::erase, {"b", "", {}, {5}, 0, {}}}}};
+    CHECK(hex(encode_feed({{0x0102}, 1, 2, {4}, {5}, false, {change}})) ==
+          "450000000000000102"
+          "97010102"
+          "0405c2"
+          "91"
+          "950506c40161c400"
+          "92"
+          "9700c4016bc4017601050300"
+          "9301c4016205");
+    CHECK(hex(encode_mark({1, 2, 3, {4}, {{{5}, {6}}}})) ==
+          "4d9601010203049192"
+          "0506");
+    CHECK(hex(encode_join({1, 2, {3}, 4})) == "950101020304");
+    for (size_t i = 0; i < one_of_each().size(); ++i) {  // opcodes 1 to 11, in this order
+        const Bytes frame = encode_requests(std::vector{request(1, one_of_each()[i].op)});
+        CHECK(static_cast<size_t>(frame[19]) == i + 1);
+    }
+}
+
+TEST_CASE("feed messages come back from their octets as they were") {
+    const ChangeSet change{{5}, 6, "a", "c", {{EventType::put, {"k", "v", {1}, {5}, 3, {2}}}}};
+    const auto feed = decode_feed(encode_feed({{77}, 1, 2, {4}, {5}, true, {change, change}}));
+    REQUIRE(feed.ok());
+    CHECK(feed->channel == ChannelId{77});
+    CHECK((feed->epoch == 1 && feed->incarnation == 2 && feed->from.value == 4 && feed->to.value == 5 && feed->fetch));
+    CHECK(feed->changes == std::vector{change, change});
+    const auto mark = decode_mark(encode_mark({1, 2, 3, {4}, {{{5}, {6}}, {{7}, {8}}}}));
+    REQUIRE(mark.ok());
+    CHECK((mark->sequence == 3 && mark->changed[1].first.value == 7 && mark->changed[1].second.value == 8));
+    const auto join = decode_join("T" + Bytes(16, 'x') + encode_join({1, 2, {3}, 4}));
+    REQUIRE(join.ok());
+    CHECK((join->incarnation == 2 && join->spread_ms == 4));
+    CHECK(!decode_feed(encode_mark({})).ok());
+    CHECK(!decode_mark(encode_feed({})).ok());
+    CHECK(!decode_join("T").ok());
+    CHECK(parse_channel_topic(channel_topic({0x8001020304050607}))->value == 0x8001020304050607);
+}
+
+TEST_CASE("a frame cut anywhere or with any octet changed never hurts") {
+    for (const Bytes& frame : {encode_requests(one_of_each()), encode_replies(reply_of_each())}) {
+        for (size_t size = 0; size < frame.size(); ++size) {
+            CHECK(!decode_requests(frame.substr(0, size)).ok());
+            CHECK(!decode_replies(frame.substr(0, size)).ok());
+        }
+        for (size_t at = 0; at < frame.size(); ++at) {
+            for (const unsigned char octet : {0x00, 0x7f, 0x80, 0x90, 0x9f, 0xc1, 0xc6, 0xcf, 0xdd, 0xdf, 0xff}) {
+                Bytes changed = frame;
+                changed[at] = static_cast<char>(octet);
+                (void)decode_requests(changed);
+                (void)decode_replies(changed);
+                (void)salvage_request_ids(changed);
+            }
+        }
+    }
+}
+
+TEST_CASE("another protocol version is refused and both are named") {
+    Bytes frame = encode_requests(one_of_each());
+    frame[1] = 2;
+    const auto decoded = decode_requests(frame);
+    REQUIRE(!decoded.ok());
+    CHECK(decoded.error().code == Code::incompatible);
+    CHECK(decoded.error().detail.find("version 2") != std::string::npos);
+    CHECK(decoded.error().detail.find("speaks 1") != std::string::npos);
+    CHECK(salvage_request_ids(frame).size() == 11);
+}
+
+TEST_CASE("announced sizes cost nothing before their elements are there") {
+    const Bytes huge("\x92\x01\xdd\xff\xff\xff\xff", 7);
+    CHECK(!decode_requests(huge).ok());
+    CHECK(!decode_replies(huge).ok());
+    CHECK(!decode_requests(Bytes(100'000, '\x91')).ok());
+    CHECK(!decode_replies(Bytes(100'000, '\x91')).ok());
+    CHECK(decode_requests(Bytes(limits::frame_bytes_max + 1, '\0')).error().code == Code::too_large);
+    const std::vector<Request> many(limits::frame_requests_max + 1, request(1, StatusRequest{}));
+    CHECK(!decode_requests(encode_requests(many)).ok());
+    CHECK(decode_requests(encode_requests(std::span(many).first(limits::frame_requests_max))).ok());
+}
+
+TEST_CASE("a refused frame still tells whose requests were in it") {
+    std::vector<Request> requests{request(4, StatusRequest{}), request(5, TxnRequest{nested(limits::txn_depth_max + 1)}),
+                                  request(6, StatusRequest{})};
+    const Bytes frame = encode_requests(requests);
+    const auto decoded = decode_requests(frame);
+    REQUIRE(!decoded.ok());
+    CHECK(salvage_request_ids(frame) == std::vector<uint64_t>{4, 5, 6});
+    CHECK(salvage_request_ids(frame.substr(0, frame.size() - 2)) == std::vector<uint64_t>{4, 5, 6});
+    CHECK(salvage_request_ids("nonsense").empty());
+}
+
+TEST_CASE("replies may carry elements this build does not know") {
+    const Bytes frame("\x92\x01\x91\x95\x07\x09\x02\x92\xc0\x91\x05\x01", 12);
+    const auto decoded = decode_replies(frame);
+    REQUIRE(decoded.ok());
+    CHECK((*decoded)[0].id == 7);
+    const auto request_with_more = decode_requests(Bytes("\x92\x01\x91\x95\x07\xa0\xa0\x0b\x91\x01", 10));
+    CHECK(!request_with_more.ok());
+    CHECK(request_with_more.error().detail.find("request 0") != std::string::npos);
+}
+
+TEST_CASE("a reply frame under construction equals one made at once") {
+    ReplyFrame frame;
+    CHECK(frame.empty());
+    for (const Reply& reply : reply_of_each()) frame.add(reply);
+    CHECK(frame.count() == 12);
+    CHECK(frame.take() == encode_replies(reply_of_each()));
+    CHECK((frame.empty() && frame.size() == 0));
+    CHECK(decode_replies(encode_replies({}))->empty());
+}
+
+TEST_CASE("validate refuses what no hub accepts") {
+    const auto code = [](RequestOp op) {
+        const Status status = validate({1, "", "", std::move(op)});
+        return status.ok() ? Code::ok : status.error().code;
+    };
+    for (const Request& good : one_of_each()) CHECK(validate(good).ok());
+    CHECK(code(PutRequest{"", "v", {}, false}) == Code::invalid_argument);
+    CHECK(code(PutRequest{Bytes(limits::key_bytes_max, 'k'), Bytes(limits::value_bytes_max, 'v'), {}, false}) == Code::ok);
+    CHECK(code(PutRequest{Bytes(limits::key_bytes_max + 1, 'k'), "v", {}, false}) == Code::too_large);
+    CHECK(code(PutRequest{"k", Bytes(limits::value_bytes_max + 1, 'v'), {}, false}) == Code::too_large);
+    CHECK(code(DeleteRequest{{"", "b"}, false}) == Code::invalid_argument);
+    CHECK(code(DeleteRequest{{"b", "a"}, false}) == Code::invalid_argument);
+    CHECK(code(nested(limits::txn_depth_max + 1)) == Code::too_large);
+    CHECK(code(HistoryRequest{"", 0, {}}) == Code::invalid_argument);
+    CHECK(code(ChangesRequest{{"prefix", ""}, {5}, {4}, 0}) == Code::invalid_argument);
+    CHECK(code(ChannelRequest{{"", ""}}) == Code::invalid_argument);
+    CHECK(code(ChannelRequest{{"prefix", Bytes(limits::filter_spec_bytes_max + 1, 'x')}}) == Code::too_large);
+    CHECK(validate({1, Bytes(limits::author_bytes_max + 1, 'a'), "", StatusRequest{}}).error().code == Code::too_large);
+    CHECK(validate({1, "", Bytes(limits::comment_bytes_max + 1, 'a'), StatusRequest{}}).error().code == Code::too_large);
+
+    const TxnOp put{PutRequest{"k", "v", {}, false}};
+    CHECK(code(TxnRequest{{}, {put, put}, {}}) == Code::invalid_argument);
+    CHECK(code(TxnRequest{{}, {put}, {put}}) == Code::ok);
+    CHECK(code(TxnRequest{{}, {put, {TxnRequest{{}, {}, {put}}}}, {}}) == Code::invalid_argument);
+    CHECK(
+        code(TxnRequest{{}, std::vector<TxnOp>(limits::txn_ops_max + 1, {DeleteRequest{KeyRange::one("k"), false}}), {}}) ==
+        Code::too_large);
+}
+
+}  // namespace belfry::protocol
