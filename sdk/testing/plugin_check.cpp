@@ -1,0 +1,102 @@
+#include "sdk/testing/plugin_check.hpp"
+
+#include <cstdlib>
+
+#define BOOST_DLL_USE_STD_FS  // then no Boost library needs to be linked
+#include <boost/dll/shared_library.hpp>
+#include <filesystem>
+
+#include "sdk/plugin/descriptor.hpp"
+#include "sdk/testing/state_store_suite.hpp"
+
+namespace belfry::testing {
+
+namespace {
+
+class TempDirectory {
+public:
+    TempDirectory() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "belfry-plugin-check-XXXXXX").string();
+        require(::mkdtemp(pattern.data()) != nullptr, "no folder can be made: " + pattern);
+        path = pattern;
+    }
+    ~TempDirectory() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
+    }
+    TempDirectory(const TempDirectory&) = delete;
+    TempDirectory& operator=(const TempDirectory&) = delete;
+    std::string path;
+};
+
+const belfry_host_v1& silent_host() {
+    static const belfry_host_v1 host = {sizeof(belfry_host_v1), BELFRY_ABI_MAJOR, BELFRY_ABI_MINOR, nullptr,
+                                        [](void*, int32_t, const char*, const char*) {}};
+    return host;
+}
+
+const belfry_plugin_descriptor* load(const std::string& path) {
+    require(std::filesystem::is_regular_file(path), path + ": there is no such file");
+    // Never unloaded, as in the hub: left behind on purpose.
+    auto* library = new boost::dll::shared_library(std::filesystem::absolute(path),
+                                                   boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+    require(library->has(BELFRY_PLUGIN_ENTRY_SYMBOL), path + ": exports no " BELFRY_PLUGIN_ENTRY_SYMBOL);
+    const auto entry =
+        &library->get<const belfry_plugin_descriptor*(const belfry_host_v1*, belfry_error*)>(BELFRY_PLUGIN_ENTRY_SYMBOL);
+    belfry_error error;
+    error.struct_size = sizeof(error);
+    error.message[0] = '\0';
+    const belfry_plugin_descriptor* descriptor = entry(&silent_host(), &error);
+    require(descriptor != nullptr || error.message[0] == '\0',
+            "the plugin refused to start: " + std::string(error.message));
+    return descriptor;
+}
+
+std::string describe(const belfry_plugin_descriptor& descriptor) {
+    std::string text = std::string(descriptor.name) + " " + descriptor.version + ", plugin ABI " +
+                       std::to_string(descriptor.abi_major) + "." + std::to_string(descriptor.abi_minor) + "\n" +
+                       descriptor.summary + "\n";
+    for (uint64_t i = 0; i < descriptor.interface_count; ++i) {
+        const belfry_interface& interface = descriptor.interfaces[i];
+        text += "  " + plugin::kind_name(interface.kind);
+        if (interface.kind == BELFRY_KIND_FILTER) {
+            text += " '" + std::string(static_cast<const belfry_filter_v1*>(interface.table)->kind) + "'";
+        }
+        text += '\n';
+    }
+    return text;
+}
+
+void check_interface(Report& report, const belfry_interface& interface) {
+    const TempDirectory directory;
+    switch (interface.kind) {
+        case BELFRY_KIND_STATE_STORE:
+            return report.add(
+                check_state_store({static_cast<const belfry_state_store_v1*>(interface.table), directory.path}));
+        default: return report.pass(plugin::kind_name(interface.kind) + ": there is no suite for it yet");
+    }
+}
+
+}  // namespace
+
+Report check_plugin(const std::string& path, std::string* about) {
+    Report report;
+    const belfry_plugin_descriptor* descriptor = nullptr;
+    run_check(report, "descriptor: loads, and is what a hub takes", [&] {
+        descriptor = load(path);
+        const Status status = plugin::check_descriptor(descriptor, path);
+        require(status.ok(), status ? "" : status.error().detail);
+    });
+    if (!report.passed()) return report;
+    if (about != nullptr) *about = describe(*descriptor);
+    run_check(report, "interfaces: every one passes its suite", [&] {
+        Report suites;
+        for (uint64_t i = 0; i < descriptor->interface_count; ++i) check_interface(suites, descriptor->interfaces[i]);
+        const size_t failures = suites.failures();
+        report.add(std::move(suites));
+        require(failures == 0, std::to_string(failures) + " checks failed");
+    });
+    return report;
+}
+
+}  // namespace belfry::testing
