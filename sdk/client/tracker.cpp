@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 
-#include "sdk/base/match.hpp"
 #include "sdk/protocol/codec.hpp"
 
 namespace belfry::client {
@@ -30,6 +29,7 @@ size_t buffer_cost(const FeedMessage& message) {
 
 Tracker::Tracker(TrackerOptions options)
     : options_(std::move(options)),
+      wanted_(options_.filter.kind, options_.filter.spec),
       random_state_(options_.random_seed),
       epoch_(options_.from ? options_.epoch : std::nullopt),
       have_state_(options_.from.has_value()),
@@ -355,7 +355,7 @@ void Tracker::apply(const std::vector<ChangeSet>& changes, TrackerOutput& output
         if (change.revision <= known_) continue;
         ChangeSet mine{change.revision, change.time_ms, change.author, change.comment, {}};
         for (const Event& event : change.events) {
-            if (filter_matches(options_.filter.kind, options_.filter.spec, event.kv.key)) mine.events.push_back(event);
+            if (wanted_(event.kv.key)) mine.events.push_back(event);
         }
         if (!mine.events.empty()) output.changes.push_back(std::move(mine));
     }

@@ -24,6 +24,7 @@
 #include <variant>
 #include <vector>
 
+#include "sdk/base/match.hpp"
 #include "sdk/protocol/messages.hpp"
 
 namespace belfry::client {
@@ -119,6 +120,7 @@ private:
     uint64_t random();
 
     TrackerOptions options_;
+    KeyMatcher wanted_;
     Figures figures_;
     uint64_t random_state_;
 

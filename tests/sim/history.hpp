@@ -6,7 +6,6 @@
 
 #include "sdk/base/match.hpp"
 #include "sdk/base/types.hpp"
-#include "sdk/protocol/messages.hpp"
 
 namespace belfry::sim {
 
@@ -22,15 +21,11 @@ inline void apply_to(State& state, const ChangeSet& change) {
     }
 }
 
-inline bool wants(const protocol::FilterSpec& filter, const Bytes& key) {
-    return filter_matches(filter.kind, filter.spec, key);
-}
-
 // The filter's part of a change set; no events if it has none.
-inline ChangeSet part_of(const ChangeSet& change, const protocol::FilterSpec& filter) {
+inline ChangeSet part_of(const ChangeSet& change, const KeyMatcher& wanted) {
     ChangeSet part{change.revision, change.time_ms, change.author, change.comment, {}};
     for (const Event& event : change.events) {
-        if (wants(filter, event.kv.key)) part.events.push_back(event);
+        if (wanted(event.kv.key)) part.events.push_back(event);
     }
     return part;
 }
@@ -42,9 +37,9 @@ public:
     void add(ChangeSet change) { changes_.push_back(std::move(change)); }
     void truncate(Revision last) { changes_.resize(last.value); }
 
-    State state_at(Revision revision, const protocol::FilterSpec& filter) const {
+    State state_at(Revision revision, const KeyMatcher& wanted) const {
         State state;
-        for (size_t i = 0; i < revision.value; ++i) apply_to(state, part_of(changes_[i], filter));
+        for (size_t i = 0; i < revision.value; ++i) apply_to(state, part_of(changes_[i], wanted));
         return state;
     }
 

@@ -10,6 +10,7 @@ Subscriber::Subscriber(World& world, Publisher& publisher, const std::map<uint64
       histories_(histories),
       send_(std::move(send)),
       setup_(std::move(setup)),
+      wanted_(setup_.filter.kind, setup_.filter.spec),
       link_(world, publisher, [this](const Bytes& frame) { on_frame(frame); }) {}
 
 void Subscriber::fail(const std::string& what) { world_.fail("subscriber " + setup_.name + ": " + what); }
@@ -167,7 +168,7 @@ void Subscriber::check_snapshot(const client::TrackerOutput::Snapshot& snapshot)
     if (state_epoch_ == tracker_->epoch() && snapshot.at < checked_) return fail("snapshot goes back");
     state_.clear();
     for (const KeyValue& kv : snapshot.kvs) state_[kv.key] = kv;
-    if (state_ != truth->state_at(snapshot.at, setup_.filter)) {
+    if (state_ != truth->state_at(snapshot.at, wanted_)) {
         fail("snapshot at " + std::to_string(snapshot.at.value) + " is not what the log adds up to");
     }
     checked_ = snapshot.at;
@@ -182,7 +183,7 @@ void Subscriber::check_nothing_missed(Revision from, Revision to) {
                     std::to_string(truth->revision().value));
     }
     for (Revision at = from.next(); at <= to; at = at.next()) {
-        if (!part_of(truth->at(at), setup_.filter).events.empty()) {
+        if (!part_of(truth->at(at), wanted_).events.empty()) {
             return fail("missed the change of revision " + std::to_string(at.value));
         }
     }
@@ -198,8 +199,7 @@ void Subscriber::check_change(const ChangeSet& change) {
     check_nothing_missed(checked_, change.revision.previous());
     if (!world_.failure().empty()) return;
     if (change.revision > truth->revision()) return fail("revision " + at + " was never committed");
-    if (change != part_of(truth->at(change.revision), setup_.filter))
-        return fail("revision " + at + " is not as committed");
+    if (change != part_of(truth->at(change.revision), wanted_)) return fail("revision " + at + " is not as committed");
     apply_to(state_, change);
     checked_ = change.revision;
     ++deliveries_;

@@ -31,7 +31,6 @@ public:
     struct Setup {
         std::string name;
         protocol::FilterSpec filter;
-        bool check_epochs = true;
     };
     Subscriber(World& world, Publisher& publisher, const std::map<uint64_t, History>& histories, Send send, Setup setup);
 
@@ -44,6 +43,7 @@ public:
     const State& state() const { return state_; }
     const std::string& name() const { return setup_.name; }
     const protocol::FilterSpec& filter() const { return setup_.filter; }
+    const KeyMatcher& wanted() const { return wanted_; }
     Revision known() const { return checked_; }
     std::optional<uint64_t> epoch() const { return tracker_->epoch(); }
     bool proved_since(uint64_t time_ms) const { return proved_at_ms_ && *proved_at_ms_ >= time_ms; }
@@ -68,6 +68,7 @@ private:
     const std::map<uint64_t, History>& histories_;
     Send send_;
     Setup setup_;
+    KeyMatcher wanted_;
     FeedLink link_;
     std::unique_ptr<client::Tracker> tracker_;
     uint64_t life_ = 0;

@@ -1,0 +1,143 @@
+#include "tests/sim/disk.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "hub/plugin/plugin.hpp"
+#include "sdk/plugin/plugin.hpp"
+
+extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_storage_memory(const belfry_host_v1*, belfry_error*);
+
+namespace belfry::sim {
+
+using hub::raft::Entry;
+using hub::raft::EntryType;
+
+// ---- log ----
+
+hub::raft::Restored SimLog::restored() const {
+    hub::raft::Restored restored;
+    restored.term = vote_.term;
+    restored.voted_for = vote_.voted_for;
+    restored.boundary = boundary_;
+    restored.boundary_term = boundary_term_;
+    if (configuration_.payload) {
+        restored.configuration_index = configuration_.index;
+        restored.configuration = *configuration_.payload;
+    }
+    for (const Entry& entry : entries_) {
+        restored.trail.push_back({entry.index, entry.term, entry.type, nullptr});
+        if (entry.type == EntryType::change) restored.trail.back().payload = entry.payload;
+    }
+    return restored;
+}
+
+bool SimLog::append(const Entry& entry) {
+    if (full || entry.index != last().next()) return false;
+    entries_.push_back(entry);
+    return true;
+}
+
+void SimLog::compact(Index first_kept) {
+    if (first_kept <= first()) return;
+    const size_t drop = std::min<size_t>(first_kept.value - first().value, durable_);
+    for (size_t i = 0; i < drop; ++i) {
+        if (entries_[i].type == EntryType::change) configuration_ = entries_[i];
+        boundary_ = entries_[i].index;
+        boundary_term_ = entries_[i].term;
+    }
+    entries_.erase(entries_.begin(), entries_.begin() + static_cast<ptrdiff_t>(drop));
+    durable_ -= drop;
+}
+
+size_t SimLog::crash(Random& random) {
+    const size_t kept = random.between(durable_, entries_.size());
+    const size_t lost = entries_.size() - kept;
+    entries_.resize(kept);
+    durable_ = kept;
+    return lost;
+}
+
+std::vector<Entry> SimLog::read(Index first_wanted, Index last_wanted, size_t bytes_max) const {
+    std::vector<Entry> read;
+    size_t bytes = 0;
+    for (Index at_index = first_wanted; at_index <= std::min(last_wanted, last()); at_index = at_index.next()) {
+        read.push_back(at(at_index));
+        bytes += read.back().payload->size();
+        if (bytes >= bytes_max) break;
+    }
+    return read;
+}
+
+// ---- store ----
+
+namespace {
+
+bool store_full = false;
+const belfry_state_store_v1* inner = nullptr;
+
+void host_log(void*, int32_t, const char*, const char*) {}
+const belfry_host_v1 host = {sizeof(belfry_host_v1), BELFRY_ABI_MAJOR, BELFRY_ABI_MINOR, nullptr, host_log};
+
+belfry_status full_or_commit(belfry_state_store* store, uint64_t applied_index, belfry_error* error) {
+    if (!store_full) return inner->commit(store, applied_index, error);
+    inner->rollback(store);
+    return plugin::fail(error, Code::no_space, "the simulated disk is full");
+}
+
+const belfry_state_store_v1& shim() {
+    static const belfry_state_store_v1 table = [] {
+        belfry_error error{};
+        error.struct_size = sizeof(error);
+        const auto plugin = hub::plugin::link_plugin(&belfry_plugin_entry_storage_memory, host);
+        if (!plugin) std::abort();
+        inner = plugin->state_store();
+        belfry_state_store_v1 made = *inner;
+        made.commit = full_or_commit;
+        return made;
+    }();
+    return table;
+}
+
+}  // namespace
+
+SimStore::SimStore() { open(); }
+
+void SimStore::open() {
+    auto opened = hub::plugin::StateStore::open(host, shim(), "storage_memory", "", {});
+    if (!opened) std::abort();
+    store_ = std::move(*opened);
+}
+
+void SimStore::set_full(bool full) { store_full = full; }
+
+void SimStore::process_crash() {
+    if (store_->in_batch()) store_->rollback();
+}
+
+void SimStore::machine_crash(const std::optional<Bytes>& snapshot) {
+    store_.reset();
+    open();
+    if (!snapshot) return;
+    size_t at = 0;
+    const auto restored = store_->snapshot_read([&](char* buffer, size_t capacity) -> Result<size_t> {
+        const size_t size = std::min(capacity, snapshot->size() - at);
+        std::memcpy(buffer, snapshot->data() + at, size);
+        at += size;
+        return size;
+    });
+    if (!restored) std::abort();
+}
+
+Result<std::pair<Index, Bytes>> SimStore::snapshot() {
+    Bytes image;
+    auto index = store_->snapshot_write([&](BytesView part) -> Status {
+        image.append(part);
+        return {};
+    });
+    if (!index) return index.error();
+    return std::pair{*index, std::move(image)};
+}
+
+}  // namespace belfry::sim

@@ -1,0 +1,58 @@
+// The hub's disk: the log with its unsynced tail, snapshots, and the state store behind a shim that can be full. What a
+// machine crash takes is decided here.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hub/core/core.hpp"
+#include "hub/plugin/state_store.hpp"
+#include "tests/sim/world.hpp"
+
+namespace belfry::sim {
+
+class SimLog {
+public:
+    hub::raft::Restored restored() const;
+    // As the log writer's: false = no space, or an entry that does not follow the last (the one before it did not fit).
+    bool append(const hub::raft::Entry& entry);
+    void save_vote(const hub::raft::Vote& vote) { vote_ = vote; }
+    void sync() { durable_ = entries_.size(); }
+    void compact(Index first_kept);
+    // The tail that no sync covered: any prefix of it stays; the entry behind that is torn and cut when the log is opened.
+    size_t crash(Random& random);
+
+    std::vector<hub::raft::Entry> read(Index first, Index last, size_t bytes_max) const;
+    Index first() const { return boundary_.next(); }
+    Index last() const { return {boundary_.value + entries_.size()}; }
+    Index durable() const { return {boundary_.value + durable_}; }
+    const hub::raft::Entry& at(Index index) const { return entries_.at(index.value - boundary_.value - 1); }
+    bool full = false;
+
+private:
+    hub::raft::Vote vote_;
+    Index boundary_;
+    Term boundary_term_;
+    hub::raft::Entry configuration_;  // the newest CHANGE at or before the boundary
+    std::vector<hub::raft::Entry> entries_;
+    size_t durable_ = 0;
+};
+
+// storage_memory through its C table, with commits that can be told to find no space.
+class SimStore {
+public:
+    SimStore();
+    hub::plugin::StateStore& get() { return *store_; }
+    void process_crash();                                      // what was committed stays
+    void machine_crash(const std::optional<Bytes>& snapshot);  // back to the snapshot, or to nothing
+    Result<std::pair<Index, Bytes>> snapshot();
+    static void set_full(bool full);
+
+private:
+    void open();
+    std::unique_ptr<hub::plugin::StateStore> store_;
+};
+
+}  // namespace belfry::sim

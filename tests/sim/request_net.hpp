@@ -1,0 +1,35 @@
+// The requests' network: every frame may be late, overtaken, lost or come twice (answers only: a client never sends a
+// request twice without saying so).
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "tests/sim/hub.hpp"
+#include "tests/sim/subscriber.hpp"
+
+namespace belfry::sim {
+
+class RequestNet {
+public:
+    RequestNet(World& world, Hub& hub);
+
+    // One connection per caller.
+    Send connect(Bytes author);
+
+    unsigned loss_percent = 3;
+    unsigned twice_percent = 3;
+    uint64_t delay_ms_max = 30;
+
+private:
+    void on_reply(uint64_t connection, const Bytes& frame);
+    uint64_t delay();
+
+    World& world_;
+    Hub& hub_;
+    uint64_t connections_ = 0;
+    uint64_t requests_ = 0;
+    std::map<uint64_t, Answer> waiting_;  // by request id; kept after the answer, which may come twice
+};
+
+}  // namespace belfry::sim

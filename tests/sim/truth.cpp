@@ -1,0 +1,77 @@
+#include "tests/sim/truth.hpp"
+
+#include <algorithm>
+
+namespace belfry::sim {
+
+Status Truth::follow(const SimLog& log) {
+    while (read_ < log.durable()) {
+        read_ = read_.next();
+        const auto& entry = log.at(read_);
+        if (entry.type != hub::raft::EntryType::command) continue;
+        const auto decoded = hub::log::decode_entry(*entry.payload);
+        if (!decoded) return decoded.error();
+        time_ms_ = std::max(time_ms_, decoded->time_ms);
+        for (const auto& command : decoded->commands) apply(command);
+    }
+    return {};
+}
+
+void Truth::apply(const hub::log::Command& command) {
+    ChangeSet change{revision().next(), time_ms_, command.author, command.comment, {}};
+    if (const auto* one = std::get_if<protocol::PutRequest>(&command.op)) put(*one, change);
+    if (const auto* one = std::get_if<protocol::DeleteRequest>(&command.op)) erase(*one, change);
+    if (const auto* txn = std::get_if<protocol::TxnRequest>(&command.op)) {
+        const bool all = std::all_of(txn->compares.begin(), txn->compares.end(), [&](auto& c) { return holds(c); });
+        for (const auto& item : all ? txn->then_ops : txn->else_ops) {
+            if (const auto* one = std::get_if<protocol::PutRequest>(&item.op)) put(*one, change);
+            if (const auto* one = std::get_if<protocol::DeleteRequest>(&item.op)) erase(*one, change);
+        }
+    }
+    if (change.events.empty()) return;
+    for (const Event& event : change.events) {
+        auto value = event.type == EventType::put ? std::optional(event.kv) : std::nullopt;
+        versions_[event.kv.key].emplace_back(change.revision, std::move(value));
+    }
+    histories_.at(epoch).add(std::move(change));
+}
+
+void Truth::put(const protocol::PutRequest& request, ChangeSet& change) {
+    const auto found = state_.find(request.key);
+    KeyValue kv{request.key, request.value, change.revision, change.revision, 1, request.lease};
+    if (found != state_.end()) {
+        kv.create_revision = found->second.create_revision;
+        kv.version = found->second.version + 1;
+    }
+    state_[request.key] = kv;
+    change.events.push_back({EventType::put, std::move(kv)});
+}
+
+void Truth::erase(const protocol::DeleteRequest& request, ChangeSet& change) {
+    for (auto at = state_.begin(); at != state_.end();) {
+        if (!request.range.contains(at->first)) {
+            ++at;
+            continue;
+        }
+        change.events.push_back({EventType::erase, {at->first, {}, {}, change.revision, 0, {}}});
+        at = state_.erase(at);
+    }
+}
+
+// The simulator's writers compare versions of single keys only.
+bool Truth::holds(const protocol::Compare& compare) const {
+    const auto found = state_.find(compare.range.begin);
+    const uint64_t version = found == state_.end() ? 0 : found->second.version;
+    return compare.op == protocol::Compare::Op::equal ? version == compare.number : version != compare.number;
+}
+
+std::optional<KeyValue> Truth::get(const Bytes& key, Revision at) const {
+    const auto found = versions_.find(key);
+    if (found == versions_.end()) return std::nullopt;
+    for (auto version = found->second.rbegin(); version != found->second.rend(); ++version) {
+        if (version->first <= at) return version->second;
+    }
+    return std::nullopt;
+}
+
+}  // namespace belfry::sim
