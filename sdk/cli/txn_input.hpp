@@ -8,10 +8,9 @@
 //             | "exists" "(" word ")" | "missing" "(" word ")"
 //   relation  = "=" | "!=" | "<" | ">"
 //   op        = "put" word word [ "--lease" N ] | "get" word [ "--prefix" ] | "del" word [ "--prefix" ]
-//   Without a line "if", "then" or "else", blank lines end the sections, as etcdctl has it: compares, blank, then, blank,
-//   else.
-//
 //   word      = octets without blanks | "text with \n \t \\ \" \xHH" in double quotes
+//
+// Without a line "if", "then" or "else", blank lines end the sections, as etcdctl has it: compares, then, else.
 //
 // JSON: {"if": [{"key": K, "target": "mod", "op": "=", "value": V}], "then": [OP], "else": [OP]} where
 // OP = {"put": {"key": K, "value": T, "lease": N}} | {"get": {"key": K, "prefix": true, "limit": N}}

@@ -72,6 +72,7 @@ TEST_CASE("txn json: nested, with octets, and wrong members named", "[cli][txn]"
     CHECK(detail(R"({"if": [{"key": "a", "target": 5}]})").starts_with("txn.if[0].target:"));
     CHECK(detail(R"({"then": {}})") == "txn.then: a list belongs here");
     CHECK(detail(R"([1])") == "txn: an object belongs here");
-    CHECK(detail(R"({"then": [{"txn": {"then": [{"txn": {"then": [{"txn": {"then": [{"txn": {}}]}}]}}]}}]})")
+    CHECK(detail(R"({"then": [{"txn": {"then": [{"txn": {"then": )"
+                 R"([{"txn": {"then": [{"txn": {}}]}}]}}]}}]})")
               .find("too deep") != std::string::npos);
 }
