@@ -4,6 +4,9 @@
  * but it must be atomic: after a crash of the process alone the store shows the last committed batch or, if it cannot
  * (a store in memory), applied_index() tells what it has. Durability comes from sync() and from snapshots.
  *
+ * A store that keeps data in its directory keeps a file PLUGIN there, one line "<plugin name> <format>", and refuses what it
+ * does not know with BELFRY_INCOMPATIBLE (C++: sdk/plugin/identity.hpp).
+ *
  * Threading: every slot is called by one thread at a time, the core thread, except that sync() and snapshot_write() are
  * called by the sync thread and overlap with any other call (never with each other); they must not block the core thread
  * for longer than a few milliseconds.
