@@ -14,22 +14,14 @@
 
 #include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "sdk/base/hash.hpp"
 #include "sdk/client/client.hpp"
+#include "sdk/client/view.hpp"
 
 namespace belfry {
-
-// Keys and values at one revision. Immutable; hold it as long as you like.
-struct View {
-    Revision revision;
-    StateDigest digest;
-    std::map<Bytes, KeyValue, std::less<>> keys;
-};
 
 struct KeyChange {
     Bytes key;

@@ -1,0 +1,14 @@
+// What a Client holds. Private to sdk/client.
+#pragma once
+
+#include "sdk/client/loop.hpp"
+
+namespace belfry {
+
+class Client::Impl {
+public:
+    ClientOptions options;
+    std::shared_ptr<client::Loop> loop;
+};
+
+}  // namespace belfry

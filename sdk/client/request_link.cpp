@@ -1,0 +1,183 @@
+#include "sdk/client/request_link.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+
+#include "sdk/base/limits.hpp"
+#include "sdk/protocol/codec.hpp"
+
+namespace belfry::client {
+namespace {
+
+constexpr size_t frame_bytes_aim = 256 * 1024;
+constexpr int receive_budget = 64;  // frames; each may hold many replies
+
+bool reads(const protocol::RequestOp& op) {
+    return !std::holds_alternative<protocol::PutRequest>(op) && !std::holds_alternative<protocol::DeleteRequest>(op) &&
+           !std::holds_alternative<protocol::TxnRequest>(op) && !std::holds_alternative<protocol::CompactRequest>(op);
+}
+
+}  // namespace
+
+RequestLink::RequestLink(const ZmqContext& context, const ClientOptions& options, std::atomic<size_t>& in_flight)
+    : context_(context), options_(options), in_flight_(in_flight) {}
+
+Status RequestLink::open() {
+    auto socket = ZmqSocket::open(context_, ZmqSocket::Kind::requests);
+    if (!socket) return std::move(socket).error();
+    if (Status status = socket->connect(options_.endpoints[endpoint_]); !status) return status;
+    socket_ = *std::move(socket);
+    on_open(socket_.descriptor());
+    return {};
+}
+
+void RequestLink::add(Outgoing&& outgoing, uint64_t now_ms) {
+    const uint64_t id = ++last_id_;
+    const auto timeout = static_cast<uint64_t>(options_.timeout.count());
+    Pending pending;
+    pending.completion = std::move(outgoing.completion);
+    pending.request = std::move(outgoing.request);
+    pending.request.id = id;
+    pending.deadline_ms = now_ms + timeout;
+    pending.counted = outgoing.counted;
+    pending.is_read = reads(pending.request.op);
+    deadlines_.emplace_back(pending.deadline_ms, id);
+    if (pending.is_read) resends_[0].emplace_back(now_ms + timeout / 3, id);
+    pending_.emplace(id, std::move(pending));
+    unsent_.push_back(id);
+    if (waiting_since_ms_ == 0) waiting_since_ms_ = now_ms;
+}
+
+void RequestLink::flush(uint64_t) {
+    std::vector<protocol::Request> batch;
+    while (!unsent_.empty() && socket_.is_open()) {
+        batch.clear();
+        size_t bytes = 0, taken = 0;
+        for (; taken < unsent_.size() && batch.size() < limits::frame_requests_max && bytes < frame_bytes_aim; ++taken) {
+            const auto found = pending_.find(unsent_[taken]);
+            if (found == pending_.end()) continue;
+            const size_t size = protocol::approximate_bytes(found->second.request);
+            if (bytes > 0 && bytes + size > frame_bytes_aim) break;
+            bytes += size;
+            batch.push_back(std::move(found->second.request));
+        }
+        const bool sent = batch.empty() || socket_.send(protocol::encode_requests(batch));
+        for (protocol::Request& request : batch) {
+            Pending& pending = pending_.find(request.id)->second;
+            pending.sent = pending.sent || sent;
+            if (!sent || pending.is_read) pending.request = std::move(request);
+        }
+        if (!sent) return;
+        unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(taken));
+    }
+}
+
+bool RequestLink::receive(uint64_t now_ms) {
+    for (int budget = receive_budget; budget > 0; --budget) {
+        if (!socket_.is_open() || !socket_.receive(frame_)) return false;
+        auto replies = protocol::decode_replies(frame_);
+        if (!replies) continue;  // what it answered runs into its timeout
+        waiting_since_ms_ = now_ms;
+        for (protocol::Reply& reply : *replies) {
+            const uint64_t id = reply.id;
+            complete(id, std::move(reply));
+        }
+        if (pending_.empty()) {
+            waiting_since_ms_ = 0;
+            deadlines_.clear();
+            resends_[0].clear();
+            resends_[1].clear();
+        }
+    }
+    return true;
+}
+
+void RequestLink::complete(uint64_t id, Result<protocol::Reply> result) {
+    auto node = pending_.extract(id);
+    if (node.empty()) return;
+    if (node.mapped().counted) in_flight_.fetch_sub(1, std::memory_order_relaxed);
+    if (node.mapped().completion) node.mapped().completion(std::move(result));
+}
+
+Error RequestLink::outcome(const Pending& pending) const {
+    const std::string& endpoint = options_.endpoints[endpoint_];
+    const std::string after = " within " + std::to_string(options_.timeout.count()) + " ms";
+    if (!pending.sent)
+        return {Code::unavailable, "no connection to '" + endpoint + "'" + after + "; is belfryd running there?"};
+    if (pending.is_read) return {Code::unavailable, "no answer from '" + endpoint + "'" + after};
+    return {Code::uncertain,
+            "no answer from '" + endpoint + "'" + after + "; the change is perhaps made: look before repeating"};
+}
+
+void RequestLink::expire(uint64_t now_ms) {
+    while (!deadlines_.empty() && deadlines_.front().first <= now_ms) {
+        const uint64_t id = deadlines_.front().second;
+        deadlines_.pop_front();
+        const auto found = pending_.find(id);
+        if (found != pending_.end()) complete(id, outcome(found->second));
+    }
+    while (!unsent_.empty() && !pending_.contains(unsent_.front())) unsent_.pop_front();
+    if (pending_.empty()) waiting_since_ms_ = 0;
+}
+
+void RequestLink::resend(uint64_t id) {
+    const auto found = pending_.find(id);
+    if (found != pending_.end() && found->second.sent) {
+        if (std::find(unsent_.begin(), unsent_.end(), id) == unsent_.end()) unsent_.push_back(id);
+    }
+}
+
+void RequestLink::rebuild(uint64_t now_ms) {
+    if (socket_.is_open()) on_close(socket_.descriptor());
+    socket_ = ZmqSocket();
+    endpoint_ = (endpoint_ + 1) % options_.endpoints.size();
+    (void)open();  // on failure requests end with their timeout, and the next silence tries again
+    waiting_since_ms_ = now_ms;
+    thread_local std::minstd_rand random{std::random_device{}()};
+    rebuild_jitter_ms_ = random() % (static_cast<uint64_t>(options_.timeout.count()) / 4 + 1);
+    std::vector<uint64_t> lost_reads;
+    for (const auto& [id, pending] : pending_) {
+        if (pending.sent && pending.is_read) lost_reads.push_back(id);
+    }
+    for (const uint64_t id : lost_reads) resend(id);
+}
+
+void RequestLink::on_timer(uint64_t now_ms) {
+    const auto timeout = static_cast<uint64_t>(options_.timeout.count());
+    const uint64_t patience = options_.endpoints.size() > 1 ? timeout / 3 : timeout;
+    const bool silent = waiting_since_ms_ != 0 && now_ms - waiting_since_ms_ >= patience + rebuild_jitter_ms_;
+    expire(now_ms);
+    if (silent) rebuild(now_ms);
+    for (size_t round = 0; round < 2; ++round) {
+        auto& due = resends_[round];
+        for (; !due.empty() && due.front().first <= now_ms; due.pop_front()) {
+            resend(due.front().second);
+            if (round == 0) resends_[1].emplace_back(due.front().first + timeout / 3, due.front().second);
+        }
+    }
+    flush(now_ms);
+}
+
+uint64_t RequestLink::wake_at_ms() const {
+    if (pending_.empty()) return UINT64_MAX;
+    const auto timeout = static_cast<uint64_t>(options_.timeout.count());
+    uint64_t wake = waiting_since_ms_ + (options_.endpoints.size() > 1 ? timeout / 3 : timeout) + rebuild_jitter_ms_;
+    for (const auto* due : {&deadlines_, &resends_[0], &resends_[1]}) {
+        if (!due->empty()) wake = std::min(wake, due->front().first);
+    }
+    return wake;
+}
+
+void RequestLink::fail_all() {
+    std::vector<std::pair<uint64_t, Error>> outcomes;
+    for (const auto& [id, pending] : pending_) {
+        const Code code = pending.sent && !pending.is_read ? Code::uncertain : Code::unavailable;
+        outcomes.emplace_back(id, Error{code, "the client was closed before the answer came"});
+    }
+    for (auto& [id, error] : outcomes) complete(id, std::move(error));
+    if (socket_.is_open()) on_close(socket_.descriptor());
+    socket_ = ZmqSocket();
+}
+
+}  // namespace belfry::client

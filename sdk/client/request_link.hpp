@@ -1,0 +1,69 @@
+// Requests in flight and the DEALER socket they travel on. Loop thread only. Private to sdk/client.
+//
+// Rules without a monitor: a request that could not be handed to a connection until its timeout is `unavailable`. A read
+// without an answer is sent again after each third of its timeout (twice), since the connection may have been lost; a write
+// is sent once and ends `uncertain`. A third of the timeout without any answer from this endpoint, though something waits:
+// the socket is rebuilt on the next endpoint if there are several; after the whole timeout in any case, with jitter.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <unordered_map>
+
+#include "sdk/client/client.hpp"
+#include "sdk/client/zmq_socket.hpp"
+
+namespace belfry::client {
+
+struct Outgoing {
+    protocol::Request request;
+    Client::Completion completion;
+    bool counted = false;  // in requests_in_flight_max
+};
+
+class RequestLink {
+public:
+    RequestLink(const ZmqContext& context, const ClientOptions& options, std::atomic<size_t>& in_flight);
+
+    Status open();
+    void add(Outgoing&& outgoing, uint64_t now_ms);
+    void flush(uint64_t now_ms);
+    bool receive(uint64_t now_ms);  // true = more may be waiting
+    void on_timer(uint64_t now_ms);
+    uint64_t wake_at_ms() const;
+    void fail_all();
+
+    std::function<void(int descriptor)> on_open, on_close;
+
+private:
+    struct Pending {
+        Client::Completion completion;
+        protocol::Request request;  // of a write only until it is sent
+        uint64_t deadline_ms = 0;
+        bool counted = false;
+        bool sent = false;
+        bool is_read = false;
+    };
+    void complete(uint64_t id, Result<protocol::Reply> result);
+    void expire(uint64_t now_ms);
+    void rebuild(uint64_t now_ms);
+    void resend(uint64_t id);
+    Error outcome(const Pending& pending) const;
+
+    const ZmqContext& context_;
+    const ClientOptions& options_;
+    std::atomic<size_t>& in_flight_;
+    ZmqSocket socket_;
+    size_t endpoint_ = 0;
+    uint64_t last_id_ = 0;
+    uint64_t waiting_since_ms_ = 0;  // something waits and nothing came since; 0 = nothing waits
+    uint64_t rebuild_jitter_ms_ = 0;
+    std::unordered_map<uint64_t, Pending> pending_;
+    std::deque<uint64_t> unsent_;
+    std::deque<std::pair<uint64_t, uint64_t>> deadlines_;  // (when, id): timeouts are equal, so in order
+    std::deque<std::pair<uint64_t, uint64_t>> resends_[2];
+    Bytes frame_;
+};
+
+}  // namespace belfry::client

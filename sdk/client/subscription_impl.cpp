@@ -1,0 +1,265 @@
+#include "sdk/client/subscription_impl.hpp"
+
+#include <random>
+
+#include "sdk/protocol/codec.hpp"
+
+namespace belfry {
+namespace {
+
+constexpr int receive_budget = 256;
+
+client::TrackerOptions tracker_options(const SubscriptionOptions& options) {
+    client::TrackerOptions tracker;
+    tracker.filter = options.filter;
+    tracker.from = options.from;
+    std::random_device device;
+    tracker.random_seed = (static_cast<uint64_t>(device()) << 32 | device()) | 1;
+    return tracker;
+}
+
+// Subscriptions of one thread with equal filters get equal frames: the last ones are decoded once for all of them.
+const protocol::FeedMessage* decode_shared(const Bytes& frame) {
+    struct Slot {
+        Bytes frame;
+        protocol::FeedMessage message;
+    };
+    constexpr size_t slots = 64;
+    constexpr size_t frame_bytes_kept_max = 64 * 1024;
+    thread_local std::vector<Slot> cache(slots + 1);
+    const bool small = frame.size() <= frame_bytes_kept_max;
+    Slot& slot = cache[small ? hash64(frame) % slots : slots];
+    if (small && slot.frame == frame) return &slot.message;
+    auto message = protocol::decode_feed(frame);
+    if (!message) return nullptr;
+    slot.message = *std::move(message);
+    if (small) slot.frame = frame;
+    return &slot.message;
+}
+
+}  // namespace
+
+Subscription::Impl::Impl(std::shared_ptr<Client> client_, std::shared_ptr<client::Loop> loop_, SubscriptionOptions options_)
+    : client(std::move(client_)),
+      loop(std::move(loop_)),
+      options(std::move(options_)),
+      view(std::make_shared<const View>()),
+      tracker_(tracker_options(options)) {}
+
+void Subscription::Impl::start() {
+    loop->add(shared_from_this());
+    client::TrackerOutput output;
+    const uint64_t now_ms = client::steady_ms();
+    tracker_.start(now_ms, output);
+    obey(output, now_ms);
+    publish();
+}
+
+void Subscription::Impl::close() {
+    closed_ = true;
+    if (socket_.is_open()) loop->unwatch(socket_.descriptor());
+    socket_ = client::ZmqSocket();
+    bindings_.clear();
+    deliveries_.clear();
+    loop->remove(participant_id);
+}
+
+bool Subscription::Impl::on_readable(uint64_t now_ms) {
+    bool more = false;
+    client::TrackerOutput output;
+    for (int budget = receive_budget; !closed_ && socket_.is_open() && socket_.receive(frame_); --budget) {
+        if (budget == 0) {
+            more = true;
+        }
+        take_frame(now_ms, output);
+        if (more) break;
+    }
+    publish();
+    return more;
+}
+
+void Subscription::Impl::take_frame(uint64_t now_ms, client::TrackerOutput& output) {
+    if (frame_.empty()) return;
+    if (frame_[0] == 'E') {
+        if (const auto* message = decode_shared(frame_)) tracker_.on_feed(*message, now_ms, output);
+    } else if (frame_[0] == 'M') {
+        if (const auto mark = protocol::decode_mark(frame_)) tracker_.on_mark(*mark, now_ms, output);
+    } else if (const auto join = protocol::decode_join(frame_)) {
+        tracker_.on_join(BytesView(frame_).substr(0, protocol::token_topic_bytes), *join, now_ms, output);
+    }
+    obey(output, now_ms);
+}
+
+void Subscription::Impl::on_timer(uint64_t now_ms) {
+    if (closed_) return;
+    client::TrackerOutput output;
+    tracker_.on_timer(now_ms, output);
+    obey(output, now_ms);
+    publish();
+}
+
+// Leaves `output` empty.
+void Subscription::Impl::obey(client::TrackerOutput& output, uint64_t now_ms) {
+    if (output.reconnect || !output.subscribe.empty() || !output.unsubscribe.empty()) {
+        drive_socket(output);
+        output.subscribe.clear();
+        output.unsubscribe.clear();
+        output.reconnect = false;
+    }
+    if (!output.requests.empty()) {
+        for (auto& [id, op] : output.requests) ask(id, std::move(op));
+        output.requests.clear();
+    }
+    if (output.snapshot) take_snapshot(*output.snapshot);
+    output.snapshot.reset();
+    for (ChangeSet& change : output.changes) take_change(change);
+    output.changes.clear();
+    if (output.complete) complete_ = output.complete;
+    if (output.proved) proved_ms_ = now_ms;
+    moved_ = moved_ || output.complete || output.proved;
+    output.complete.reset();
+    output.proved = false;
+    output.refused.reset();
+}
+
+void Subscription::Impl::drive_socket(client::TrackerOutput& output) {
+    if (output.reconnect && socket_.is_open()) {
+        loop->unwatch(socket_.descriptor());
+        socket_ = client::ZmqSocket();
+        ++endpoint_;
+    }
+    const bool fresh = !socket_.is_open();
+    if (fresh) {
+        auto socket = client::ZmqSocket::open(loop->context(), client::ZmqSocket::Kind::feed);
+        if (!socket) return;  // no descriptors left: the tracker's join times out and asks again
+        socket_ = *std::move(socket);
+        loop->watch(*this, socket_.descriptor());
+    }
+    for (const Bytes& topic : output.unsubscribe) socket_.unsubscribe(topic);
+    for (const Bytes& topic : output.subscribe) socket_.subscribe(topic);
+    const auto& endpoints = client->options().feed_endpoints;
+    if (fresh) (void)socket_.connect(endpoints[endpoint_ % endpoints.size()]);
+    loop->touch(*this);
+}
+
+void Subscription::Impl::ask(uint64_t id, protocol::RequestOp op) {
+    loop->request(std::move(op), [weak = weak_from_this(), id](Result<protocol::Reply> reply) {
+        const auto self = weak.lock();
+        if (!self || self->closed_) return;
+        client::TrackerOutput output;
+        const uint64_t now_ms = client::steady_ms();
+        self->tracker_.on_reply(id, std::move(reply), now_ms, output);
+        self->obey(output, now_ms);
+        self->publish();
+        self->loop->touch(*self);  // its deadline may have moved nearer
+    });
+}
+
+void Subscription::Impl::note(KeyChange change, Delivery& delivery) { delivery.changes.push_back(std::move(change)); }
+
+void Subscription::Impl::take_snapshot(client::TrackerOutput::Snapshot& snapshot) {
+    Delivery delivery;
+    delivery.revision = snapshot.at;
+    delivery.is_snapshot = true;
+    changed_ = true;
+    if (!options.keep_view) {
+        for (KeyValue& kv : snapshot.kvs) {
+            Bytes key = kv.key;
+            note({std::move(key), {}, std::move(kv)}, delivery);
+        }
+    } else {
+        ViewBuilder before = std::move(builder_);
+        builder_ = ViewBuilder();
+        for (KeyValue& kv : snapshot.kvs) {
+            const KeyValue* old = before.present().find(kv.key);
+            if (old == nullptr || *old != kv) note({kv.key, old ? std::optional(*old) : std::nullopt, kv}, delivery);
+            builder_.put(std::move(kv));
+        }
+        before.present().for_each([&](const KeyValue& old) {
+            if (builder_.present().find(old.key) == nullptr) note({old.key, old, {}}, delivery);
+        });
+    }
+    complete_ = snapshot.at;
+    if (wants_deliveries()) deliveries_.push_back(std::move(delivery));
+}
+
+void Subscription::Impl::take_change(ChangeSet& change) {
+    ++figures_.deliveries;
+    figures_.changes += change.events.size();
+    changed_ = true;
+    moved_ = true;
+    const bool wanted = wants_deliveries();
+    Delivery delivery;
+    if (wanted) {
+        delivery.revision = change.revision;
+        delivery.time_ms = change.time_ms;
+        delivery.author = std::move(change.author);
+        delivery.comment = std::move(change.comment);
+        delivery.changes.reserve(change.events.size());
+    }
+    for (Event& event : change.events) {
+        const bool is_put = event.type == EventType::put;
+        KeyChange one;
+        if (wanted) {
+            one.key = event.kv.key;
+            if (is_put && options.keep_view) one.after = event.kv;
+            if (is_put && !options.keep_view) one.after = std::move(event.kv);
+        }
+        if (options.keep_view) {
+            const auto before = is_put ? builder_.put(std::move(event.kv)) : builder_.erase(event.kv.key);
+            if (wanted && before) one.before = *before;
+        }
+        if (wanted) note(std::move(one), delivery);
+    }
+    if (wanted) deliveries_.push_back(std::move(delivery));
+}
+
+// First the view, whole; then those who wait; then the callbacks, which may read it.
+void Subscription::Impl::publish() {
+    const auto& tracked = tracker_.figures();
+    figures_.gaps_by_chain = tracked.gaps_by_chain;
+    figures_.gaps_by_mark = tracked.gaps_by_mark;
+    figures_.joins = tracked.joins;
+    figures_.deltas = tracked.deltas;
+    figures_.snapshots = tracked.snapshots;
+    figures_.reconnects = tracked.reconnects;
+    figures_.incarnation = tracked.incarnation;
+    figures_.revision = complete_.value_or(Revision{});
+    figures_.digest = builder_.present().digest.value();
+    figures_.keys = builder_.present().digest.count();
+    std::shared_ptr<const View> next;
+    if (options.keep_view && (changed_ || moved_)) next = builder_.publish(complete_.value_or(Revision{}));
+    {
+        const std::lock_guard lock(mutex);
+        figures = figures_;
+        if (next) view.swap(next);
+        complete = complete_;
+        proved_ms = proved_ms_;
+        if (waiters > 0 && (moved_ || changed_)) advanced.notify_all();
+    }
+    changed_ = moved_ = false;
+    std::vector<Delivery> due;
+    due.swap(deliveries_);
+    for (const Delivery& delivery : due) {
+        if (!closed_) deliver(delivery);
+    }
+}
+
+void Subscription::Impl::deliver(const Delivery& delivery) {
+    if (options.on_change) options.on_change(delivery);
+    if (bindings_.empty()) return;
+    for (const KeyChange& change : delivery.changes) {
+        std::vector<std::function<void(const KeyChange&)>> callbacks;  // one may bind another, or close us
+        for (auto [at, end] = bindings_.equal_range(change.key); at != end; ++at) callbacks.push_back(at->second);
+        for (const auto& callback : callbacks) callback(change);
+    }
+}
+
+void Subscription::Impl::bind(Bytes key, std::function<void(const KeyChange&)> callback) {
+    KeyChange now{key, {}, {}};
+    if (const KeyValue* kv = builder_.present().find(key)) now.after = *kv;
+    bindings_.emplace(std::move(key), callback);
+    callback(now);
+}
+
+}  // namespace belfry

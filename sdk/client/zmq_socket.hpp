@@ -1,0 +1,51 @@
+// One libzmq socket, owned by the I/O thread; nothing here throws. Options follow the rules the project measured: no
+// heartbeats, LINGER 0, TCP keep-alive instead. Private to sdk/client.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "sdk/base/error.hpp"
+#include "sdk/base/types.hpp"
+
+namespace belfry::client {
+
+class ZmqContext {
+public:
+    ZmqContext();
+    ~ZmqContext();  // all sockets are closed by then
+    ZmqContext(const ZmqContext&) = delete;
+    ZmqContext& operator=(const ZmqContext&) = delete;
+    void* get() const { return context_; }
+
+private:
+    void* context_;
+};
+
+class ZmqSocket {
+public:
+    enum class Kind { requests, feed };
+    ZmqSocket() = default;
+    ~ZmqSocket() { close(); }
+    ZmqSocket(ZmqSocket&& other) noexcept : socket_(std::exchange(other.socket_, nullptr)) {}
+    ZmqSocket& operator=(ZmqSocket&& other) noexcept {
+        std::swap(socket_, other.socket_);
+        return *this;
+    }
+
+    static Result<ZmqSocket> open(const ZmqContext& context, Kind kind);
+    Status connect(const std::string& endpoint);
+    void subscribe(BytesView topic);
+    void unsubscribe(BytesView topic);
+    bool send(BytesView frame);  // false = not now
+    bool receive(Bytes& frame);  // false = nothing there, and the descriptor may be slept on
+    int descriptor() const;
+    bool is_open() const { return socket_ != nullptr; }
+    void close();
+
+private:
+    void set(int option, int value);
+    void* socket_ = nullptr;
+};
+
+}  // namespace belfry::client
