@@ -21,7 +21,7 @@ if(CCACHE)
 endif()
 
 add_library(belfry_flags INTERFACE)
-target_compile_options(belfry_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wpedantic)
+target_compile_options(belfry_flags INTERFACE -Wall -Wextra -Wshadow -Wpedantic $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>)
 target_include_directories(belfry_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_link_libraries(belfry_flags INTERFACE Threads::Threads)
 if(BELFRY_SANITIZE)

@@ -116,7 +116,8 @@ Result<raft::Entry> DataDirectory::kept_configuration() const {
     return entry;
 }
 
-Result<raft::Restored> restore_log(plugin::LogStore& log, const raft::Entry& kept_configuration) {
+Result<raft::Restored> restore_log(plugin::LogStore& log, const raft::Entry& kept_configuration, uint64_t& payload_bytes) {
+    payload_bytes = 0;
     const auto state = log.state();
     if (!state) return state.error();
     raft::Restored restored;
@@ -140,6 +141,7 @@ Result<raft::Restored> restore_log(plugin::LogStore& log, const raft::Entry& kep
             kept.payload = std::make_shared<const Bytes>(static_cast<const char*>(entry.payload.data), entry.payload.size);
         }
         restored.trail.push_back(std::move(kept));
+        payload_bytes += entry.payload.size;
         return true;
     });
     if (!read) return read.error();

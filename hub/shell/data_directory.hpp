@@ -54,6 +54,7 @@ private:
 };
 
 // What the log holds, for the core: term, vote, boundary and the trail of entries (payloads only of CHANGE entries).
-Result<raft::Restored> restore_log(plugin::LogStore& log, const raft::Entry& kept_configuration);
+// `payload_bytes` becomes what all payloads add up to.
+Result<raft::Restored> restore_log(plugin::LogStore& log, const raft::Entry& kept_configuration, uint64_t& payload_bytes);
 
 }  // namespace belfry::hub::shell

@@ -39,8 +39,8 @@ Status Inbox::on_frame(uint64_t connection, BytesView frame) {
     }
     bool full = false;
     mailbox_.put_all([&](std::vector<Item>& items) {
-        full = waiting_requests_ + admitted.size() > limits::inbox_requests_max ||
-               waiting_bytes_ + frame.size() > limits::inbox_bytes_max;
+        full =
+            waiting_requests_ + admitted.size() > bounds_.requests_max || waiting_bytes_ + frame.size() > bounds_.bytes_max;
         if (full) return;
         waiting_requests_ += admitted.size();
         waiting_bytes_ += frame.size();

@@ -18,7 +18,12 @@ using Item = std::variant<core::Input, Refusal>;
 
 class Inbox {
 public:
-    explicit Inbox(Mailbox<Item>& mailbox) : mailbox_(mailbox) {}
+    // What may wait for the core; past it a frame is answered `busy`.
+    struct Bounds {
+        uint64_t requests_max = 0;
+        uint64_t bytes_max = 0;
+    };
+    Inbox(Mailbox<Item>& mailbox, Bounds bounds) : mailbox_(mailbox), bounds_(bounds) {}
 
     // ok = every request was admitted; otherwise refusals were queued for those that were not.
     Status on_frame(uint64_t connection, BytesView frame);
@@ -32,6 +37,7 @@ private:
     Status refuse(uint64_t connection, const std::vector<uint64_t>& ids, Error error);
 
     Mailbox<Item>& mailbox_;
+    const Bounds bounds_;
     size_t waiting_requests_ = 0;  // these two under the mailbox's lock
     size_t waiting_bytes_ = 0;
     std::atomic<uint64_t> refused_{0};

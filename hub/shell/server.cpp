@@ -32,7 +32,10 @@ Result<const Table*> find_table(const std::vector<plugin::Plugin>& plugins, cons
 }  // namespace
 
 Server::Server(const settings::Settings& settings, Logger& logger)
-    : settings_(settings), logger_(logger), started_us_(now_us()) {}
+    : settings_(settings),
+      logger_(logger),
+      started_us_(now_us()),
+      inbox_(mailbox_, {settings.limits.inbox_requests, settings.limits.inbox_bytes}) {}
 
 Result<std::unique_ptr<Server>> Server::start(const settings::Settings& settings,
                                               const std::vector<plugin::Plugin>& plugins, Logger& logger) {
@@ -63,7 +66,7 @@ Server::~Server() {
 
 Status Server::open_transport(const std::vector<plugin::Plugin>& plugins) {
     const auto& name = settings_.listen.transport.plugin;
-    const auto table = find_table(plugins, name, &plugin::Plugin::transport, "listen.transport.plugin");
+    const auto table = find_table(plugins, name, &plugin::Plugin::transport, "listen.plugin");
     if (!table) return table.error();
     plugin::Transport::Hooks hooks;
     hooks.on_frame = [this](uint64_t connection, BytesView frame) { return inbox_.on_frame(connection, frame); };
@@ -96,7 +99,7 @@ Status Server::open_stores(const std::vector<plugin::Plugin>& plugins) {
     log_ = std::move(*log);
     const auto kept = directory_->kept_configuration();
     if (!kept) return kept.error();
-    auto restored = restore_log(*log_, *kept);
+    auto restored = restore_log(*log_, *kept, log_bytes_at_start_);
     if (!restored) return restored.error();
     restored_ = std::move(*restored);
     last_configuration_ = *kept;
@@ -156,6 +159,7 @@ Status Server::start_core() {
     options.incarnation = random_u64();
     options.seed = static_cast<unsigned>(random_u64());
     options.snapshot_log_bytes = settings_.snapshot_log_bytes;
+    options.log_bytes_at_start = log_bytes_at_start_;
     options.keep_revisions = settings_.history.keep_revisions;
     options.keep_ms = settings_.history.keep_age_ms;
     core_ = std::make_unique<core::Core>(options, *store_, filters_);
@@ -211,12 +215,12 @@ void Server::act(core::Output& output) {
     if (output.read) log_writer_->read(*output.read);
     for (const auto& outgoing : output.replies) outbox_->add(outgoing.connection, outgoing.reply);
     for (auto& message : output.deliveries) outbox_->publish(std::move(message));
-    outbox_->flush();
     if (output.join) {
         Bytes answer = protocol::encode_join(*output.join);
         const std::lock_guard lock(join_mutex_);
         join_answer_.swap(answer);
     }
+    outbox_->flush();
     if (output.take_snapshot) snapshotter_->take();
     if (output.compact_before) log_writer_->compact_before(*output.compact_before);
 }

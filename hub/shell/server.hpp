@@ -69,11 +69,12 @@ private:
     std::unique_ptr<plugin::LogStore> log_;
     std::unique_ptr<plugin::StateStore> store_;
     raft::Restored restored_;
+    uint64_t log_bytes_at_start_ = 0;
     raft::Entry last_configuration_;
     std::unique_ptr<core::Core> core_;
 
     Mailbox<Item> mailbox_;
-    Inbox inbox_{mailbox_};
+    Inbox inbox_;
     std::mutex join_mutex_;
     Bytes join_answer_;  // encoded; under join_mutex_
     std::unique_ptr<plugin::Transport> transport_;
