@@ -41,7 +41,7 @@ Status Core::Impl::start(raft::Restored restored, Instant now, Output& output) {
     }
     persisted_ = last;
     loaded_ = applied_;
-    snapshot_index_ = restored.boundary;
+    snapshot_index_ = boundary_ = restored.boundary;
     if (auto started = start_raft(restored, now, output); !started) return started;
     ready_at_ = raft_->commit_index();
     check_ready();

@@ -81,7 +81,9 @@ void Core::Impl::on(SnapshotPersisted& input, Instant now, Output& output) {
     raft::Effects effects;
     stop_unless(raft_->snapshot_taken(input.index, static_cast<unsigned>(trailing), now.monotonic_ms, effects), output);
     take_effects(effects, output);
-    if (!stopped_ && input.index.value > trailing) output.compact_before = Index{input.index.value - trailing + 1};
+    if (stopped_ || input.index.value <= boundary_.value + trailing) return;  // nothing to cut
+    boundary_ = Index{input.index.value - trailing};
+    output.compact_before = boundary_.next();
 }
 
 void Core::Impl::on(SnapshotFailed&, Instant now, Output&) {

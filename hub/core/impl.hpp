@@ -154,6 +154,7 @@ private:
     uint64_t snapshot_not_before_ms_ = 0;
     uint64_t log_bytes_ = 0;  // since the last snapshot
     Index snapshot_index_;
+    Index boundary_;  // the log holds what comes after this
 
     Counters counters_;
     Facts last_facts_;

@@ -314,6 +314,17 @@ TEST_CASE("when the log has grown enough a snapshot is taken and the log cut beh
     CHECK(world.write(put_of("a", "on")).revision == revision.next());
 }
 
+TEST_CASE("a snapshot near the log's beginning cuts nothing", "[core]") {
+    auto options = World::default_options();
+    options.snapshot_log_bytes = 1000;
+    Ready world(options);
+    world.write(put_of("a", Bytes(2000, 'x')));
+    REQUIRE(world.take_snapshot);
+    world.step(SnapshotPersisted{world.core->applied()});
+    CHECK_FALSE(world.compact_before);
+    CHECK(world.write(put_of("a", "on")).error.code == Code::ok);
+}
+
 TEST_CASE("a failed snapshot is tried again, but not at once", "[core]") {
     auto options = World::default_options();
     options.snapshot_log_bytes = 1000;
