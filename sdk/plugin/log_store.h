@@ -3,7 +3,8 @@
  * A log store holds entries first..last without gaps. What append() took becomes durable with the next successful sync();
  * a crash in between may keep any prefix of it and nothing else. save_vote() is durable when it returns. An error from
  * append, truncate_after, sync or save_vote is final: the host stops and never writes on, so a store need not recover
- * in place. BELFRY_NO_SPACE from append is the one exception: nothing of that append may remain, and the store stays usable.
+ * in place. BELFRY_NO_SPACE from append is the one exception: nothing of that append may remain, and the store stays
+ * usable.
  *
  * At open: a torn tail (writes that no sync had covered) is cut; damage at or before what a sync had covered is
  * BELFRY_CORRUPT with a sentence that names file and offset.

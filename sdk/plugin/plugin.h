@@ -5,8 +5,8 @@
  * a slot that is NULL or lies beyond struct_size means "cannot". abi_major must match, abi_minor may differ.
  * No exception crosses. Plugins are loaded at start and never unloaded.
  *
- * A struct that the callee fills: the caller sets struct_size first; the callee writes nothing past it and lowers it to what
- * it wrote.
+ * A struct that the callee fills: the caller sets struct_size first; the callee writes nothing past it and lowers it to
+ * what it wrote.
  *
  * Ownership, in every parameter comment: borrowed = valid until the call returns; owned = until close; static = for ever.
  * Nobody frees another's memory.

@@ -4,8 +4,8 @@
  * but it must be atomic: after a crash of the process alone the store shows the last committed batch or, if it cannot
  * (a store in memory), applied_index() tells what it has. Durability comes from sync() and from snapshots.
  *
- * A store that keeps data in its directory keeps a file PLUGIN there, one line "<plugin name> <format>", and refuses what it
- * does not know with BELFRY_INCOMPATIBLE (C++: sdk/plugin/identity.hpp).
+ * A store that keeps data in its directory keeps a file PLUGIN there, one line "<plugin name> <format>", and refuses what
+ * it does not know with BELFRY_INCOMPATIBLE (C++: sdk/plugin/identity.hpp).
  *
  * Threading: every slot is called by one thread at a time, the core thread, except that sync() and snapshot_write() are
  * called by the sync thread and overlap with any other call (never with each other); they must not block the core thread
@@ -69,8 +69,8 @@ typedef struct belfry_state_store_v1 {
 
     /* BELFRY_NOT_FOUND if there is none. *value is valid until the next call of any slot but get and scan. */
     belfry_status (*get)(belfry_state_store*, uint32_t table, belfry_bytes key, belfry_bytes* value, belfry_error* error);
-    /* Visits keys in [from, to) in ascending order, or from the greatest down when reverse != 0. An empty `to` (size 0) = to
-     * the table's end; an empty `from` = from its start. */
+    /* Visits keys in [from, to) in ascending order, or from the greatest down when reverse != 0. An empty `to` (size 0) =
+     * to the table's end; an empty `from` = from its start. */
     belfry_status (*scan)(belfry_state_store*, uint32_t table, belfry_bytes from, belfry_bytes to, int32_t reverse,
                           belfry_scan_visitor visitor, void* context, belfry_error* error);
 
