@@ -128,11 +128,10 @@ void Loop::main() {
         }
         take_posted();
         uint64_t now_ms = steady_ms();
-        requests_.flush(now_ms);
-        const bool busy = requests_.receive(now_ms);
+        if (now_ms >= requests_.wake_at_ms()) requests_.on_timer(now_ms);
+        const bool busy = requests_.exchange(now_ms);
         serve_ready(now_ms);
         now_ms = steady_ms();
-        if (now_ms >= requests_.wake_at_ms()) requests_.on_timer(now_ms);
         serve_timers(now_ms);
         sleep(now_ms, busy);
     }
@@ -194,7 +193,8 @@ void Loop::sleep(uint64_t now_ms, bool busy) {
     int timeout = wake_ms > now_ms ? static_cast<int>(wake_ms - now_ms) : 0;
     {
         const std::lock_guard lock(mutex_);
-        if (busy || !ready_.empty() || !submitted_.empty() || !tasks_.empty() || stopping_) timeout = 0;
+        if (busy || requests_.has_new() || !ready_.empty() || !submitted_.empty() || !tasks_.empty() || stopping_)
+            timeout = 0;
         sleeping_ = timeout > 0;
     }
     epoll_event events[events_max];

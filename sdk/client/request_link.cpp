@@ -46,10 +46,22 @@ void RequestLink::add(Outgoing&& outgoing, uint64_t now_ms) {
     if (pending.is_read) resends_[0].emplace_back(now_ms + timeout / 3, id);
     pending_.emplace(id, std::move(pending));
     unsent_.push_back(id);
+    new_ = true;
     if (waiting_since_ms_ == 0) waiting_since_ms_ = now_ms;
 }
 
-void RequestLink::flush(uint64_t) {
+bool RequestLink::exchange(uint64_t now_ms) {
+    new_ = false;
+    flush();
+    const bool more = receive(now_ms);
+    if (more || unsent_.empty()) return more;
+    // Receiving may have swallowed the wake-up of a connection that came up after the first attempt to send.
+    const size_t before = unsent_.size();
+    flush();
+    return unsent_.size() != before;
+}
+
+void RequestLink::flush() {
     std::vector<protocol::Request> batch;
     while (!unsent_.empty() && socket_.is_open()) {
         batch.clear();
@@ -156,7 +168,6 @@ void RequestLink::on_timer(uint64_t now_ms) {
             if (round == 0) resends_[1].emplace_back(due.front().first + timeout / 3, due.front().second);
         }
     }
-    flush(now_ms);
 }
 
 uint64_t RequestLink::wake_at_ms() const {

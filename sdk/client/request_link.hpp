@@ -28,8 +28,9 @@ public:
 
     Status open();
     void add(Outgoing&& outgoing, uint64_t now_ms);
-    void flush(uint64_t now_ms);
-    bool receive(uint64_t now_ms);  // true = more may be waiting
+    // Sends what is unsent and takes what has come. True = more may be waiting; false = the descriptor may be slept on.
+    bool exchange(uint64_t now_ms);
+    bool has_new() const { return new_; }  // something was added since the last exchange
     void on_timer(uint64_t now_ms);
     uint64_t wake_at_ms() const;
     void fail_all();
@@ -45,6 +46,8 @@ private:
         bool sent = false;
         bool is_read = false;
     };
+    void flush();
+    bool receive(uint64_t now_ms);
     void complete(uint64_t id, Result<protocol::Reply> result);
     void expire(uint64_t now_ms);
     void rebuild(uint64_t now_ms);
@@ -63,6 +66,7 @@ private:
     std::deque<uint64_t> unsent_;
     std::deque<std::pair<uint64_t, uint64_t>> deadlines_;  // (when, id): timeouts are equal, so in order
     std::deque<std::pair<uint64_t, uint64_t>> resends_[2];
+    bool new_ = false;
     Bytes frame_;
 };
 

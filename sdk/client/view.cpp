@@ -55,6 +55,8 @@ std::shared_ptr<const KeyValue> ViewBuilder::put(KeyValue kv) {
     if (view_.blocks_.empty()) {
         view_.blocks_.push_back(std::make_shared<View::Block>());
         view_.blocks_[0]->generation = generation_;
+        view_.blocks_[0]->entries.push_back(std::move(entry));
+        return nullptr;
     }
     const size_t at = view_.block_of(entry->key);
     auto& entries = own(at).entries;

@@ -1,0 +1,224 @@
+#include "sdk/client/client.hpp"
+
+#include <zmq.h>
+
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <map>
+#include <thread>
+
+#include "sdk/client/subscription.hpp"
+#include "sdk/client/view.hpp"
+#include "sdk/protocol/codec.hpp"
+
+using namespace std::chrono_literals;
+
+namespace belfry {
+namespace {
+
+// A ROUTER and an XPUB that know one channel: enough of a hub to talk to.
+class FakeHub {
+public:
+    FakeHub() {
+        for (void* socket : {router_, feed_}) {
+            zmq_bind(socket, "tcp://127.0.0.1:*");
+        }
+        const int verbose = 1;
+        zmq_setsockopt(feed_, ZMQ_XPUB_VERBOSE, &verbose, sizeof verbose);
+        options.endpoints = {endpoint(router_)};
+        options.feed_endpoints = {endpoint(feed_)};
+        options.timeout = 600ms;
+        options.author = "test";
+        thread_ = std::thread([this] { run(); });
+    }
+    ~FakeHub() {
+        stop_ = true;
+        thread_.join();
+        for (void* socket : {router_, feed_}) {
+            const int none = 0;
+            zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none);
+            zmq_close(socket);
+        }
+        zmq_ctx_term(context_);
+    }
+
+    ClientOptions options;
+    std::atomic<bool> mute = false;
+    std::atomic<int> frames = 0, requests = 0;
+
+private:
+    static std::string endpoint(void* socket) {
+        char text[256];
+        size_t size = sizeof text;
+        zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, text, &size);
+        return text;
+    }
+    static bool receive(void* socket, Bytes& frame) {
+        zmq_msg_t message;
+        zmq_msg_init(&message);
+        const bool got = zmq_msg_recv(&message, socket, ZMQ_DONTWAIT) >= 0;
+        if (got) frame.assign(static_cast<char*>(zmq_msg_data(&message)), zmq_msg_size(&message));
+        zmq_msg_close(&message);
+        return got;
+    }
+    void publish(const Bytes& frame) { zmq_send(feed_, frame.data(), frame.size(), 0); }
+    void run() {
+        Bytes peer, frame;
+        while (!stop_) {
+            zmq_pollitem_t items[] = {{router_, 0, ZMQ_POLLIN, 0}, {feed_, 0, ZMQ_POLLIN, 0}};
+            zmq_poll(items, 2, 10);
+            while (receive(feed_, frame)) {
+                if (frame.size() > 1 && frame[0] == 1 && frame[1] == 'T') {
+                    publish(frame.substr(1) + protocol::encode_join({1, 2, {revision_}, 0}));
+                }
+            }
+            while (receive(router_, peer) && receive(router_, frame)) {
+                ++frames;
+                auto decoded = protocol::decode_requests(frame);
+                if (!decoded || mute) continue;
+                protocol::ReplyFrame replies;
+                for (auto& request : *decoded) replies.add(answer(request));
+                const Bytes octets = replies.take();
+                zmq_send(router_, peer.data(), peer.size(), ZMQ_SNDMORE);
+                zmq_send(router_, octets.data(), octets.size(), 0);
+            }
+            publish(protocol::encode_mark({1, 2, ++marks_, {revision_}, {{{9}, {revision_}}}}));
+        }
+    }
+    protocol::Reply answer(const protocol::Request& request) {
+        ++requests;
+        protocol::Reply reply{request.id, {revision_}, {}, protocol::StatusReply{}};
+        if (const auto* put = std::get_if<protocol::PutRequest>(&request.op)) {
+            ++revision_;
+            KeyValue kv{put->key, put->value, {revision_}, {revision_}, 1, {}};
+            state_[put->key] = kv;
+            const ChangeSet change{{revision_}, 1, request.author, request.comment, {{EventType::put, kv}}};
+            publish(protocol::encode_feed({{9}, 1, 2, {revision_ - 1}, {revision_}, false, {change}}));
+            reply.result = protocol::PutReply{};
+        } else if (const auto* range = std::get_if<protocol::RangeRequest>(&request.op)) {
+            protocol::RangeReply result;
+            for (const auto& [key, kv] : state_) {
+                if (range->range.contains(key)) result.kvs.push_back(kv);
+            }
+            result.count = result.kvs.size();
+            reply.result = result;
+        } else if (std::holds_alternative<protocol::ChannelRequest>(request.op)) {
+            reply.result = protocol::ChannelReply{{9}, {revision_}, 2, marks_};
+        } else if (std::holds_alternative<protocol::SnapshotRequest>(request.op)) {
+            protocol::SnapshotReply result{{revision_}, {}, false};
+            for (const auto& [key, kv] : state_) result.kvs.push_back(kv);
+            reply.result = result;
+        } else if (const auto* changes = std::get_if<protocol::ChangesRequest>(&request.op)) {
+            reply.result = protocol::ChangesReply{changes->from, {revision_}, {}, false};
+        }
+        reply.revision = {revision_};
+        return reply;
+    }
+
+    void* context_ = zmq_ctx_new();
+    void* router_ = zmq_socket(context_, ZMQ_ROUTER);
+    void* feed_ = zmq_socket(context_, ZMQ_XPUB);
+    std::atomic<bool> stop_ = false;
+    uint64_t revision_ = 0, marks_ = 0;
+    std::map<Bytes, KeyValue> state_;
+    std::thread thread_;
+};
+
+}  // namespace
+
+TEST_CASE("a put is read back, and 1,000 requests at once travel in few frames") {
+    FakeHub hub;
+    auto client = Client::connect(hub.options);
+    REQUIRE(client.ok());
+    const auto put = (*client)->put("a", "1");
+    INFO((put.ok() ? "" : put.error().detail));
+    REQUIRE(put.ok());
+    CHECK(put->revision.value == 1);
+    CHECK((*client)->get("a")->value == "1");
+    CHECK((*client)->get("b").error().code == Code::not_found);
+    CHECK((*client)->put("", "1").error().code == Code::invalid_argument);
+    const int frames = hub.frames;
+    std::vector<std::future<Result<protocol::Reply>>> replies;
+    for (int i = 0; i < 1000; ++i) replies.push_back((*client)->send(protocol::PutRequest{"a", "2", {}, false}));
+    for (auto& reply : replies) CHECK(reply.get().ok());
+    CHECK(hub.frames - frames < 900);
+}
+
+TEST_CASE("silence after sending is uncertain for a put, unavailable for a get; without a hub both are unavailable") {
+    FakeHub hub;
+    auto client = Client::connect(hub.options);
+    REQUIRE((*client)->status().ok());
+    hub.mute = true;
+    auto get = (*client)->send(protocol::RangeRequest{KeyRange::one("a"), 0, {}, {}, {}, {}, false, false, false});
+    CHECK((*client)->put("a", "1").error().code == Code::uncertain);
+    CHECK(get.get().error().code == Code::unavailable);
+    auto nobody = Client::connect({.endpoints = {"tcp://127.0.0.1:1"},
+                                   .feed_endpoints = {"tcp://127.0.0.1:1"},
+                                   .timeout = 200ms,
+                                   .requests_in_flight_max = 1,
+                                   .author = "x"});
+    auto first = (*nobody)->send(protocol::PutRequest{"a", "1", {}, false});
+    CHECK((*nobody)->put("a", "1").error().code == Code::busy);
+    CHECK(first.get().error().code == Code::unavailable);
+    CHECK(!Client::connect(
+               {.endpoints = {"nonsense"}, .feed_endpoints = {}, .timeout = 1s, .requests_in_flight_max = 1, .author = ""})
+               .ok());
+}
+
+TEST_CASE("with two endpoints a read moves to the one that answers") {
+    FakeHub hub;
+    hub.options.endpoints.insert(hub.options.endpoints.begin(), "tcp://127.0.0.1:1");
+    hub.options.timeout = 3s;
+    auto client = Client::connect(hub.options);
+    CHECK((*client)->status().ok());
+}
+
+TEST_CASE("a subscription follows: snapshot, 300 live changes in order, typed reads, bindings") {
+    FakeHub hub;
+    auto client = Client::connect(hub.options);
+    REQUIRE((*client)->put("n/0", "old").ok());
+    std::vector<uint64_t> seen;
+    auto subscription = Subscription::open(
+        *client, {.filter = {"prefix", "n/"}, .from = {}, .keep_view = true, .on_change = [&](const Delivery& delivery) {
+                      seen.push_back(delivery.revision.value);
+                  }});
+    REQUIRE(subscription.ok());
+    REQUIRE((*subscription)->wait_current(5s));
+    CHECK((*subscription)->get("n/0") == "old");
+    int bound = 0;
+    (*subscription)->bind("n/7", [&](const KeyChange&) { ++bound; });
+    CHECK(bound == 1);
+    Revision last;
+    for (int i = 1; i <= 300; ++i) last = (*client)->put("n/" + std::to_string(i), std::to_string(i))->revision;
+    REQUIRE((*subscription)->wait_revision(last, 5s));
+    const auto view = (*subscription)->view();
+    CHECK(view->size() == 301);
+    CHECK((*subscription)->get_int("n/7", 0) == 7);
+    CHECK((*subscription)->get_int("n/0", 5) == 5);
+    CHECK((*subscription)->staleness() < 5s);
+    subscription->reset();
+    CHECK(bound == 2);
+    REQUIRE(seen.size() == 301);
+    CHECK(std::is_sorted(seen.begin(), seen.end()));
+}
+
+TEST_CASE("views share blocks: an old view does not change, ranges come in order") {
+    ViewBuilder builder;
+    for (int i = 0; i < 1000; ++i) builder.put({std::to_string(1000 + i * 7 % 1000), "a", {1}, {1}, 1, {}});
+    const auto old = builder.publish({1});
+    for (int i = 0; i < 1000; i += 2) CHECK(builder.erase(std::to_string(1000 + i)));
+    CHECK(builder.put({"1001", "b", {1}, {2}, 2, {}})->value == "a");
+    const auto now = builder.publish({2});
+    CHECK((old->size() == 1000 && now->size() == 500));
+    CHECK((old->find("1001")->value == "a" && now->find("1001")->value == "b" && now->find("1000") == nullptr));
+    StateDigest digest;
+    std::vector<Bytes> keys;
+    now->for_each([&](const KeyValue& kv) { digest.add(kv), keys.push_back(kv.key); });
+    CHECK(digest == now->digest);
+    CHECK((keys.size() == 500 && std::is_sorted(keys.begin(), keys.end())));
+    int in_range = 0;
+    now->for_each_in(KeyRange::prefix("11"), [&](const KeyValue&) { ++in_range; });
+    CHECK(in_range == 50);
+}
+
+}  // namespace belfry
