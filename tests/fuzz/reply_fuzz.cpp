@@ -5,6 +5,6 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto replies = belfry::protocol::decode_replies({reinterpret_cast<const char*>(data), size});
-    if (replies.ok() \&\& !belfry::protocol::decode_replies(belfry::protocol::encode_replies(*replies)).ok()) std::abort();
+    if (replies.ok() && !belfry::protocol::decode_replies(belfry::protocol::encode_replies(*replies)).ok()) std::abort();
     return 0;
 }

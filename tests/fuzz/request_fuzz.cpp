@@ -8,8 +8,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     (void)belfry::protocol::salvage_request_ids(frame);
     const auto requests = belfry::protocol::decode_requests(frame);
     if (!requests.ok()) return 0;
-    for (const auto\& request : *requests) (void)belfry::protocol::validate(request);
+    for (const auto& request : *requests) (void)belfry::protocol::validate(request);
     const auto again = belfry::protocol::decode_requests(belfry::protocol::encode_requests(*requests));
-    if (!again.ok() \&\& again.error().code != belfry::Code::too_large) std::abort();
+    if (!again.ok() && again.error().code != belfry::Code::too_large) std::abort();
     return 0;
 }
