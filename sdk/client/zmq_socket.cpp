@@ -36,8 +36,8 @@ Result<ZmqSocket> ZmqSocket::open(const ZmqContext& context, Kind kind) {
     socket.set(ZMQ_LINGER, 0);
     socket.set(ZMQ_IMMEDIATE, feed ? 0 : 1);
     socket.set(ZMQ_HANDSHAKE_IVL, 5000);
-    socket.set(ZMQ_RECONNECT_IVL, feed ? 1000 : 100);
-    socket.set(ZMQ_RECONNECT_IVL_MAX, feed ? 30'000 : 1000);
+    socket.set(ZMQ_RECONNECT_IVL, 1000);
+    socket.set(ZMQ_RECONNECT_IVL_MAX, 30'000);
     socket.set(ZMQ_TCP_KEEPALIVE, 1);
     socket.set(ZMQ_TCP_KEEPALIVE_IDLE, 15);
     socket.set(ZMQ_TCP_KEEPALIVE_INTVL, 5);
