@@ -116,7 +116,8 @@ void Client::check_get(const Bytes& key, Revision floor, const protocol::Reply& 
 }
 
 void Client::compact() {
-    send_(protocol::CompactRequest{{world_.random.below(truth_.revision().value + 1)}}, [](auto) {});
+    if (truth_.revision() == Revision{}) return;
+    send_(protocol::CompactRequest{{world_.random.between(1, truth_.revision().value)}}, [](auto) {});
 }
 
 }  // namespace belfry::sim

@@ -32,6 +32,7 @@ std::function<void()> Hub::mine(std::function<void()> action) {
 }
 
 void Hub::start() {
+    if (core_) return;
     ++life_;
     options_.incarnation = world_.random.next();
     options_.seed = static_cast<unsigned>(world_.random.next());
@@ -40,7 +41,13 @@ void Hub::start() {
     core_ = std::make_unique<hub::core::Core>(options_, store_.get(), filters_);
     hub::core::Output output;
     if (auto started = core_->start(log_.restored(), instant(), output); !started) {
-        return world_.fail("hub does not start: " + started.error().detail);
+        if (started.error().code != Code::no_space) {
+            return world_.fail("hub does not start: " + started.error().detail);
+        }
+        // The operator makes room and tries again.
+        core_.reset();
+        store_.process_crash();
+        return world_.after(500, mine([this] { start(); }));
     }
     publisher_.start();
     act(output);

@@ -15,7 +15,10 @@ Subscriber::Subscriber(World& world, Publisher& publisher, const std::map<uint64
 
 void Subscriber::fail(const std::string& what) { world_.fail("subscriber " + setup_.name + ": " + what); }
 
-void Subscriber::start() { begin(std::nullopt); }
+// A restart may have come first.
+void Subscriber::start() {
+    if (!tracker_) begin(std::nullopt);
+}
 
 void Subscriber::begin(std::optional<Revision> from) {
     ++life_;

@@ -45,9 +45,9 @@ public:
     const protocol::FilterSpec& filter() const { return setup_.filter; }
     const KeyMatcher& wanted() const { return wanted_; }
     Revision known() const { return checked_; }
-    std::optional<uint64_t> epoch() const { return tracker_->epoch(); }
+    std::optional<uint64_t> epoch() const { return tracker_ ? tracker_->epoch() : std::nullopt; }
     bool proved_since(uint64_t time_ms) const { return proved_at_ms_ && *proved_at_ms_ >= time_ms; }
-    const client::Tracker::Figures& figures() const { return tracker_->figures(); }
+    client::Tracker::Figures figures() const { return tracker_ ? tracker_->figures() : client::Tracker::Figures{}; }
     uint64_t deliveries() const { return deliveries_; }
     SubscriberPlants plants;
 

@@ -258,7 +258,7 @@ TEST_CASE(
             snapshots += subscriber->figures().snapshots;
         }
     }
-    WARN(deliveries << " deliveries, gaps by chain " << by_chain << ", by mark " << by_mark << ", deltas " << deltas
+    INFO(deliveries << " deliveries, gaps by chain " << by_chain << ", by mark " << by_mark << ", deltas " << deltas
                     << ", snapshots " << snapshots);
     CHECK(deliveries > 10'000);
     CHECK(by_mark > 20);
