@@ -56,7 +56,8 @@ TEST_CASE("txn text: an error names its line", "[cli][txn]") {
 TEST_CASE("txn json: nested, with octets, and wrong members named", "[cli][txn]") {
     const auto txn = parse_txn_json(
         R"({"if": [{"key": "a", "target": "version", "op": "<", "value": 3}],
-            "then": [{"put": {"key": {"base64": "/w=="}, "value": "v"}}, {"txn": {"then": [{"delete": {"key": "d", "prefix": true}}]}}],
+            "then": [{"put": {"key": {"base64": "/w=="}, "value": "v"}},
+                     {"txn": {"then": [{"delete": {"key": "d", "prefix": true}}]}}],
             "else": [{"get": {"key": "a", "limit": 5}}]})");
     REQUIRE(txn);
     CHECK(txn->compares[0].op == Compare::Op::less);
