@@ -1,0 +1,253 @@
+// The subscriber's half, step by step: a hub of a few lines speaks, the tracker answers.
+#include "sdk/client/tracker.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "sdk/protocol/codec.hpp"
+
+using namespace belfry;
+using client::Tracker;
+using client::TrackerOptions;
+using client::TrackerOutput;
+
+namespace {
+
+constexpr ChannelId channel{5};
+constexpr uint64_t epoch = 7, incarnation = 9;
+
+ChangeSet put(uint64_t revision, const Bytes& key) {
+    return {{revision}, 0, "w", "", {{EventType::put, {key, "v", {revision}, {revision}, 1, {}}}}};
+}
+
+class Talk {
+public:
+    explicit Talk(std::optional<Revision> from = Revision{10}) : tracker(options(from)) {}
+
+    // Channel, JOIN, registration; caught up at `revision` if the tracker says it knows that much.
+    void connect(uint64_t revision) {
+        step([&](auto& out) { tracker.start(now, out); });
+        reply(protocol::ChannelReply{channel, {revision}, incarnation, 3});
+        join(revision);
+        reply(protocol::ChannelReply{channel, {revision}, incarnation, 3});
+    }
+    void join(uint64_t revision, uint64_t of_epoch = epoch, uint64_t of_incarnation = incarnation) {
+        const Bytes joined = token;
+        step([&](auto& out) { tracker.on_join(joined, {of_epoch, of_incarnation, {revision}, 0}, now, out); });
+    }
+    void feed(uint64_t from, uint64_t to, std::vector<ChangeSet> changes, bool fetch = false) {
+        step([&](auto& out) {
+            tracker.on_feed({channel, epoch, incarnation, {from}, {to}, fetch, std::move(changes)}, now, out);
+        });
+    }
+    void mark(uint64_t sequence, uint64_t revision, std::optional<uint64_t> ours = {}) {
+        protocol::MarkMessage message{epoch, incarnation, sequence, {revision}, {}};
+        if (ours) message.changed.emplace_back(channel, Revision{*ours});
+        step([&](auto& out) { tracker.on_mark(message, now, out); });
+    }
+    void reply(protocol::ReplyResult result) {
+        REQUIRE(asked.has_value());
+        protocol::Reply made{asked->first, {}, {}, std::move(result)};
+        step([&](auto& out) { tracker.on_reply(made.id, made, now, out); });
+    }
+    void refuse(Code code) {
+        REQUIRE(asked.has_value());
+        step([&, id = asked->first](auto& out) { tracker.on_reply(id, Error{code, "no"}, now, out); });
+    }
+    void wait_until_due() {
+        now = tracker.wake_at_ms();
+        step([&](auto& out) { tracker.on_timer(now, out); });
+    }
+    // A mark, then a second passes; ends early when the tracker asks something.
+    void live_second(uint64_t sequence, uint64_t revision) {
+        const uint64_t end = now + 1000;
+        mark(sequence, revision);
+        while (!asked && tracker.wake_at_ms() <= end) wait_until_due();
+        if (!asked) now = end;
+    }
+    template <class Request>
+    const Request* asks() const {
+        return asked ? std::get_if<Request>(&asked->second) : nullptr;
+    }
+
+    Tracker tracker;
+    TrackerOutput output;  // of the last step
+    std::optional<std::pair<uint64_t, protocol::RequestOp>> asked;
+    Bytes token;
+    uint64_t now = 1000;
+
+private:
+    static TrackerOptions options(std::optional<Revision> from) {
+        TrackerOptions made;
+        made.filter = {"prefix", "a/"};
+        made.from = from;
+        return made;
+    }
+    template <class Call>
+    void step(Call&& call) {
+        output = {};
+        asked.reset();
+        call(output);
+        if (!output.requests.empty()) asked = output.requests.back();
+        if (!output.subscribe.empty()) token = output.subscribe.back();
+    }
+};
+
+}  // namespace
+
+TEST_CASE("tracker: joins with the token last, and with nothing missed asks for nothing") {
+    Talk talk;
+    talk.connect(10);
+    CHECK_FALSE(talk.asked.has_value());
+    CHECK(talk.output.proved);
+    CHECK(talk.output.complete == Revision{10});
+    CHECK(talk.token.front() == 'T');
+    CHECK(talk.token.size() == protocol::token_topic_bytes);
+}
+
+TEST_CASE("tracker: without a state it fetches a snapshot chunk by chunk; live messages wait for it") {
+    Talk talk(std::nullopt);
+    talk.connect(20);
+    REQUIRE(talk.asks<protocol::SnapshotRequest>());
+    const auto request = talk.asked;
+    talk.feed(20, 21, {put(21, "a/live")});
+    CHECK(talk.output.changes.empty());
+    talk.asked = request;
+    talk.reply(protocol::SnapshotReply{{20}, {{"a/1", "v", {3}, {3}, 1, {}}}, true});
+    REQUIRE(talk.asks<protocol::SnapshotRequest>());
+    CHECK(talk.asks<protocol::SnapshotRequest>()->at == Revision{20});
+    CHECK(talk.asks<protocol::SnapshotRequest>()->after_key == "a/1");
+    talk.reply(protocol::SnapshotReply{{20}, {{"a/2", "v", {4}, {4}, 1, {}}}, false});
+    REQUIRE(talk.output.snapshot.has_value());
+    CHECK(talk.output.snapshot->kvs.size() == 2);
+    CHECK(talk.output.changes == std::vector{put(21, "a/live")});
+    CHECK(talk.tracker.known() == Revision{21});
+}
+
+TEST_CASE("tracker: a message that does not join on is a gap; the delta fills it and doubles are dropped") {
+    Talk talk;
+    talk.connect(10);
+    talk.feed(12, 13, {put(13, "a/3")});
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    CHECK(talk.asks<protocol::ChangesRequest>()->from == Revision{10});
+    talk.reply(protocol::ChangesReply{{10}, {13}, {put(11, "a/1"), put(13, "a/3")}, false});
+    CHECK(talk.output.changes.size() == 2);
+    CHECK(talk.tracker.figures().gaps_by_chain == 1);
+    talk.feed(12, 14, {put(13, "a/3"), put(14, "a/4")});
+    CHECK(talk.output.changes == std::vector{put(14, "a/4")});
+}
+
+TEST_CASE("tracker: keys of a broader channel are dropped, the revision still counts") {
+    Talk talk;
+    talk.connect(10);
+    talk.feed(10, 11, {put(11, "b/1")});
+    CHECK(talk.output.changes.empty());
+    CHECK(talk.output.complete == Revision{11});
+}
+
+TEST_CASE("tracker: a lost tail is found by the mark alone") {
+    Talk talk;
+    talk.connect(10);
+    talk.mark(4, 15, 14);
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    CHECK_FALSE(talk.output.proved);
+    talk.reply(protocol::ChangesReply{{10}, {15}, {put(14, "a/1")}, false});
+    CHECK(talk.tracker.known() == Revision{15});
+    CHECK(talk.tracker.figures().gaps_by_mark == 1);
+}
+
+TEST_CASE("tracker: one lost mark is forgiven, two are not") {
+    Talk talk;
+    talk.connect(10);
+    talk.mark(5, 12);
+    CHECK(talk.output.proved);
+    CHECK(talk.tracker.known() == Revision{12});
+    talk.mark(8, 20);
+    CHECK_FALSE(talk.output.proved);
+    CHECK(talk.tracker.known() == Revision{12});
+    CHECK(talk.asks<protocol::ChannelRequest>());
+}
+
+TEST_CASE("tracker: an announced change is fetched") {
+    Talk talk;
+    talk.connect(10);
+    talk.feed(10, 12, {}, true);
+    CHECK(talk.asks<protocol::ChangesRequest>());
+    CHECK(talk.tracker.known() == Revision{10});
+}
+
+TEST_CASE("tracker: a position that was compacted leads to a snapshot, and so does a log with another past") {
+    Talk talk;
+    talk.connect(30);
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    talk.refuse(Code::compacted);
+    CHECK(talk.asks<protocol::SnapshotRequest>());
+
+    Talk other;
+    other.connect(10);
+    other.join(10, epoch + 1, incarnation + 1);
+    other.reply(protocol::ChannelReply{channel, {4}, incarnation + 1, 3});
+    CHECK(other.asks<protocol::SnapshotRequest>());
+}
+
+TEST_CASE("tracker: ahead of the hub, it asks before believing it, and gives in after a while") {
+    Talk talk(Revision{50});
+    talk.connect(10);
+    CHECK(talk.tracker.known() == Revision{50});
+    CHECK_FALSE(talk.output.proved);
+    int refusals = 0;
+    uint64_t sequence = 3;
+    while (talk.asks<protocol::ChangesRequest>()) {
+        talk.refuse(Code::invalid_argument);
+        REQUIRE(++refusals < 20);
+        while (!talk.asked) talk.live_second(++sequence, 10);
+    }
+    CHECK(talk.asks<protocol::SnapshotRequest>());
+}
+
+TEST_CASE("tracker: no JOIN brings a new token, then a new connection; silence too") {
+    Talk talk;
+    talk.connect(10);
+    talk.wait_until_due();
+    CHECK(talk.output.reconnect);
+    CHECK(talk.output.subscribe.size() == 3);
+    const Bytes first = talk.token;
+    talk.wait_until_due();
+    CHECK_FALSE(talk.output.reconnect);
+    CHECK(talk.output.unsubscribe == std::vector{first});
+    CHECK(talk.token != first);
+    talk.wait_until_due();
+    CHECK(talk.output.reconnect);
+}
+
+TEST_CASE("tracker: replies to old requests change nothing, unanswered ones are asked again") {
+    Talk talk;
+    talk.connect(20);
+    const auto first = talk.asked;
+    talk.mark(4, 20);
+    talk.now = 5500;
+    talk.mark(5, 20);
+    talk.wait_until_due();
+    if (!talk.asked) talk.wait_until_due();
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    CHECK(talk.asked->first != first->first);
+    const auto second = talk.asked;
+    talk.asked = first;
+    talk.reply(protocol::ChangesReply{{10}, {20}, {put(20, "a/1")}, false});
+    CHECK(talk.output.changes.empty());
+    talk.asked = second;
+    talk.reply(protocol::ChangesReply{{10}, {20}, {put(20, "a/1")}, false});
+    CHECK(talk.output.changes.size() == 1);
+}
+
+TEST_CASE("tracker: a buffer that overflows is forgotten and fetched") {
+    Talk talk;
+    talk.connect(20);
+    const auto request = talk.asked;
+    for (uint64_t revision = 20; revision < 5000; ++revision) {
+        talk.feed(revision, revision + 1, {put(revision + 1, "a/x")});
+    }
+    talk.asked = request;
+    talk.reply(protocol::ChangesReply{{10}, {20}, {}, true});
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    CHECK(talk.asks<protocol::ChangesRequest>()->from == Revision{20});
+}
