@@ -110,7 +110,7 @@ int serve(const settings::Settings& settings) {
     auto plugins = shell::builtin_plugins(logger.host());
     if (!plugins) return fail(plugins.error());
     for (const auto& file : settings.plugins) {
-        auto loaded = plugin::load_plugin(file.path, logger.host());
+        auto loaded = hub::plugin::load_plugin(file.path, logger.host());
         if (!loaded) return fail(loaded.error());
         plugins->push_back(std::move(*loaded));
     }
