@@ -45,6 +45,8 @@ bool LogWriter::start_persist(core::Persist& job) {
         if (auto cut = log_.truncate_after(*job.truncate_after); !cut) return fail(cut.error()), false;
     }
     if (job.entries.empty()) return true;
+    // What was queued behind refused entries would leave a gap; the core asks for all of it again.
+    if (refused_from_ != Index{} && job.entries.front().index != refused_from_) return false;
     entries_.clear();
     uint64_t bytes = 0;
     for (const raft::Entry& entry : job.entries) {
@@ -56,9 +58,11 @@ bool LogWriter::start_persist(core::Persist& job) {
     if (auto appended = log_.append(entries_); !appended) {
         if (appended.error().code != Code::no_space) return fail(appended.error()), false;
         sync_and_report();
-        hooks_.on_done(core::PersistFailed{appended.error(), job.entries.front().index});
+        refused_from_ = job.entries.front().index;
+        hooks_.on_done(core::PersistFailed{appended.error(), refused_from_});
         return false;
     }
+    refused_from_ = {};
     bytes_appended_.fetch_add(bytes, std::memory_order_relaxed);
     unsynced_ = job.entries.back().index;
     for (raft::Entry& entry : job.entries) {

@@ -57,6 +57,7 @@ private:
     Hooks hooks_;
     Mailbox<Job> jobs_;
     Index unsynced_;  // last entry appended since the last sync; 0 = none
+    Index refused_from_;  // a full disk kept entries from here on out; 0 = none
     bool failed_ = false;
     std::vector<belfry_log_entry> entries_;  // reused
     Histogram sync_latency_us_;
