@@ -73,6 +73,11 @@ Exit run_subscribe(Context& context) {
     if (!client) return context.fail(client.error());
     SubscriptionOptions options;
     options.filter = filter_of(context.word(0), context.arguments.text("kind"));
+    // A hub that is not there yet is waited for; one that refuses the filter will always do so.
+    if (auto now = newest_revision(**client); now) {
+        const auto status = check_filter(**client, options.filter, *now);
+        if (!status && exit_of(status.error().code) == Exit::refused) return context.fail(status.error());
+    }
     auto subscription = Subscription::open(*client, std::move(options));
     if (!subscription) return context.fail(subscription.error());
     auto reached = follow(context, **subscription);

@@ -98,13 +98,14 @@ Exit run_watch(Context& context) {
     options.filter = filter_of(context.word(0), kind);
     options.keep_view = false;
     options.on_change = [queue](const Delivery& delivery) { queue->push(delivery); };
+    // Asking where "now" is also tells at once whether a hub is there.
+    auto now = newest_revision(**client);
+    if (!now) return context.fail(now.error());
+    if (auto status = check_filter(**client, options.filter, *now); !status) return context.fail(status.error());
     if (context.has("rev")) {
         const uint64_t rev = context.arguments.number("rev");
         options.from = Revision{rev == 0 ? 0 : rev - 1};
     } else if (!context.has("snapshot")) {
-        // Asking where "now" is also tells at once whether a hub is there.
-        auto now = newest_revision(**client);
-        if (!now) return context.fail(now.error());
         options.from = *now;
     }
     catch_stop_signals();

@@ -59,6 +59,15 @@ Result<Revision> newest_revision(Client& client) {
     return range->revision;
 }
 
+Status check_filter(Client& client, const protocol::FilterSpec& filter, Revision now) {
+    protocol::ChangesRequest request;
+    request.filter = filter;
+    request.from = now;
+    request.to = now;
+    auto reply = client.changes(request);
+    return reply ? Status() : Status(reply.error());
+}
+
 Revision oldest_kept(const protocol::StatusReply& status) {
     for (const auto& [name, figure] : status.figures) {
         const auto* number = std::get_if<uint64_t>(&figure);

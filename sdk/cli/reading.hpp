@@ -20,6 +20,9 @@ Result<Revision> walk_changes(Client& client, const protocol::FilterSpec& filter
 // The hub's newest revision.
 Result<Revision> newest_revision(Client& client);
 
+// Asks the hub whether it knows such a filter: a subscription would go on trying for ever.
+Status check_filter(Client& client, const protocol::FilterSpec& filter, Revision now);
+
 // The first revision whose changes are still kept, as far as the hub's status tells (1 otherwise).
 Revision oldest_kept(const protocol::StatusReply& status);
 
