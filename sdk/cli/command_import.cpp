@@ -107,7 +107,7 @@ private:
             return note_skip({place, "the key is longer than 480 bytes"}), Status();
         if (item.value.size() > limits::value_bytes_max) return note_skip({place, "larger than 1.0 MiB"}), Status();
         if (!seen_.insert(item.key).second)
-            return note_skip({place, "the name came before; its first value stands"}), Status();
+            return note_skip({place, "name given twice (its first value stands)"}), Status();
         progress_.show(seen_.size(), 0);
         const auto present = present_.find(item.key);
         if (context_.has("changed-only") && present != present_.end() && present->second == item.value) {

@@ -1,5 +1,7 @@
 #include "sdk/cli/render.hpp"
 
+#include <algorithm>
+
 #include "sdk/cli/text.hpp"
 
 namespace belfry::cli {
@@ -109,7 +111,11 @@ std::string change_text(const ChangeSet& change, size_t value_max) {
     const std::string head = "[" + local_time(change.time_ms) + "] rev " + std::to_string(change.revision.value) + " ";
     const std::string credit = credit_text(change.author, change.comment);
     std::string text;
-    for (const Event& event : change.events) text += head + event_text(event, value_max) + credit + "\n";
+    const size_t shown =
+        value_max == std::string::npos ? change.events.size() : std::min(change.events.size(), events_shown_max);
+    for (size_t i = 0; i < shown; ++i) text += head + event_text(change.events[i], value_max) + credit + "\n";
+    const size_t left = change.events.size() - shown;
+    if (left > 0) text += head + "... and " + plural(left, "key") + " more in this change set (--full shows them)\n";
     return text;
 }
 

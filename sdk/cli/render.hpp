@@ -11,6 +11,8 @@ namespace belfry::cli {
 
 // A value in a line for people is cut here unless --full is given.
 inline constexpr size_t value_shown_max = 120;
+// Of a large change set this many keys are shown, and the others counted, unless --full is given.
+inline constexpr size_t events_shown_max = 50;
 
 void write_json(JsonWriter& json, const KeyValue& kv, bool with_value = true);
 void write_json(JsonWriter& json, const ChangeSet& change);

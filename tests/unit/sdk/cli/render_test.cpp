@@ -1,5 +1,6 @@
 #include "sdk/cli/render.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <ctime>
@@ -36,13 +37,22 @@ TEST_CASE("render: a change set is one line per key with the same head and credi
           "[2026-11-23 05:13:25.123] rev 42 DEL db/old (alice@ops: twice the load)\n");
 }
 
+TEST_CASE("render: of 1,000 keys changed at once 50 are shown and 950 counted, with --full all", "[cli][render]") {
+    ChangeSet change = pool_change();
+    change.events.resize(1000);
+    const std::string text = change_text(change, 120);
+    CHECK(std::count(text.begin(), text.end(), '\n') == 51);
+    CHECK(text.find("... and 950 keys more") != std::string::npos);
+    const std::string full = change_text(change, std::string::npos);
+    CHECK(std::count(full.begin(), full.end(), '\n') == 1000);
+}
+
 TEST_CASE("render: a change set is one JSON object", "[cli][render]") {
     JsonWriter json;
     write_json(json, pool_change());
-    CHECK(json.take() ==
-          R"({"revision":42,"time_ms":1795410805123,"time":"2026-11-23T05:13:25.123Z","author":"alice@ops",)"
-          R"("comment":"twice the load","events":[{"type":"put","key":"db/pool/size","value":"48",)"
-          R"("create_revision":0,"version":2},{"type":"delete","key":"db/old"}]})");
+    CHECK(json.take() == R"({"revision":42,"time_ms":1795410805123,"time":"2026-11-23T05:13:25.123Z","author":"alice@ops",)"
+                         R"("comment":"twice the load","events":[{"type":"put","key":"db/pool/size","value":"48",)"
+                         R"("create_revision":0,"version":2},{"type":"delete","key":"db/old"}]})");
 }
 
 TEST_CASE("render: credit without author or comment", "[cli][render]") {
