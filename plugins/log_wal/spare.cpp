@@ -3,15 +3,20 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 namespace belfry::log_wal {
 
 namespace {
 
-constexpr uint64_t step_bytes = 1024 * 1024;  // between two syncs: the log's own syncs never queue behind much
+// Between two syncs: the log's own syncs queue behind no more than this.
+constexpr uint64_t step_bytes = 128 * 1024;
+// Pauses between steps, as a part of what a step took: the disk belongs to the log.
+constexpr int pause_parts = 2;
 
-template <class Stop>
-Result<File> make(const std::string& path, uint64_t bytes, Stop&& stop) {
+template <class Stop, class Pause>
+Result<File> make(const std::string& path, uint64_t bytes, Stop&& stop, Pause&& pause) {
     auto file = File::open(path, O_RDWR | O_CREAT | O_TRUNC);
     if (!file) return file;
     Status status;
@@ -19,9 +24,11 @@ Result<File> make(const std::string& path, uint64_t bytes, Stop&& stop) {
     if (const int error = ::posix_fallocate(file->fd(), 0, static_cast<off_t>(bytes)); error != 0)
         status = error_of(error, path, "be allocated");
     for (uint64_t at = 0; status.ok() && at < bytes; at += step_bytes) {
+        const auto begun = std::chrono::steady_clock::now();
         if (stop()) status = Error{Code::unavailable, "closing"};
         if (status.ok()) status = file->zero(at, std::min(bytes, at + step_bytes));
         if (status.ok()) status = file->sync();
+        pause((std::chrono::steady_clock::now() - begun) * pause_parts);
     }
     if (status.ok()) return file;
     (void)remove_file(path);
@@ -31,7 +38,7 @@ Result<File> make(const std::string& path, uint64_t bytes, Stop&& stop) {
 }  // namespace
 
 Result<File> make_zeroed(const std::string& path, uint64_t bytes) {
-    return make(path, bytes, [] { return false; });
+    return make(path, bytes, [] { return false; }, [](auto) {});
 }
 
 Spare::Spare(std::string directory, uint64_t segment_bytes)
@@ -64,7 +71,8 @@ void Spare::run() {
         changed_.wait(lock, [this] { return wanted_ || stop_; });
         if (stop_) return;
         lock.unlock();
-        auto file = make(directory_ + "/spare.tmp", segment_bytes_, [this] { return stopping(); });
+        auto file = make(directory_ + "/spare.tmp", segment_bytes_, [this] { return stopping(); },
+                         [](auto time) { std::this_thread::sleep_for(time); });
         lock.lock();
         wanted_ = false;  // after a failure take() tries again and tells
         ready_ = file.ok();
