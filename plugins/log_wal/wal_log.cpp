@@ -94,6 +94,7 @@ Status WalLog::write_buffer() {
         return status;
     }
     end_ += buffer_.size();
+    spare_->keep_ahead(end_, active().capacity);
     return {};
 }
 
@@ -245,11 +246,13 @@ Status WalLog::compact(Index first_kept) {
                      positions_.begin() + static_cast<ptrdiff_t>(first.first_index - 1 - boundary_.value));
     boundary_ = {first.first_index - 1};
     boundary_term_ = {first.boundary_term};
-    for (; dropped > 0; --dropped) {
-        // One by one: a crash must never leave a gap.
-        Status status = remove_file(segments_.front().file.path());
-        if (status.ok()) status = sync_directory(directory_);
-        if (!status) return stop(std::move(status).error());
+    return drop(dropped);
+}
+
+Status WalLog::drop(size_t segment_count) {
+    for (; segment_count > 0; --segment_count) {
+        if (Status status = spare_->remove(std::move(segments_.front().file)); !status)
+            return stop(std::move(status).error());
         segments_.pop_front();
     }
     count();
@@ -270,12 +273,7 @@ Status WalLog::reset(Index boundary, Term boundary_term) {
     positions_.clear();
     boundary_ = boundary;
     boundary_term_ = last_term_ = boundary_term;
-    while (segments_.size() > 1) {
-        if (Status status = remove_file(segments_.front().file.path()); !status) return stop(std::move(status).error());
-        segments_.pop_front();
-    }
-    count();
-    return {};
+    return drop(segments_.size() - 1);
 }
 
 }  // namespace belfry::log_wal

@@ -54,6 +54,7 @@ private:
 
     Status begin_segment(File file, SegmentHeader header);
     Status roll(uint64_t bytes);
+    Status drop(size_t segment_count);  // the oldest
     Status ensure_room(uint64_t bytes, uint64_t reserve);
     Status write_buffer();
     Status write_record(const RecordHeader& header);
