@@ -10,10 +10,10 @@ namespace belfry::hub::limits {
 inline constexpr size_t inbox_requests_max = 16384;
 inline constexpr size_t inbox_bytes_max = 64 * 1024 * 1024;
 // One raft entry joins what waits, up to this: small enough to fsync in one go, large enough to drown the fsync.
-inline constexpr size_t entry_bytes_target = 64 * 1024;
+inline constexpr size_t entry_bytes_target = 24 * 1024;
 inline constexpr size_t entry_commands_max = 1024;
 // Entries handed to the log writer and not yet durable. Two: one on the disk, one filling.
-inline constexpr size_t entries_in_flight_max = 2;
+inline constexpr size_t entries_in_flight_max = 16;
 // Entries read back from the log at once while replaying.
 inline constexpr size_t replay_bytes = 4 * 1024 * 1024;
 // Distinct filters with a channel of their own; past it a new filter shares the channel of all keys. A wide subscription

@@ -9,7 +9,7 @@ namespace {
 
 // One store batch: enough to make its commit cheap per command, little enough that other work is not held up.
 constexpr size_t batch_entries_max = 16;
-constexpr size_t batch_bytes_max = 1024 * 1024;
+constexpr size_t batch_bytes_max = 24 * 1024;
 // What an entry costs in the log beside its payload, roughly; for deciding on snapshots.
 constexpr size_t entry_overhead_bytes = 32;
 constexpr uint64_t store_retry_ms = 500;
@@ -61,8 +61,9 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
         pending.commands = std::move(*decoded);
     }
     const auto& [time_ms, commands] = *pending.commands;
+    const bool published = ready_ && feed_.channel_count() > 0;
     for (size_t i = 0; i < commands.size(); ++i) {
-        auto applied = keyspace_.apply(commands[i], time_ms);
+        auto applied = keyspace_.apply(commands[i], time_ms, published);
         if (!applied) return applied.error();
         if (i < pending.clients.size() && !pending.clients[i].internal) {
             const Client& client = pending.clients[i];
@@ -74,7 +75,7 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
             }
             batch.replies.push_back({client.connection, std::move(reply)});
         }
-        if (applied->change && ready_) batch.changes.push_back(std::move(*applied->change));
+        if (applied->change) batch.changes.push_back(std::move(*applied->change));
     }
     counters_.commands_applied += commands.size();
     return {};

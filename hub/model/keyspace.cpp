@@ -35,7 +35,7 @@ Status Keyspace::reload() {
     return {};
 }
 
-Result<Applied> Keyspace::apply(const log::Command& command, uint64_t time_ms) {
+Result<Applied> Keyspace::apply(const log::Command& command, uint64_t time_ms, bool with_change) {
     meta_.time_ms = std::max(meta_.time_ms, time_ms);
     meta_.drop_target = std::min(meta_.compacted, Revision{meta_.drop_target.value + compaction_drops_per_command});
     const Meta before = meta_;
@@ -49,9 +49,11 @@ Result<Applied> Keyspace::apply(const log::Command& command, uint64_t time_ms) {
         if (!undone) return undone.error();
         meta_ = before;
     } else if (events_ > 0) {
-        auto change = change_set(command);
-        if (!change) return change.error();
-        applied.change = *std::move(change);
+        if (with_change) {
+            auto change = change_set(command);
+            if (!change) return change.error();
+            applied.change = *std::move(change);
+        }
         if (Status status = store_.put(table_changes, view(revision_key(newest())), change_); !status)
             return status.error();
         meta_.revision = newest();

@@ -53,8 +53,9 @@ public:
     uint64_t key_count() const { return meta_.key_count; }
     uint64_t time_ms() const { return meta_.time_ms; }
 
+    // `with_change` false: nobody wants Applied::change, it is not made; the state is the same either way.
     // Applies one command inside the store's open batch. A Status error is the store's: roll back, stop.
-    Result<Applied> apply(const log::Command& command, uint64_t time_ms);
+    Result<Applied> apply(const log::Command& command, uint64_t time_ms, bool with_change = true);
     // Writes meta; call once before the batch's commit.
     Status finish_batch();
 

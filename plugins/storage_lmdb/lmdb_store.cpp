@@ -129,20 +129,42 @@ Status LmdbStore::put(uint32_t table, BytesView key, BytesView value) {
     Greatest& greatest = greatest_[table];
     if (!greatest.known) learn_greatest(table);
     const bool append = greatest.known && key > greatest.key;
+    const Result<MDB_cursor*> cursor = batch_cursor(table);
+    if (!cursor) return failed(cursor.error());
     MDB_val k = to_val(key), v = to_val(value);
-    const int rc = mdb_put(batch_.get(), env_->table(table), &k, &v, append ? MDB_APPEND : 0);
-    if (rc != 0) return failed(lmdb_error(rc, "mdb_put"));
+    const unsigned flags = append ? MDB_APPEND : stands_on(*cursor, key) ? MDB_CURRENT : 0;
+    if (const int rc = mdb_cursor_put(*cursor, &k, &v, flags); rc != 0) return failed(lmdb_error(rc, "mdb_cursor_put"));
     if (append) greatest.key = key;
     return {};
+}
+
+// The batch's cursor of a table stays where the last call left it: a put behind a get of the same key, and an erase behind
+// that of the key before, need no second way down the tree. LMDB closes it with the batch.
+Result<MDB_cursor*> LmdbStore::batch_cursor(uint32_t table) {
+    MDB_cursor*& cursor = batch_cursors_[table];
+    if (cursor != nullptr) return cursor;
+    if (const int rc = mdb_cursor_open(batch_.get(), env_->table(table), &cursor); rc != 0) {
+        cursor = nullptr;
+        return lmdb_error(rc, "mdb_cursor_open");
+    }
+    return cursor;
+}
+
+bool LmdbStore::stands_on(MDB_cursor* cursor, BytesView key) {
+    MDB_val k = {}, v = {};
+    return mdb_cursor_get(cursor, &k, &v, MDB_GET_CURRENT) == 0 && from_val(k) == key;
 }
 
 Status LmdbStore::erase(uint32_t table, BytesView key) {
     if (!batch_error_) return batch_error_;
     if (Status status = env_->reserve(0); !status) return failed(status);
-    MDB_val k = to_val(key);
-    const int rc = mdb_del(batch_.get(), env_->table(table), &k, nullptr);
+    const Result<MDB_cursor*> cursor = batch_cursor(table);
+    if (!cursor) return failed(cursor.error());
+    MDB_val k = to_val(key), v = {};
+    int rc = stands_on(*cursor, key) ? 0 : mdb_cursor_get(*cursor, &k, &v, MDB_SET);
     if (rc == MDB_NOTFOUND) return {};
-    if (rc != 0) return failed(lmdb_error(rc, "mdb_del"));
+    if (rc == 0) rc = mdb_cursor_del(*cursor, 0);
+    if (rc != 0) return failed(lmdb_error(rc, "mdb_cursor_del"));
     if (greatest_[table].key == key) greatest_[table].known = false;
     return {};
 }
@@ -153,6 +175,7 @@ Status LmdbStore::commit(Index applied_index) {
         rollback();
         return batch_error_;
     }
+    batch_cursors_ = {};
     if (const int rc = mdb_txn_commit(batch_.release()); rc != 0) {
         for (Greatest& greatest : greatest_) greatest.known = false;
         return lmdb_error(rc, "mdb_txn_commit");
@@ -161,6 +184,7 @@ Status LmdbStore::commit(Index applied_index) {
 }
 
 void LmdbStore::rollback() {
+    batch_cursors_ = {};
     batch_.reset();
     for (Greatest& greatest : greatest_) greatest.known = false;
 }
@@ -169,7 +193,14 @@ Result<BytesView> LmdbStore::get(uint32_t table, BytesView key) {
     const Result<MDB_txn*> txn = view();
     if (!txn) return txn.error();
     MDB_val k = to_val(key), v = {};
-    const int rc = mdb_get(*txn, env_->table(table), &k, &v);
+    int rc = 0;
+    if (batch_) {
+        const Result<MDB_cursor*> cursor = batch_cursor(table);
+        if (!cursor) return cursor.error();
+        rc = mdb_cursor_get(*cursor, &k, &v, MDB_SET_KEY);
+    } else {
+        rc = mdb_get(*txn, env_->table(table), &k, &v);
+    }
     if (rc == 0) return from_val(v);
     if (rc == MDB_NOTFOUND) return Error{Code::not_found, {}};
     return lmdb_error(rc, "mdb_get");

@@ -8,6 +8,7 @@
 // half empty after each split.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <shared_mutex>
 
@@ -45,6 +46,8 @@ private:
     Result<MDB_txn*> view();  // the batch, or the reader on the newest commit
     Status failed(Status status);
     void learn_greatest(uint32_t table);
+    Result<MDB_cursor*> batch_cursor(uint32_t table);
+    static bool stands_on(MDB_cursor* cursor, BytesView key);
     Status load_image(const plugin::SnapshotSource& source, const std::string& directory);
     Status replace_data(const std::string& incoming);
 
@@ -59,6 +62,7 @@ private:
 
     Txn batch_;
     Status batch_error_;  // the first of the open batch; LMDB itself only remembers that there was one
+    std::array<MDB_cursor*, BELFRY_TABLE_COUNT> batch_cursors_{};  // of the open batch; NULL until used
     Txn reader_;
     bool reader_active_ = false;
 
