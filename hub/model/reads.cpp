@@ -70,9 +70,13 @@ Result<RangeReply> Keyspace::range(const RangeRequest& request) {
 }
 
 Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision when) {
+    constexpr uint64_t reserved_keys = 256;  // of a range that names no limit
     RangeReply reply;
     size_t bytes = 0;
     bool full = request.count_only;
+    if (!full && !request.range.is_one()) {
+        reply.kvs.reserve(static_cast<size_t>(request.limit == 0 ? reserved_keys : std::min(request.limit, 4 * reserved_keys)));
+    }
     const auto visit = [&](BytesView key, const Version& version) {
         if (reply.count == hub::limits::scan_keys_max) return reply.more = true, false;
         ++reply.count;

@@ -1,6 +1,9 @@
 // Typed values -> msgpack octets appended to a string. Private to sdk/protocol.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <msgpack.hpp>
 #include <optional>
 #include <vector>
@@ -16,12 +19,14 @@ public:
     Writer& operator=(const Writer&) = delete;
 
     void array(size_t size) { packer_.pack_array(static_cast<uint32_t>(size)); }
+    // As the packer does it, the shortest form; in one append.
     void number(uint64_t number) {
-        if (number < 0x80) {
-            out_.push_back(static_cast<char>(number));
-        } else {
-            packer_.pack_uint64(number);
-        }
+        if (number < 0x80) return out_.push_back(static_cast<char>(number));
+        const unsigned octets = number <= 0xff ? 1 : number <= 0xffff ? 2 : number <= 0xffffffff ? 4 : 8;
+        std::array<char, 9> form;
+        form[0] = static_cast<char>(0xcc + std::countr_zero(octets));
+        for (unsigned at = 0; at < octets; ++at) form[1 + at] = static_cast<char>(number >> (8 * (octets - 1 - at)));
+        out_.append(form.data(), 1 + octets);
     }
     void number(Revision revision) { number(revision.value); }
     void flag(bool value) { out_.push_back(static_cast<char>(value ? 0xc3 : 0xc2)); }
@@ -39,6 +44,13 @@ public:
         array(6);
         key_value_fields(kv);
     }
+    // What key_values() will append at most, for one reservation instead of many.
+    static size_t key_values_bytes_max(const std::vector<KeyValue>& kvs) {
+        constexpr size_t envelope_bytes_max = 1 + 2 * 5 + 4 * 9;
+        size_t bytes = 5;
+        for (const KeyValue& kv : kvs) bytes += kv.key.size() + kv.value.size() + envelope_bytes_max;
+        return bytes;
+    }
     void key_value_fields(const KeyValue& kv) {
         bytes(kv.key);
         bytes(kv.value);
@@ -48,6 +60,7 @@ public:
         number(kv.lease.value);
     }
     void key_values(const std::vector<KeyValue>& kvs) {
+        if (kvs.size() > 1) out_.reserve(std::max(out_.size() + key_values_bytes_max(kvs), out_.capacity()));
         array(kvs.size());
         for (const KeyValue& kv : kvs) key_value(kv);
     }
