@@ -68,8 +68,9 @@ Status WalLog::lock() {
                      directory_ + ": in use by process " +
                          std::string(text, std::min<size_t>(std::string(text).find('\n'), std::string(text).size()))};
     }
-    if (::ftruncate(lock_.fd(), 0) != 0) return error_of(errno, lock_.path(), "be written");
-    return lock_.write(std::to_string(::getpid()) + "\n", 0);
+    // Only told to people, and a full disk is no reason not to open.
+    if (::ftruncate(lock_.fd(), 0) == 0) (void)lock_.write(std::to_string(::getpid()) + "\n", 0);
+    return {};
 }
 
 Status WalLog::create_first() {
@@ -141,6 +142,7 @@ Status WalLog::recover() {
     }
     if (Status status = active().file.sync(); !status) return status;
     synced_ = end_;
+    if (std::filesystem::exists(directory_ + "/" + plugin::identity_file)) return {};
     return plugin::write_identity(directory_, plugin_name, format_version);
 }
 

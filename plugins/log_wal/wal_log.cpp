@@ -88,8 +88,8 @@ Status WalLog::ensure_room(uint64_t bytes, uint64_t reserve) {
 
 Status WalLog::write_buffer() {
     if (Status status = active().file.write(buffer_, end_); !status) {
-        // Nothing of it may come back: without its first record the rest is unreachable.
-        const Status erased = active().file.zero(end_, end_ + sizeof(RecordHeader));
+        // Nothing of it may come back, not even its last records behind shorter ones written next.
+        const Status erased = active().file.zero(end_, end_ + buffer_.size());
         if (status.error().code != Code::no_space || !erased) return stop(std::move(status).error());
         return status;
     }

@@ -7,6 +7,8 @@
 #include <filesystem>
 
 #include "sdk/plugin/descriptor.hpp"
+#include "sdk/testing/filter_suite.hpp"
+#include "sdk/testing/log_store_suite.hpp"
 #include "sdk/testing/state_store_suite.hpp"
 
 namespace belfry::testing {
@@ -73,6 +75,11 @@ void check_interface(Report& report, const belfry_interface& interface) {
         case BELFRY_KIND_STATE_STORE:
             return report.add(
                 check_state_store({static_cast<const belfry_state_store_v1*>(interface.table), directory.path}));
+        case BELFRY_KIND_LOG_STORE:
+            return report.add(
+                check_log_store({static_cast<const belfry_log_store_v1*>(interface.table), directory.path, 1, {}}));
+        case BELFRY_KIND_FILTER:
+            return report.add(check_filter({static_cast<const belfry_filter_v1*>(interface.table), 1, {}}));
         default: return report.pass(plugin::kind_name(interface.kind) + ": there is no suite for it yet");
     }
 }

@@ -1,0 +1,169 @@
+#include "sdk/testing/filter_suite.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <random>
+
+#include "sdk/base/types.hpp"
+#include "sdk/plugin/plugin.hpp"
+
+namespace belfry::testing {
+
+namespace {
+
+constexpr size_t random_specs = 3000;
+constexpr size_t keys_per_spec = 60;
+
+class FilterDriver {
+public:
+    FilterDriver(const belfry_filter_v1& table, BytesView spec) : table_(table) {
+        belfry_error error;
+        error.struct_size = sizeof(error);
+        error.reserved = 0;
+        error.message[0] = '\0';
+        status = table.compile(plugin::to_c(spec), &filter_, &error);
+        sentence = error.message;
+        require(status != BELFRY_OK || filter_ != nullptr, "compile answered ok but gave no filter");
+    }
+    ~FilterDriver() {
+        if (status == BELFRY_OK) table_.close(filter_);
+    }
+    FilterDriver(const FilterDriver&) = delete;
+    FilterDriver& operator=(const FilterDriver&) = delete;
+
+    bool ok() const { return status == BELFRY_OK; }
+    Bytes canonical() const {
+        belfry_bytes spec = {nullptr, 0};
+        table_.canonical(filter_, &spec);
+        return Bytes(plugin::from_c(spec));
+    }
+    bool in_range(BytesView key) const {
+        belfry_bytes begin = {nullptr, 0}, end = {nullptr, 0};
+        table_.range(filter_, &begin, &end);
+        return key >= plugin::from_c(begin) && (end.size == 0 || key < plugin::from_c(end));
+    }
+    bool matches(BytesView key, BytesView value) const {
+        const int32_t answer = table_.matches(filter_, plugin::to_c(key), plugin::to_c(value));
+        require(answer == 0 || answer == 1, "matches answers neither 0 nor 1");
+        return answer == 1;
+    }
+
+    belfry_status status;
+    std::string sentence;
+
+private:
+    const belfry_filter_v1& table_;
+    belfry_filter* filter_ = nullptr;
+};
+
+// Octets that patterns and paths are made of, and the extremes.
+Bytes random_bytes(std::mt19937_64& random, size_t size_max) {
+    static constexpr BytesView alphabet("ab/ab/*?[]!-{},\\\0\x7f\xff.0", 22);
+    Bytes bytes(random() % (size_max + 1), '\0');
+    for (char& octet : bytes) octet = alphabet[random() % alphabet.size()];
+    return bytes;
+}
+
+// Keys near the spec: the spec itself, parts of it, it with something behind or changed, and any.
+Bytes random_key(std::mt19937_64& random, const Bytes& spec) {
+    Bytes key = random() % 4 == 0 ? random_bytes(random, 10) : spec.substr(0, random() % (spec.size() + 1));
+    if (random() % 3 == 0) key = spec;
+    if (random() % 2 == 0) key += random_bytes(random, 4);
+    if (!key.empty() && random() % 3 == 0) key[random() % key.size()] = "a/b\xff"[random() % 4];
+    // What a wildcard may stand for.
+    for (char& octet : key) octet = (octet == '*' || octet == '?') && random() % 2 == 0 ? 'a' : octet;
+    return key;
+}
+
+void check_spec(const FilterDriver& filter, const belfry_filter_v1& table, const Bytes& spec, std::mt19937_64& random) {
+    const Bytes canonical = filter.canonical();
+    const FilterDriver again(table, canonical);
+    require(again.ok(), "its own canonical form '" + canonical + "' is refused: " + again.sentence);
+    require(again.canonical() == canonical, "the canonical form '" + canonical + "' has another canonical form");
+    for (size_t i = 0; i < keys_per_spec; ++i) {
+        const Bytes key = random_key(random, spec);
+        const bool matches = filter.matches(key, "value");
+        require(matches == again.matches(key, "value"),
+                "the spec '" + spec + "' and its canonical form '" + canonical + "' disagree about the key '" + key + "'");
+        require(matches == filter.matches(key, "value"), "matches answers differently the second time");
+        require(!matches || filter.in_range(key), "the key '" + key + "' matches outside of range(), spec '" + spec + "'");
+        require(!matches || again.in_range(key), "the canonical form has another range, spec '" + spec + "'");
+    }
+}
+
+void check_random(const FilterSuite& suite) {
+    std::mt19937_64 random(suite.seed);
+    size_t taken = 0;
+    for (size_t i = 0; i < random_specs; ++i) {
+        const Bytes spec = random_bytes(random, i % 100 == 0 ? 400 : 12);
+        const FilterDriver filter(*suite.table, spec);
+        if (filter.ok()) {
+            ++taken;
+            check_spec(filter, *suite.table, spec, random);
+        } else {
+            require(!filter.sentence.empty(), "the spec '" + spec + "' is refused without a sentence");
+            require(filter.status == BELFRY_INVALID_ARGUMENT || filter.status == BELFRY_TOO_LARGE,
+                    "the spec '" + spec + "' is refused with status " + std::to_string(filter.status));
+        }
+    }
+    require(taken > 0 || !suite.specs.empty(), "not one of the specs tried is taken");
+}
+
+void check_given(const FilterSuite& suite) {
+    std::mt19937_64 random(suite.seed + 1);
+    for (const std::string& spec : suite.specs) {
+        const FilterDriver filter(*suite.table, spec);
+        require(filter.ok(), "the spec '" + spec + "' is refused: " + filter.sentence);
+        for (int i = 0; i < 20; ++i) check_spec(filter, *suite.table, spec, random);
+    }
+}
+
+// Two filters of one spec live side by side and outlive each other and the octets they were compiled from.
+void check_lifetime(const FilterSuite& suite) {
+    for (const std::string& given : {std::string("app/"), std::string("app/db"), std::string("a")}) {
+        auto spec = std::make_unique<std::string>(given);
+        auto first = std::make_unique<FilterDriver>(*suite.table, *spec);
+        const FilterDriver second(*suite.table, *spec);
+        require(first->ok() == second.ok(), "one spec is once taken and once refused");
+        if (!second.ok()) continue;
+        std::fill(spec->begin(), spec->end(), 'X');
+        const Bytes canonical = first->canonical();
+        const bool matches = first->matches(given, {});
+        first.reset();
+        spec.reset();
+        require(second.canonical() == canonical && second.matches(given, {}) == matches,
+                "a filter changes when its spec or another filter goes");
+    }
+}
+
+void check_huge(const FilterSuite& suite) {
+    for (const char octet : {'a', '*', '[', '{', '/'}) {
+        const FilterDriver filter(*suite.table, Bytes(1024 * 1024, octet));
+        require(!filter.ok(), "a spec of 1 MiB is taken; filters must be bounded");
+        require(!filter.sentence.empty(), "a spec of 1 MiB is refused without a sentence");
+    }
+}
+
+}  // namespace
+
+Report check_filter(const FilterSuite& suite) {
+    Report report;
+    run_check(report, "kind: a word", [&] {
+        const std::string kind = suite.table->kind == nullptr ? "" : suite.table->kind;
+        require(!kind.empty() && kind.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_-") == Bytes::npos,
+                "'" + kind + "' is not a word of small letters");
+    });
+    run_check(report, "specs: those that must be taken are, canonical forms are stable", [&] { check_given(suite); });
+    run_check(report, "random: canonical forms, ranges, refusals with sentences", [&] {
+        try {
+            check_random(suite);
+        } catch (const CheckFailed& failed) {
+            throw CheckFailed{failed.sentence + " (seed " + std::to_string(suite.seed) + ")"};
+        }
+    });
+    run_check(report, "lifetime: a filter views nothing of others", [&] { check_lifetime(suite); });
+    run_check(report, "bounds: a spec of 1 MiB is refused", [&] { check_huge(suite); });
+    return report;
+}
+
+}  // namespace belfry::testing
