@@ -12,12 +12,40 @@ LogWriter::~LogWriter() {
     thread_.join();
 }
 
+void LogWriter::put(Job job) {
+    jobs_left_.fetch_add(1);
+    jobs_.put(std::move(job));
+}
+
+bool LogWriter::persist_now(core::Persist& job, std::vector<core::Input>& answers) {
+    if (jobs_left_.load() != 0) return false;
+    const std::lock_guard lock(working_);
+    if (failed_) return false;
+    answers_ = &answers;
+    start_persist(job);
+    if (!failed_) sync_and_report();
+    answers_ = nullptr;
+    return true;
+}
+
+void LogWriter::answer(core::Input input) {
+    if (answers_ != nullptr) {
+        answers_->push_back(std::move(input));
+    } else {
+        hooks_.on_done(std::move(input));
+    }
+}
+
 void LogWriter::run() {
     std::vector<Job> jobs;
     for (;;) {
         jobs_.take_all(jobs, std::chrono::steady_clock::time_point::max());
         if (jobs.empty()) return;  // closed and drained
-        run_jobs(jobs);
+        {
+            const std::lock_guard lock(working_);
+            run_jobs(jobs);
+        }
+        jobs_left_.fetch_sub(jobs.size());
     }
 }
 
@@ -59,7 +87,7 @@ bool LogWriter::start_persist(core::Persist& job) {
         if (appended.error().code != Code::no_space) return fail(appended.error()), false;
         sync_and_report();
         refused_from_ = job.entries.front().index;
-        hooks_.on_done(core::PersistFailed{appended.error(), refused_from_});
+        answer(core::PersistFailed{appended.error(), refused_from_});
         return false;
     }
     refused_from_ = {};
@@ -77,22 +105,22 @@ void LogWriter::sync_and_report() {
     if (auto synced = log_.sync(); !synced) return fail(synced.error());
     sync_latency_us_.add(now_us() - started_us);
     sync_count_.fetch_add(1, std::memory_order_relaxed);
-    hooks_.on_done(core::EntriesPersisted{std::exchange(unsynced_, Index{})});
+    answer(core::EntriesPersisted{std::exchange(unsynced_, Index{})});
 }
 
 void LogWriter::run_read(const core::ReadEntries& job) {
-    core::EntriesRead answer;
+    core::EntriesRead read_back;
     size_t bytes = 0;
     const auto visitor = [&](const belfry_log_entry& entry) {
         if (entry.index > job.last.value) return false;
         const auto* data = static_cast<const char*>(entry.payload.data);
-        answer.entries.push_back({Index{entry.index}, Term{entry.term}, static_cast<raft::EntryType>(entry.type),
-                                  std::make_shared<const Bytes>(data, entry.payload.size)});
+        read_back.entries.push_back({Index{entry.index}, Term{entry.term}, static_cast<raft::EntryType>(entry.type),
+                                     std::make_shared<const Bytes>(data, entry.payload.size)});
         bytes += entry.payload.size;
         return bytes < job.bytes_max;
     };
     if (auto read = log_.read(job.first, visitor); !read) return fail(read.error());
-    hooks_.on_done(std::move(answer));
+    answer(std::move(read_back));
 }
 
 void LogWriter::run_compact(Index first_kept) {

@@ -4,12 +4,17 @@
 //     ReadEntries{first, last}          -> EntriesRead
 //     compact_before                    -> nothing
 //
+// A lone write need not change threads twice: when nothing else waits, persist_now() does the same work on the caller's
+// thread (a wake-up costs as much as a sync on small virtual machines). Under load the writer thread syncs while the core
+// goes on.
+//
 // A full disk is reported to the core (PersistFailed); any other failure is final: `on_fatal` is called once and nothing is
 // written any more.
 #pragma once
 
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <thread>
 #include <variant>
 
@@ -33,9 +38,12 @@ public:
     LogWriter(plugin::LogStore& log, raft::Entry last_configuration, Hooks hooks);
     ~LogWriter();  // finishes what is queued
 
-    void persist(core::Persist job) { jobs_.put(std::move(job)); }
-    void read(core::ReadEntries job) { jobs_.put(job); }
-    void compact_before(Index first_kept) { jobs_.put(first_kept); }
+    void persist(core::Persist job) { put(std::move(job)); }
+    // Does the job at once if the writer is idle, and appends what would have gone to on_done to `answers`. False: it is
+    // not, and `job` is untouched.
+    bool persist_now(core::Persist& job, std::vector<core::Input>& answers);
+    void read(core::ReadEntries job) { put(job); }
+    void compact_before(Index first_kept) { put(first_kept); }
 
     const Histogram& sync_latency_us() const { return sync_latency_us_; }
     uint64_t sync_count() const { return sync_count_.load(std::memory_order_relaxed); }
@@ -44,6 +52,8 @@ public:
 private:
     using Job = std::variant<core::Persist, core::ReadEntries, Index>;
 
+    void put(Job job);
+    void answer(core::Input input);
     void run();
     void run_jobs(std::vector<Job>& jobs);
     bool start_persist(core::Persist& job);
@@ -56,8 +66,11 @@ private:
     raft::Entry last_configuration_;
     Hooks hooks_;
     Mailbox<Job> jobs_;
-    Index unsynced_;  // last entry appended since the last sync; 0 = none
-    Index refused_from_;  // a full disk kept entries from here on out; 0 = none
+    std::atomic<uint64_t> jobs_left_{0};  // queued or being done by the writer thread
+    std::mutex working_;                  // held by whoever calls the log store; guards what follows up to entries_
+    std::vector<core::Input>* answers_ = nullptr;  // of persist_now
+    Index unsynced_;                               // last entry appended since the last sync; 0 = none
+    Index refused_from_;                           // a full disk kept entries from here on out; 0 = none
     bool failed_ = false;
     std::vector<belfry_log_entry> entries_;  // reused
     Histogram sync_latency_us_;

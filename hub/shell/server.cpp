@@ -15,6 +15,12 @@ uint64_t random_u64() {
     return (static_cast<uint64_t>(device()) << 32) | device();
 }
 
+// Few commands: whoever sent them waits for nothing else.
+bool is_lone_write(const core::Persist& persist) {
+    constexpr size_t lone_bytes_max = 4096;
+    return persist.entries.size() == 1 && persist.entries[0].payload && persist.entries[0].payload->size() <= lone_bytes_max;
+}
+
 template <class Table>
 Result<const Table*> find_table(const std::vector<plugin::Plugin>& plugins, const std::string& name,
                                 const Table* (plugin::Plugin::*table)() const, const char* setting) {
@@ -186,19 +192,18 @@ Status Server::run() {
         const Instant instant = now();
         output.clear();
         if (instant.monotonic_ms >= wake_at_ms) core_->step(core::TimerFired{}, instant, output);
-        for (Item& item : items) {
-            if (auto* refusal = std::get_if<Refusal>(&item)) {
-                outbox_->add(refusal->connection, refusal->reply);
-                continue;
-            }
-            auto& input = std::get<core::Input>(item);
-            const auto* received = std::get_if<core::RequestReceived>(&input);
-            if (received != nullptr && std::holds_alternative<protocol::StatusRequest>(received->request.op)) {
-                core_->step(measure(), instant, output);
-            }
-            core_->step(std::move(input), instant, output);
-        }
+        take(items, instant, output);
         core_->flush(instant, output);
+        // A lone write is made durable here and answered in the same round; under load the log writer's thread does it.
+        while (is_lone_write(output.persist) && mailbox_.empty() && log_writer_->persist_now(output.persist, answers_)) {
+            output.persist = {};
+            act(output);
+            output.clear();
+            const Instant later = now();
+            for (core::Input& answer : answers_) core_->step(std::move(answer), later, output);
+            answers_.clear();
+            core_->flush(later, output);
+        }
         wake_at_ms = output.wake_at_ms;
         act(output);
         if (!items.empty()) round_latency_us_.add(now_us() - begun_us);
@@ -206,6 +211,21 @@ Status Server::run() {
         if (fatal_) return *fatal_;
     }
     return end({});
+}
+
+void Server::take(std::vector<Item>& items, Instant instant, core::Output& output) {
+    for (Item& item : items) {
+        if (auto* refusal = std::get_if<Refusal>(&item)) {
+            outbox_->add(refusal->connection, refusal->reply);
+            continue;
+        }
+        auto& input = std::get<core::Input>(item);
+        const auto* received = std::get_if<core::RequestReceived>(&input);
+        if (received != nullptr && std::holds_alternative<protocol::StatusRequest>(received->request.op)) {
+            core_->step(measure(), instant, output);
+        }
+        core_->step(std::move(input), instant, output);
+    }
 }
 
 // In the order of Output's fields.

@@ -55,7 +55,7 @@ private:
     Status open_transport(const std::vector<plugin::Plugin>& plugins);
     Status start_core();
 
-    void take(std::vector<Item>& items);
+    void take(std::vector<Item>& items, Instant instant, core::Output& output);
     void act(core::Output& output);
     core::FiguresMeasured measure();
     void fail(Error error);
@@ -81,6 +81,7 @@ private:
     std::unique_ptr<LogWriter> log_writer_;
     std::unique_ptr<Snapshotter> snapshotter_;
     std::optional<Outbox> outbox_;
+    std::vector<core::Input> answers_;  // of the log writer, within a round
     Histogram round_latency_us_;
 
     std::atomic<bool> stopping_{false};

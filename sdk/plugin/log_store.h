@@ -9,7 +9,8 @@
  * At open: a torn tail (writes that no sync had covered) is cut; damage at or before what a sync had covered is
  * BELFRY_CORRUPT with a sentence that names file and offset.
  *
- * Threading: the log writer thread calls every slot, one call at a time; calls may block. stats() may overlap.
+ * Threading: one call at a time, but not always from the same thread (the log writer's or the core's, with a lock between);
+ * calls may block. stats() may overlap.
  */
 #ifndef BELFRY_LOG_STORE_H
 #define BELFRY_LOG_STORE_H
