@@ -32,6 +32,7 @@ Bytes render_set(const std::bitset<256>& set) {
         if (last > octet) put(last);
         octet = last;
     }
+    if (text.size() == (inverted ? 2u : 1u)) text += '/';  // no set holds it, and "[]" is none
     return text + ']';
 }
 
@@ -98,6 +99,8 @@ Result<Glob> Glob::parse(BytesView pattern) {
         }
     }
     glob.finish();
+    if (glob.canonical_.size() > limits::filter_spec_bytes_max)
+        return Error{Code::too_large, "glob: too long when spelled out"};
     return glob;
 }
 

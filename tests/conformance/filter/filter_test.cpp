@@ -33,7 +33,7 @@ TEST_CASE("every filter of this tree keeps the contract", "[conformance][filter]
         {belfry_plugin_entry_filter_prefix, Specs{"", "app/", "\xff\xff", std::string("a\0", 2),
                                                   "\xff"
                                                   "a"}},
-        {belfry_plugin_entry_filter_glob, Specs{"**", "app/*", "app/**/host", "app/?b", "app/**"}},
+        {belfry_plugin_entry_filter_glob, Specs{"**", "app/*", "app/**/host", "app/?b", "app/**", "a[/]b", "a[!/]b", "[!a-c]*"}},
     }));
     const Report report = check_filter({&table_of(entry), 20261123, specs});
     for (const Check& check : report.checks) {
