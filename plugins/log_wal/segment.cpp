@@ -36,9 +36,11 @@ Result<SegmentHeader> parse_header(BytesView bytes) {
     const SegmentHeader ours;
     if (bytes.size() < header_bytes) return Error{Code::corrupt, "the file is shorter than a segment's header"};
     std::memcpy(&header, bytes.data(), sizeof(header));
-    if (std::memcmp(header.magic, ours.magic, sizeof(ours.magic)) != 0 || header.crc != header_crc(header))
+    const bool ours_at_all = std::memcmp(header.magic, ours.magic, sizeof(ours.magic)) == 0;
+    // A newer header may keep its checksum elsewhere.
+    if (!ours_at_all || (header.format <= format_version && header.crc != header_crc(header)))
         return Error{Code::corrupt, "the segment's header is damaged"};
-    if (std::memcmp(header.plugin, ours.plugin, sizeof(ours.plugin)) != 0)
+    if (header.format <= format_version && std::memcmp(header.plugin, ours.plugin, sizeof(ours.plugin)) != 0)
         return Error{Code::incompatible, "the segment belongs to another plugin; choose that plugin or another directory"};
     if (header.format != format_version) {
         return Error{Code::incompatible, "the segment has format " + std::to_string(header.format) +

@@ -1,5 +1,7 @@
 #include "plugins/log_wal/wal_log.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -179,4 +181,73 @@ TEST_CASE("what was synced outlives a killed process") {
     REQUIRE(::waitpid(child, &status, 0) == child);
     REQUIRE(WIFSIGNALED(status));
     CHECK(opened(folder)->state()->last.value == 500);
+}
+
+TEST_CASE("a newer format is named as such, not as damage") {
+    const Folder folder;
+    REQUIRE((append(*opened(folder), 1, 1, "entry").ok()));
+    overwrite(folder.newest(), 12, 2);  // format 1 becomes 3, and the checksum is not what we would compute
+    const auto log = open(folder);
+    REQUIRE(!log);
+    CHECK(log.error().code == Code::incompatible);
+    CHECK(log.error().detail.find("format 3") != Bytes::npos);
+    CHECK(log.error().detail.find("damaged") == Bytes::npos);
+}
+
+TEST_CASE("a failed fdatasync is final, even when the next one would work") {
+    const Folder folder;
+    auto log = opened(folder);
+    REQUIRE((append(*log, 1, 1, "synced").ok() && log->sync().ok()));
+    REQUIRE(append(*log, 2, 1, "not synced").ok());
+    int segment = -1;
+    for (const auto& item : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;
+        if (std::filesystem::read_symlink(item.path(), gone) == folder.newest())
+            segment = std::stoi(item.path().filename());
+    }
+    REQUIRE(segment >= 0);
+    const int saved = ::dup(segment);
+    int ends[2];
+    REQUIRE((::pipe(ends) == 0 && ::dup2(ends[1], segment) == segment));  // a pipe cannot be synced
+    CHECK(log->sync().error().code == Code::io);
+    REQUIRE(::dup2(saved, segment) == segment);
+    CHECK(log->sync().error().code == Code::io);
+    CHECK(append(*log, 3, 1, "more").error().code == Code::io);
+    CHECK(log->save_vote({2}, 1).error().code == Code::io);
+    CHECK(log->truncate_after({1}).error().code == Code::io);
+    for (const int fd : {saved, ends[0], ends[1]}) ::close(fd);
+    log.reset();
+    CHECK(opened(folder)->state()->last.value >= 1);
+}
+
+TEST_CASE("a directory that cannot be written is refused with its name") {
+    const Folder folder;
+    REQUIRE(::chmod(folder.path.c_str(), 0555) == 0);
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(2);  // root may write anywhere
+        const auto log = open(folder);
+        const bool told = !log && log.error().code == Code::io && log.error().detail.find(folder.path) != Bytes::npos;
+        ::_exit(told ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK((WIFEXITED(status) && WEXITSTATUS(status) == 0));
+    REQUIRE(::chmod(folder.path.c_str(), 0755) == 0);
+    CHECK(std::filesystem::is_empty(folder.path));
+    CHECK(open(folder).ok());
+}
+
+TEST_CASE("a log store's directory is refused by its name to another plugin, and an empty PLUGIN file harms nothing") {
+    const Folder folder;
+    std::ofstream(folder.path + "/PLUGIN") << "storage_lmdb 1\n";
+    const auto log = open(folder);
+    REQUIRE(!log);
+    CHECK(log.error().code == Code::incompatible);
+    CHECK(log.error().detail.find("storage_lmdb") != Bytes::npos);
+    CHECK(log.error().detail.find(folder.path) != Bytes::npos);
+    std::ofstream(folder.path + "/PLUGIN", std::ios::trunc) << "";
+    CHECK(append(*opened(folder), 1, 1, "entry").ok());
+    CHECK(opened(folder)->state()->last.value == 1);
 }
