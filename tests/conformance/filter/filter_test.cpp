@@ -29,11 +29,13 @@ const belfry_filter_v1& table_of(belfry_plugin_entry_function entry) {
 TEST_CASE("every filter of this tree keeps the contract", "[conformance][filter]") {
     using Specs = std::vector<std::string>;
     const auto [entry, specs] = GENERATE(Catch::Generators::table<belfry_plugin_entry_function, Specs>({
-        {belfry_plugin_entry_filter_exact, Specs{"a", "app/db/host", std::string("\0\xff", 2), std::string(limits::key_bytes_max, 'k')}},
+        {belfry_plugin_entry_filter_exact,
+         Specs{"a", "app/db/host", std::string("\0\xff", 2), std::string(limits::key_bytes_max, 'k')}},
         {belfry_plugin_entry_filter_prefix, Specs{"", "app/", "\xff\xff", std::string("a\0", 2),
                                                   "\xff"
                                                   "a"}},
-        {belfry_plugin_entry_filter_glob, Specs{"**", "app/*", "app/**/host", "app/?b", "app/**", "a[/]b", "a[!/]b", "[!a-c]*"}},
+        {belfry_plugin_entry_filter_glob,
+         Specs{"**", "app/*", "app/**/host", "app/?b", "app/**", "a[/]b", "a[!/]b", "[!a-c]*"}},
     }));
     const Report report = check_filter({&table_of(entry), 20261123, specs});
     for (const Check& check : report.checks) {
