@@ -27,7 +27,7 @@ TemporaryDirectory::~TemporaryDirectory() {
 
 HubProcess::HubProcess(std::string data_dir, std::vector<std::string> settings)
     : data_dir_(std::move(data_dir)), settings_(std::move(settings)), port_(free_port_pair()) {
-    settings_.insert(settings_.begin(), "log.segment_bytes=4194304");
+    settings_.insert(settings_.begin(), "log.settings.segment_bytes=4194304");
 }
 
 bool HubProcess::start() {
