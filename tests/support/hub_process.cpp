@@ -14,9 +14,9 @@ namespace belfry::test {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-TemporaryDirectory::TemporaryDirectory() {
-    const char* base = getenv("TMPDIR");
-    path_ = std::string(base != nullptr ? base : "/tmp") + "/belfry-test.XXXXXX";
+TemporaryDirectory::TemporaryDirectory() : TemporaryDirectory(getenv("TMPDIR") != nullptr ? getenv("TMPDIR") : "/tmp") {}
+
+TemporaryDirectory::TemporaryDirectory(const std::string& base) : path_(base + "/belfry-test.XXXXXX") {
     if (mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot make " + path_);
 }
 

@@ -14,6 +14,7 @@ namespace belfry::test {
 class TemporaryDirectory {
 public:
     TemporaryDirectory();
+    explicit TemporaryDirectory(const std::string& base);
     ~TemporaryDirectory();
     TemporaryDirectory(const TemporaryDirectory&) = delete;
     TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
