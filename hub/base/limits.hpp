@@ -9,11 +9,14 @@ namespace belfry::hub::limits {
 // Requests waiting for the core: over 100 ms of the measured peak; past it the inbox answers `busy`.
 inline constexpr size_t inbox_requests_max = 16384;
 inline constexpr size_t inbox_bytes_max = 64 * 1024 * 1024;
-// One raft entry joins what waits, up to this: small enough to fsync in one go, large enough to drown the fsync.
+// One raft entry joins what waits, up to this. While one entry is synced another is applied and answered: entries must be
+// small against what clients keep in flight; with larger ones a closed loop of clients falls into lock-step with the disk.
 inline constexpr size_t entry_bytes_target = 24 * 1024;
 inline constexpr size_t entry_commands_max = 1024;
-// Entries handed to the log writer and not yet durable. Two: one on the disk, one filling.
-inline constexpr size_t entries_in_flight_max = 16;
+// Entries proposed together, which the log writer appends and syncs together.
+inline constexpr size_t round_bytes_max = 256 * 1024;
+// Rounds of entries handed to the log writer and not yet durable: one on the disk, one filling.
+inline constexpr size_t rounds_in_flight_max = 2;
 // Entries read back from the log at once while replaying.
 inline constexpr size_t replay_bytes = 4 * 1024 * 1024;
 // Distinct filters with a channel of their own; past it a new filter shares the channel of all keys. A wide subscription

@@ -153,9 +153,12 @@ void Core::Impl::propose(Instant now, Output& output) {
         }
         return;
     }
-    while (!proposer_.empty() && raft_->last_index().value - persisted_.value < options_.entries_in_flight_max) {
+    while (!rounds_.empty() && rounds_.front() <= persisted_) rounds_.pop_front();
+    if (proposer_.empty() || rounds_.size() >= options_.rounds_in_flight_max) return;
+    for (size_t bytes = 0; !proposer_.empty() && bytes < limits::round_bytes_max;) {
         entry_time_ms_ = std::max({entry_time_ms_, keyspace_.time_ms(), now.wall_ms});
         Proposal proposal = proposer_.take(entry_time_ms_);
+        bytes += proposal.payload->size();
         raft::Effects effects;
         const auto index = raft_->submit(std::move(proposal.payload), now.monotonic_ms, effects);
         if (!index) return stop(index.error(), output);
@@ -167,6 +170,7 @@ void Core::Impl::propose(Instant now, Output& output) {
         pending.clients = std::move(proposal.clients);
         pending.proposed_at_ms = now.monotonic_ms;
     }
+    rounds_.push_back(raft_->last_index());
 }
 
 void Core::Impl::compact_by_itself(Instant now, Output& output) {

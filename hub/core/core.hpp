@@ -100,7 +100,7 @@ struct Options {
     uint64_t log_bytes_at_start = 0;                     // what the log holds already; counts towards the next snapshot
     uint64_t keep_revisions = 100'000;                   // automatic compaction by count; 0 = off
     uint64_t keep_ms = 0;                                // automatic compaction by age; 0 = off
-    size_t entries_in_flight_max = limits::entries_in_flight_max;
+    size_t rounds_in_flight_max = limits::rounds_in_flight_max;
     bool guard_sole_voter = true;  // docs/raft.md, D5; false only in the test that shows what it is for
 };
 

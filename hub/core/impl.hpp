@@ -128,6 +128,7 @@ private:
     std::deque<Pending> pending_;
     Index applied_;
     Index loaded_;
+    std::deque<Index> rounds_;  // last index of each round of proposals that is not durable yet
     Index persisted_;
     bool reading_back_ = false;
     bool ready_ = false;  // all that was committed at the start has been applied

@@ -75,7 +75,8 @@ Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision 
     size_t bytes = 0;
     bool full = request.count_only;
     if (!full && !request.range.is_one()) {
-        reply.kvs.reserve(static_cast<size_t>(request.limit == 0 ? reserved_keys : std::min(request.limit, 4 * reserved_keys)));
+        const uint64_t keys = request.limit == 0 ? reserved_keys : std::min(request.limit, 4 * reserved_keys);
+        reply.kvs.reserve(static_cast<size_t>(keys));
     }
     const auto visit = [&](BytesView key, const Version& version) {
         if (reply.count == hub::limits::scan_keys_max) return reply.more = true, false;

@@ -18,7 +18,8 @@ uint64_t random_u64() {
 // Few commands: whoever sent them waits for nothing else.
 bool is_lone_write(const core::Persist& persist) {
     constexpr size_t lone_bytes_max = 4096;
-    return persist.entries.size() == 1 && persist.entries[0].payload && persist.entries[0].payload->size() <= lone_bytes_max;
+    if (persist.entries.size() != 1 || !persist.entries[0].payload) return false;
+    return persist.entries[0].payload->size() <= lone_bytes_max;
 }
 
 template <class Table>

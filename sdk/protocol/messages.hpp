@@ -14,7 +14,8 @@
 
 namespace belfry::protocol {
 
-inline constexpr uint32_t protocol_version = 1;  // first element of every frame; another one is refused with both numbers named
+// First element of every frame; another one is refused with both numbers named.
+inline constexpr uint32_t protocol_version = 1;
 
 // ---- requests ----
 
