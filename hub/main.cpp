@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -92,6 +93,17 @@ Result<Flags> parse_flags(const std::vector<std::string>& arguments) {
     return flags;
 }
 
+// Settings choose plugins by name: two of one name would leave it to chance which of them serves.
+Status check_new(const std::vector<hub::plugin::Plugin>& plugins, const hub::plugin::Plugin& loaded) {
+    for (const auto& other : plugins) {
+        if (std::string_view(other.descriptor->name) != loaded.descriptor->name) continue;
+        return Error{Code::conflict, loaded.origin + ": there is a plugin named '" + loaded.descriptor->name +
+                                         "' already (" + other.origin +
+                                         "); remove this [[plugins]] table, or give the plugin another name"};
+    }
+    return {};
+}
+
 int serve(const settings::Settings& settings) {
     shell::Logger logger(static_cast<shell::LogLevel>(settings.output.level),
                          settings.output.format == settings::Settings::Output::Format::json);
@@ -112,6 +124,7 @@ int serve(const settings::Settings& settings) {
     for (const auto& file : settings.plugins) {
         auto loaded = hub::plugin::load_plugin(file.path, logger.host());
         if (!loaded) return fail(loaded.error());
+        if (auto fresh = check_new(*plugins, *loaded); !fresh) return fail(fresh.error());
         plugins->push_back(std::move(*loaded));
     }
     auto server = shell::Server::start(settings, *plugins, logger);

@@ -19,8 +19,11 @@ constexpr size_t compiled_filters_max = 256;
 Status Core::Impl::can_read() const {
     if (role() != raft::Role::leader) return Error{Code::unavailable, "this member is not the leader"};
     if (!ready_) {
-        return Error{Code::unavailable, "the hub is starting: applied " + std::to_string(applied_.value) + " of " +
-                                            std::to_string(ready_at_.value) + " log entries"};
+        std::string detail = "the hub is starting: applied " + std::to_string(applied_.value) + " of " +
+                             std::to_string(ready_at_.value) + " log entries";
+        if (log_full_.active) detail += "; the log cannot grow: " + log_full_.error.detail;
+        if (store_full_.active) detail += "; the state store cannot grow: " + store_full_.error.detail;
+        return Error{Code::unavailable, std::move(detail)};
     }
     return {};
 }

@@ -90,9 +90,11 @@ private:
     void start() {
         const std::string host = "tcp://127.0.0.1:";
         process_.reset();
+        // As etcd by default: no compaction by itself during the run.
         process_ = std::make_unique<Process>(
             std::vector<std::string>{options_.binary, "--data-dir", options_.directory + "/belfry", "--listen",
-                                     host + std::to_string(port_), "--feed", host + std::to_string(port_ + 1)},
+                                     host + std::to_string(port_), "--feed", host + std::to_string(port_ + 1), "--set",
+                                     "history.keep_revisions=0"},
             options_.directory + "/belfryd.log");
         ClientOptions client;
         client.endpoints = {host + std::to_string(port_)};
