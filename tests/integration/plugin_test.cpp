@@ -1,0 +1,87 @@
+// Plugins as files: what `belfry plugin check` says of ours and of strangers, and what the daemon does with them.
+#include <catch2/catch_test_macros.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/hub_process.hpp"
+
+using namespace belfry;
+using namespace belfry::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path plugins() { return fs::path(program("belfry")).parent_path().parent_path() / "lib/belfry/plugins"; }
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+Outcome start_with(const std::string& directory, const std::string& file) {
+    const std::string config = directory + "/belfry.toml";
+    std::ofstream(config) << "[[plugins]]\npath = \"" << file << "\"\n";
+    return run_program({program("belfryd"), "--config", config, "--data-dir", directory + "/data", "--listen",
+                        "tcp://127.0.0.1:*", "--feed", "tcp://127.0.0.1:*"});
+}
+
+}  // namespace
+
+TEST_CASE("plugin: every plugin of this build keeps its contract", "[integration][plugin]") {
+    size_t checked = 0;
+    for (const auto& entry : fs::directory_iterator(plugins())) {
+        if (entry.path().extension() != ".so") continue;
+        const auto outcome = run_program({program("belfry"), "plugin", "check", entry.path().string()}, 60);
+        INFO(entry.path() << "\n" << outcome.output);
+        CHECK(outcome.exit_code == 0);
+        CHECK(has(outcome.output, entry.path().stem().string()));
+        ++checked;
+    }
+    CHECK(checked >= 7);
+}
+
+TEST_CASE("plugin: what is none is refused with a sentence", "[integration][plugin]") {
+    const TemporaryDirectory directory;
+    const std::string text = directory.path() + "/text.so", empty = directory.path() + "/empty.so";
+    std::ofstream(text) << "no library";
+    std::ofstream(empty).flush();
+    for (const auto& file : {text, empty, directory.path() + "/absent.so", directory.path(), program("belfry")}) {
+        const auto outcome = run_program({program("belfry"), "plugin", "check", file});
+        INFO(outcome.output);
+        CHECK(outcome.exit_code == 1);
+        CHECK(has(outcome.output, file));
+    }
+    const auto outcome = start_with(directory.path(), text);
+    INFO(outcome.output);
+    CHECK(outcome.exit_code == 1);
+    CHECK(has(outcome.output, text));
+    CHECK_FALSE(fs::exists(directory.path() + "/data"));
+}
+
+TEST_CASE("plugin: a name or filter kind that is there already is refused, with both origins", "[integration][plugin]") {
+    for (const std::string name : {"storage_memory", "filter_glob", "transport_zmq"}) {
+        const TemporaryDirectory directory;
+        const std::string file = (plugins() / (name + ".so")).string();
+        const auto outcome = start_with(directory.path(), file);
+        INFO(outcome.output);
+        CHECK(outcome.exit_code == 1);
+        CHECK(has(outcome.output, file));
+        CHECK(has(outcome.output, "'" + name + "'"));
+        CHECK(has(outcome.output, "built in"));
+    }
+}
+
+TEST_CASE("plugin: a hub runs with a log store that came from a file", "[integration][plugin]") {
+    const TemporaryDirectory directory;
+    const std::string file = (plugins() / "log_memory.so").string();
+    REQUIRE(fs::exists(file));
+    const int port = free_port_pair();
+    const std::string endpoint = "tcp://127.0.0.1:" + std::to_string(port);
+    Process hub(
+        {program("belfryd"), "--data-dir", directory.path() + "/data", "--listen", endpoint, "--feed",
+         "tcp://127.0.0.1:" + std::to_string(port + 1), "--set", "plugins=" + file, "--set", "log.plugin=log_memory"},
+        directory.path() + "/log");
+    ClientOptions options;
+    options.endpoints = {endpoint};
+    auto client = Client::connect(options);
+    REQUIRE(client.ok());
+    const auto put = (*client)->put("k", "v");
+    INFO(read_text(directory.path() + "/log"));
+    CHECK(put.ok());
+}
