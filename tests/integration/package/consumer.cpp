@@ -1,0 +1,19 @@
+// Uses all three libraries of the SDK. No hub runs: that must show as an error, not as a wait or a crash.
+#include <cstdio>
+
+#include "sdk/client/client.hpp"
+#include "sdk/client/subscription.hpp"
+#include "sdk/protocol/codec.hpp"
+
+int main() {
+    belfry::ClientOptions options;
+    options.endpoints = {"tcp://127.0.0.1:1"};
+    options.timeout = std::chrono::milliseconds(100);
+    auto client = belfry::Client::connect(options);
+    if (!client) return 1;
+    const auto got = (*client)->get("key");
+    if (got || got.error().code != belfry::Code::unavailable) return 2;
+    if (belfry::protocol::decode_requests("garbage").ok()) return 3;
+    std::printf("consumer: %s\n", belfry::to_string(got.error()).c_str());
+    return 0;
+}
