@@ -40,15 +40,15 @@ typedef struct belfry_log_state {
     uint64_t last_index;     /* 0 for a new log */
     uint64_t boundary_index; /* the entry just before first_index: its index and term; 0 for a log never compacted */
     uint64_t boundary_term;
-    uint64_t term;           /* last saved by save_vote; 0 for a new log */
-    uint64_t voted_for;      /* likewise; 0 = nobody */
-    uint64_t cut_bytes;      /* of torn tail removed by this open; 0 = none */
+    uint64_t term;      /* last saved by save_vote; 0 for a new log */
+    uint64_t voted_for; /* likewise; 0 = nobody */
+    uint64_t cut_bytes; /* of torn tail removed by this open; 0 = none */
 } belfry_log_state;
 
 typedef struct belfry_log_store_stats {
     uint32_t struct_size;
     uint32_t reserved;
-    uint64_t bytes_used;    /* of disk, preallocated space included */
+    uint64_t bytes_used; /* of disk, preallocated space included */
     uint64_t segment_count;
 } belfry_log_store_stats;
 

@@ -99,10 +99,10 @@ typedef struct belfry_interface {
 
 typedef struct belfry_plugin_descriptor {
     uint32_t struct_size;
-    uint16_t abi_major, abi_minor; /* what the plugin was built with */
-    const char* name;              /* static; "storage_lmdb"; a store writes it into its data and refuses another's */
-    const char* version;           /* static; "1.0.0" */
-    const char* summary;           /* static; one sentence */
+    uint16_t abi_major, abi_minor;      /* what the plugin was built with */
+    const char* name;                   /* static; "storage_lmdb"; a store writes it into its data and refuses another's */
+    const char* version;                /* static; "1.0.0" */
+    const char* summary;                /* static; one sentence */
     const belfry_interface* interfaces; /* static */
     uint64_t interface_count;
 } belfry_plugin_descriptor;

@@ -43,11 +43,11 @@ typedef struct belfry_transport_host_v1 {
 typedef struct belfry_transport_stats {
     uint32_t struct_size;
     uint32_t reserved;
-    uint64_t subscriptions;    /* active (connection, topic) pairs or, where that is not known, distinct topics */
+    uint64_t subscriptions; /* active (connection, topic) pairs or, where that is not known, distinct topics */
     uint64_t frames_received, frames_sent, frames_published;
-    uint64_t sends_refused;    /* a peer too slow or gone */
+    uint64_t sends_refused; /* a peer too slow or gone */
     uint64_t joins;
-    uint64_t frames_ignored;   /* not of the protocol's form: their senders are disconnected where that is possible */
+    uint64_t frames_ignored; /* not of the protocol's form: their senders are disconnected where that is possible */
 } belfry_transport_stats;
 
 typedef struct belfry_transport_v1 {
