@@ -2,6 +2,8 @@
 #include <zmq.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <deque>
+#include <memory>
 #include <random>
 #include <thread>
 
@@ -122,12 +124,16 @@ TEST_CASE("hostile: 1,000 connections that vanish, junk subscriptions and frames
     const Context context;
     std::mt19937 random(12);
     const auto trouble = [&](int count) {
+        std::deque<std::unique_ptr<Stranger>> alive;  // long enough to arrive
         for (int number = 0; number < count; ++number) {
-            Stranger vanishing(context.value, ZMQ_DEALER, options.endpoints[0]);
-            vanishing.send(number % 2 == 0 ? real_request() : random_octets(random, 100));
-            Stranger junk(context.value, ZMQ_SUB, options.feed_endpoints[0]);
+            auto vanishing = std::make_unique<Stranger>(context.value, ZMQ_DEALER, options.endpoints[0]);
+            vanishing->send(number % 2 == 0 ? real_request() : random_octets(random, 100));
+            auto junk = std::make_unique<Stranger>(context.value, ZMQ_SUB, options.feed_endpoints[0]);
             const Bytes topic = random_octets(random, number % 40);
-            zmq_setsockopt(junk.socket(), ZMQ_SUBSCRIBE, topic.data(), topic.size());
+            zmq_setsockopt(junk->socket(), ZMQ_SUBSCRIBE, topic.data(), topic.size());
+            alive.push_back(std::move(vanishing));
+            alive.push_back(std::move(junk));
+            while (alive.size() > 40) alive.pop_front();
             if (number % 50 == 0) {
                 Stranger large(context.value, ZMQ_DEALER, options.endpoints[0]);
                 large.send(Bytes(8 << 20, 'x'));
@@ -148,6 +154,13 @@ TEST_CASE("hostile: 1,000 connections that vanish, junk subscriptions and frames
     INFO("grown by " << growth << " KiB");
     CHECK(growth < growth_kib_max);
     CHECK(hub.process().wait(0) == -1);  // it runs
+    uint64_t malformed = 0;
+    const auto status = hub.client()->status();
+    REQUIRE(status.ok());
+    for (const auto& [name, figure] : status->figures) {
+        if (name == "inbox.malformed") malformed = std::get<uint64_t>(figure);
+    }
+    CHECK(malformed > 100);  // the trouble was real
     CHECK(hub.client()->put("a", "2").ok());
     CHECK(hub.client()->get("a")->value == "2");
     CHECK(hub.stop() == 0);
