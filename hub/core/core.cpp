@@ -18,6 +18,7 @@ void Core::flush(Instant now, Output& output) { impl_->flush(now, output); }
 Revision Core::revision() const { return impl_->revision(); }
 Index Core::applied() const { return impl_->applied(); }
 raft::Role Core::role() const { return impl_->role(); }
+const char* Core::state() const { return impl_->state(); }
 
 Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters)
     : options_(std::move(options)),

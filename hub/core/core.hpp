@@ -122,6 +122,8 @@ public:
     Revision revision() const;
     Index applied() const;
     raft::Role role() const;
+    // "starting", "ready", "store full" or "log full"; static text, for people.
+    const char* state() const;
 
 private:
     class Impl;

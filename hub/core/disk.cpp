@@ -9,8 +9,8 @@ namespace {
 
 constexpr uint64_t log_retry_ms = 500;
 // Writers inside entries that a full disk keeps out of the log are told `uncertain` after this: the entries may still get
-// there when space is freed.
-constexpr uint64_t log_full_patience_ms = 5000;
+// there when space is freed. Less than a client's usual patience (5 s), so that it hears the reason.
+constexpr uint64_t log_full_patience_ms = 3000;
 constexpr uint64_t snapshot_retry_ms = 60'000;
 
 }  // namespace

@@ -32,6 +32,7 @@ public:
 
     Revision revision() const { return keyspace_.revision(); }
     Index applied() const { return applied_; }
+    const char* state() const;  // status.cpp
     raft::Role role() const { return raft_ ? raft_->role() : raft::Role::unavailable; }
 
 private:

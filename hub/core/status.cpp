@@ -16,6 +16,12 @@ const char* name_of(raft::Role role) {
 
 }  // namespace
 
+const char* Core::Impl::state() const {
+    if (store_full_.active) return "store full";
+    if (log_full_.active) return "log full";
+    return ready_ ? "ready" : "starting";
+}
+
 // Fixed order; new names only at the end of their group (sdk/protocol/messages.hpp).
 protocol::StatusReply Core::Impl::status() const {
     protocol::StatusReply reply;
@@ -26,10 +32,7 @@ protocol::StatusReply Core::Impl::status() const {
     add("epoch", options_.epoch);
     add("incarnation", options_.incarnation);
     add("member", options_.member_id);
-    reply.figures.emplace_back("state", std::string(store_full_.active ? "store full"
-                                                    : log_full_.active ? "log full"
-                                                    : ready_           ? "ready"
-                                                                       : "starting"));
+    reply.figures.emplace_back("state", std::string(state()));
     reply.figures.emplace_back("raft.role", std::string(name_of(role())));
     add("raft.term", raft_->term().value);
     add("raft.leader", raft_->leader());

@@ -207,6 +207,7 @@ Status Server::run() {
         }
         wake_at_ms = output.wake_at_ms;
         act(output);
+        tell_state();
         if (!items.empty()) round_latency_us_.add(now_us() - begun_us);
         const std::lock_guard lock(fatal_mutex_);
         if (fatal_) return *fatal_;
@@ -244,6 +245,15 @@ void Server::act(core::Output& output) {
     outbox_->flush();
     if (output.take_snapshot) snapshotter_->take();
     if (output.compact_before) log_writer_->compact_before(*output.compact_before);
+}
+
+// An operator reads in the log when the hub stops taking writes, and when it takes them again.
+void Server::tell_state() {
+    const char* state = core_->state();
+    if (state == state_) return;
+    const bool good = std::string_view(state) == "ready";
+    logger_.log(good ? LogLevel::info : LogLevel::warning, "state", {{"now", state}, {"before", state_}});
+    state_ = state;
 }
 
 core::FiguresMeasured Server::measure() {

@@ -57,6 +57,7 @@ private:
 
     void take(std::vector<Item>& items, Instant instant, core::Output& output);
     void act(core::Output& output);
+    void tell_state();
     core::FiguresMeasured measure();
     void fail(Error error);
     Status end(Status outcome);
@@ -83,6 +84,7 @@ private:
     std::optional<Outbox> outbox_;
     std::vector<core::Input> answers_;  // of the log writer, within a round
     Histogram round_latency_us_;
+    const char* state_ = "starting";  // last told; static
 
     std::atomic<bool> stopping_{false};
     std::mutex fatal_mutex_;

@@ -5,6 +5,8 @@
 #define BOOST_DLL_USE_STD_FS  // then no Boost library needs to be linked
 #include <boost/dll/shared_library.hpp>
 #include <filesystem>
+#include <memory>
+#include <vector>
 
 #include "sdk/plugin/descriptor.hpp"
 #include "sdk/testing/filter_suite.hpp"
@@ -39,9 +41,11 @@ const belfry_host_v1& silent_host() {
 
 const belfry_plugin_descriptor* load(const std::string& path) {
     require(std::filesystem::is_regular_file(path), path + ": there is no such file");
-    // Never unloaded, as in the hub: left behind on purpose.
-    auto* library = new boost::dll::shared_library(std::filesystem::absolute(path),
-                                                   boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+    // Never unloaded, as in the hub: left behind on purpose, where leak checkers still see it.
+    static auto& loaded = *new std::vector<std::unique_ptr<boost::dll::shared_library>>;
+    const auto mode = boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local;
+    loaded.push_back(std::make_unique<boost::dll::shared_library>(std::filesystem::absolute(path), mode));
+    auto* library = loaded.back().get();
     require(library->has(BELFRY_PLUGIN_ENTRY_SYMBOL), path + ": exports no " BELFRY_PLUGIN_ENTRY_SYMBOL);
     const auto entry =
         &library->get<const belfry_plugin_descriptor*(const belfry_host_v1*, belfry_error*)>(BELFRY_PLUGIN_ENTRY_SYMBOL);
