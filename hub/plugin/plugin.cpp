@@ -3,6 +3,7 @@
 #define BOOST_DLL_USE_STD_FS  // then no Boost library needs to be linked
 #include <boost/dll/shared_library.hpp>
 #include <filesystem>
+#include <memory>
 
 #include "hub/plugin/call.hpp"
 #include "sdk/plugin/descriptor.hpp"
@@ -62,9 +63,12 @@ Result<Plugin> load_plugin(const std::string& path, const belfry_host_v1& host) 
     }
     belfry_plugin_entry_function entry = nullptr;
     try {
-        // Never unloaded: its tables, threads and static data stay valid, so this object is left behind on purpose.
-        auto* library = new boost::dll::shared_library(std::filesystem::absolute(path),
-                                                       boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+        // Never unloaded: its tables, threads and static data stay valid, so these are left behind on purpose, where leak
+        // checkers still see them. Plugins are loaded at start, by one thread.
+        static auto& loaded = *new std::vector<std::unique_ptr<boost::dll::shared_library>>;
+        const auto mode = boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local;
+        loaded.push_back(std::make_unique<boost::dll::shared_library>(std::filesystem::absolute(path), mode));
+        auto* library = loaded.back().get();
         if (!library->has(BELFRY_PLUGIN_ENTRY_SYMBOL)) {
             return Error{Code::incompatible, path + ": is no Belfry plugin, it exports no " BELFRY_PLUGIN_ENTRY_SYMBOL};
         }
