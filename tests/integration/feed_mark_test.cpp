@@ -29,6 +29,12 @@ std::string field(const std::string& line, const std::string& name) {
     return line.substr(begin, line.find_first_of(",\"}", begin) - begin);
 }
 
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr auto settle_time = 12s;  // sanitizers make the subscriber several times slower
+#else
+constexpr auto settle_time = 3s;
+#endif
+
 struct Round {
     std::chrono::milliseconds pause;
     std::string report;
@@ -57,7 +63,7 @@ Round pause_and_burst(const HubProcess& hub, const std::string& directory) {
     }
     const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin);
     subscriber.signal(SIGCONT);
-    std::this_thread::sleep_for(3000ms);  // marks come, and what is missing is fetched
+    std::this_thread::sleep_for(settle_time);  // marks come, and what is missing is fetched
     subscriber.signal(SIGTERM);
     REQUIRE(subscriber.wait(10) == 0);
     const auto digest = client->digest({.filter = {"prefix", "p/"}, .at = {}});

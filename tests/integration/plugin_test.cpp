@@ -27,7 +27,7 @@ TEST_CASE("plugin: every plugin of this build keeps its contract", "[integration
     size_t checked = 0;
     for (const auto& entry : fs::directory_iterator(plugins())) {
         if (entry.path().extension() != ".so") continue;
-        const auto outcome = run_program({program("belfry"), "plugin", "check", entry.path().string()}, 60);
+        const auto outcome = run_program({program("belfry"), "plugin", "check", entry.path().string()}, 200);
         INFO(entry.path() << "\n" << outcome.output);
         CHECK(outcome.exit_code == 0);
         CHECK(has(outcome.output, entry.path().stem().string()));

@@ -413,7 +413,7 @@ TEST_CASE("a full store keeps what is durable, refuses new writes, reads on, and
     const auto refused = world.put("a", "3");
     REQUIRE(world.reply(refused) != nullptr);
     CHECK(world.reply(refused)->error.code == Code::no_space);
-    world.pass(2000);
+    world.pass(3000);
     CHECK(world.reply(caught) == nullptr);
     world.store->inject({});
     world.pass(1000);
@@ -443,7 +443,7 @@ TEST_CASE("history is compacted by count, once the excess is worth it", "[core]"
     options.keep_revisions = 100;
     Ready world(options);
     for (int i = 0; i < 109; ++i) world.write(put_of("a", std::to_string(i)));
-    world.pass(2000);
+    world.pass(3000);
     CHECK(world.core->revision() == Revision{109});
     const auto old = [&](uint64_t at) {
         protocol::RangeRequest range;
