@@ -351,7 +351,7 @@ TEST_CASE("a full log refuses new writes, keeps reads, and goes on when there is
     REQUIRE(world.reply(refused) != nullptr);
     CHECK(world.reply(refused)->error.code == Code::no_space);
     CHECK(world.get("a") == "1");
-    world.pass(2000);
+    world.pass(1500);
     CHECK(world.reply(caught) == nullptr);
     world.log_is_full = false;
     world.pass(1000);
