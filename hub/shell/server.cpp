@@ -15,6 +15,9 @@ uint64_t random_u64() {
     return (static_cast<uint64_t>(device()) << 32) | device();
 }
 
+// How long a reply waits for others to share its frame with.
+constexpr uint64_t reply_wait_us_max = 100;
+
 // Few commands: whoever sent them waits for nothing else.
 bool is_lone_write(const core::Persist& persist) {
     constexpr size_t lone_bytes_max = 4096;
@@ -215,8 +218,16 @@ Status Server::run() {
     return end({});
 }
 
+// Replies of reads leave while the rest of a long round is still being worked on: a client that waits for them goes on
+// meanwhile.
 void Server::take(std::vector<Item>& items, Instant instant, core::Output& output) {
+    uint64_t sent_us = now_us();
     for (Item& item : items) {
+        if (const uint64_t time_us = now_us(); time_us - sent_us > reply_wait_us_max) {
+            send_replies(output);
+            outbox_->flush();
+            sent_us = time_us;
+        }
         if (auto* refusal = std::get_if<Refusal>(&item)) {
             outbox_->add(refusal->connection, refusal->reply);
             continue;
@@ -230,12 +241,17 @@ void Server::take(std::vector<Item>& items, Instant instant, core::Output& outpu
     }
 }
 
+void Server::send_replies(core::Output& output) {
+    for (const auto& outgoing : output.replies) outbox_->add(outgoing.connection, outgoing.reply);
+    output.replies.clear();
+}
+
 // In the order of Output's fields.
 void Server::act(core::Output& output) {
     if (output.fatal) return fail(std::move(*output.fatal));
     if (!output.persist.empty()) log_writer_->persist(std::move(output.persist));
     if (output.read) log_writer_->read(*output.read);
-    for (const auto& outgoing : output.replies) outbox_->add(outgoing.connection, outgoing.reply);
+    send_replies(output);
     for (auto& message : output.deliveries) outbox_->publish(std::move(message));
     if (output.join) {
         Bytes answer = protocol::encode_join(*output.join);

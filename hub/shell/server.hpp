@@ -56,6 +56,7 @@ private:
     Status start_core();
 
     void take(std::vector<Item>& items, Instant instant, core::Output& output);
+    void send_replies(core::Output& output);
     void act(core::Output& output);
     void tell_state();
     core::FiguresMeasured measure();
