@@ -28,7 +28,7 @@ TEST_CASE("plugin: every plugin of this build keeps its contract", "[integration
     for (const auto& entry : fs::directory_iterator(plugins())) {
         if (entry.path().extension() != ".so") continue;
 #if defined(__SANITIZE_THREAD__)
-        // Takes minutes here, with segments of the default size; log_store_conformance_test runs the same suite on small ones.
+        // Takes minutes with segments of the default size; log_store_conformance_test runs its suite on small ones.
         if (entry.path().stem() == "log_wal") continue;
 #endif
         const auto outcome = run_program({program("belfry"), "plugin", "check", entry.path().string()}, 200);
