@@ -1,5 +1,6 @@
 // belfryd: the daemon. Reads settings, starts the server, waits for SIGTERM or SIGINT.
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <csignal>
 #include <cstdio>
@@ -11,6 +12,7 @@
 
 #include "hub/settings/settings.hpp"
 #include "hub/shell/builtins.hpp"
+#include "hub/shell/idle_memory.hpp"
 #include "hub/shell/logger.hpp"
 #include "hub/shell/server.hpp"
 
@@ -104,6 +106,15 @@ Status check_new(const std::vector<hub::plugin::Plugin>& plugins, const hub::plu
     return {};
 }
 
+// Each client and subscriber takes a file. The usual soft limit of 1,024 exists for programs that use select(); this one
+// may have what the hard limit allows. Failure changes nothing.
+void raise_open_files_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int serve(const settings::Settings& settings) {
     shell::Logger logger(static_cast<shell::LogLevel>(settings.output.level),
                          settings.output.format == settings::Settings::Output::Format::json);
@@ -118,6 +129,7 @@ int serve(const settings::Settings& settings) {
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    raise_open_files_limit();
 
     auto plugins = shell::builtin_plugins(logger.host());
     if (!plugins) return fail(plugins.error());
@@ -131,8 +143,9 @@ int serve(const settings::Settings& settings) {
     if (!server) return fail(server.error());
 
     std::thread waiter([&] {
-        int signal = 0;
-        sigwait(&signals, &signal);
+        constexpr timespec tick{shell::IdleMemory::tick_seconds, 0};
+        shell::IdleMemory memory;
+        while (sigtimedwait(&signals, nullptr, &tick) < 0) memory.tick();
         (*server)->stop();
     });
     const Status outcome = (*server)->run();

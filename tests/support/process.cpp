@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -100,6 +102,20 @@ bool port_is_free(int port) {
 
 double resident_kib(int pid) { return status_kib(pid, "VmRSS:"); }
 double private_kib(int pid) { return status_kib(pid, "RssAnon:"); }
+
+size_t open_files(int pid) {
+    const std::filesystem::directory_iterator files("/proc/" + std::to_string(pid) + "/fd");
+    return static_cast<size_t>(std::distance(begin(files), end(files)));
+}
+
+size_t raise_open_files_limit() {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
 
 int free_port_pair() {
     static int next = 20000 + getpid() % 20000;

@@ -1,6 +1,7 @@
 // A child process of a test or bench, its memory and its CPU time.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ private:
 double cpu_seconds(int pid);  // user + system; pid 0 = this process
 double resident_kib(int pid);
 double private_kib(int pid);  // resident minus what is file-backed
-int free_port_pair();         // p and p + 1 were free a moment ago
+size_t open_files(int pid);
+size_t raise_open_files_limit();  // this process's soft limit becomes its hard one; the limit in force
+int free_port_pair();             // p and p + 1 were free a moment ago
 
 }  // namespace belfry::test
