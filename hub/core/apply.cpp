@@ -7,47 +7,63 @@ namespace belfry::hub::core {
 
 namespace {
 
-// One store batch: enough to make its commit cheap per command, little enough that the first ones are answered while the
-// next ones are synced. Measured: twice as much costs 20 % of the rate at 256 puts in flight.
+// Applied and answered together: enough to share what a round costs, little enough that the first ones are answered while
+// the next ones are synced. Measured: twice as much costs 20 % of the rate at 256 puts in flight.
 constexpr size_t batch_entries_max = 16;
 constexpr size_t batch_bytes_max = 24 * 1024;
+// The store's batch stays open over many of those: a page that is written again within one commit is not copied again.
+// What it holds is applied once more if the store fails, so it is bounded: by memory and, for a restart, by time.
+constexpr size_t held_bytes_max = 1024 * 1024;
+constexpr uint64_t held_ms_max = 20;
 // What an entry costs in the log beside its payload, roughly; for deciding on snapshots.
 constexpr size_t entry_overhead_bytes = 32;
 constexpr uint64_t store_retry_ms = 500;
 
 }  // namespace
 
-// One batch per round; if more is ready the core asks to be woken at once.
+// One part of what is ready per round; if more is ready the core asks to be woken at once.
 void Core::Impl::apply(Instant now, Output& output) {
-    if (stopped_ || pending_.empty()) return;
-    if (store_full_.active && now.monotonic_ms < store_full_.retry_at_ms) return;
+    if (stopped_ || (store_full_.active && now.monotonic_ms < store_full_.retry_at_ms)) return;
+    if (behind_) {
+        if (auto restored = restore_held(); !restored) return on_apply_error(restored.error(), now, output);
+    }
     const Index limit = std::min(raft_->commit_index(), persisted_);
-    if (applied_ >= limit) return;
-    Batch batch;
-    if (auto applied = apply_batch(limit, batch); !applied) return on_apply_error(applied.error(), now, output);
-    finish(batch, now, output);
+    if (!pending_.empty() && applied_ < limit) {
+        Batch batch;
+        if (auto applied = apply_batch(limit, batch, now, output); !applied) {
+            return on_apply_error(applied.error(), now, output);
+        }
+        finish(batch, now, output);
+    }
+    const bool due = held_.bytes >= held_bytes_max || now.monotonic_ms >= held_.commit_at_ms;
+    if (!due) return;
+    if (auto committed = commit_held(); !committed) on_apply_error(committed.error(), now, output);
 }
 
-// On an error nothing has changed.
-Status Core::Impl::apply_batch(Index limit, Batch& batch) {
-    if (auto begun = store_.begin(); !begun) return begun;
-    // A full store may still have room for the smallest step.
-    const size_t entries_max = store_full_.active ? 1 : batch_entries_max;
+// On an error nothing of the batch is left: not in the state, not in the replies.
+Status Core::Impl::apply_batch(Index limit, Batch& batch, Instant now, Output& output) {
+    // A full store may still have room for the smallest step; only its commit tells.
+    const bool careful = store_full_.active;
+    const size_t entries_max = careful ? 1 : batch_entries_max;
+    const size_t replies_before = output.replies.size();
     Status applied;
-    for (Pending& pending : pending_) {
-        if (pending.entry.index > limit || batch.entries == entries_max || batch.bytes >= batch_bytes_max) break;
-        applied = apply_entry(pending, batch);
-        if (!applied) break;
+    if (!store_.in_batch()) {
+        applied = store_.begin();
+        held_.commit_at_ms = now.monotonic_ms + held_ms_max;
+    }
+    for (size_t at = 0; applied && at < pending_.size(); ++at) {
+        if (pending_[at].entry.index > limit || batch.entries == entries_max || batch.bytes >= batch_bytes_max) break;
+        applied = apply_entry(pending_[at], batch, output);
     }
     if (applied) applied = keyspace_.finish_batch();
-    if (applied) applied = store_.commit(batch.last);
+    if (applied && careful) applied = store_.commit(batch.last);
     if (applied) return {};
-    if (store_.in_batch()) store_.rollback();
-    if (auto reloaded = keyspace_.reload(); !reloaded) return reloaded;
-    return applied;
+    output.replies.resize(replies_before);
+    const Status restored = restore_held();
+    return restored || restored.error().code == Code::no_space ? applied : restored;
 }
 
-Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
+Status Core::Impl::apply_entry(Pending& pending, Batch& batch, Output& output) {
     const raft::Entry& entry = pending.entry;
     batch.last = entry.index;
     ++batch.entries;
@@ -74,7 +90,7 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
             } else {
                 reply.error = applied->reply.error();
             }
-            batch.replies.push_back({client.connection, std::move(reply)});
+            output.replies.push_back({client.connection, std::move(reply)});
         }
         if (applied->change) batch.changes.push_back(std::move(*applied->change));
     }
@@ -82,24 +98,78 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
     return {};
 }
 
-// The batch is in the store: tell everyone.
+// The batch is in the state: tell everyone.
 void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
     store_full_ = {};
     applied_ = batch.last;
-    for (size_t i = 0; i < batch.entries; ++i) pending_.pop_front();
+    for (size_t i = 0; i < batch.entries; ++i) {
+        pending_.front().clients.clear();
+        if (store_.in_batch()) held_.entries.push_back(std::move(pending_.front()));
+        pending_.pop_front();
+    }
+    if (store_.in_batch()) {
+        held_.bytes += batch.bytes;
+    } else {
+        held_ = {};
+    }
     log_bytes_ += batch.bytes;
     ++counters_.batches_applied;
     counters_.entries_applied += batch.entries;
-    for (OutgoingReply& reply : batch.replies) output.replies.push_back(std::move(reply));
     if (!ready_) return;  // start() replays what an earlier process may have published: subscribers catch up
     for (const ChangeSet& change : batch.changes) feed_.add(change);
     feed_.flush(keyspace_.revision(), now.monotonic_ms, output.deliveries);
+}
+
+// ---- the store's open batch ----
+
+Status Core::Impl::commit_held() {
+    if (held_.entries.empty()) return {};
+    if (!behind_) {
+        const Status committed = store_.commit(held_.entries.back().entry.index);
+        if (committed) return held_ = {}, Status();
+        if (committed.error().code != Code::no_space) return committed;
+    }
+    return restore_held();
+}
+
+// Takes the state back to the last commit and from there to what has been told already, and commits that. If there is no
+// room even for that, the state stays behind: then nothing is read from it.
+Status Core::Impl::restore_held() {
+    if (store_.in_batch()) store_.rollback();
+    held_.commit_at_ms = UINT64_MAX;
+    behind_ = !held_.entries.empty();
+    if (auto reloaded = keyspace_.reload(); !reloaded || !behind_) return reloaded;
+    Status restored = store_.begin();
+    for (size_t at = 0; restored && at < held_.entries.size(); ++at) {
+        const Pending& held = held_.entries[at];
+        for (size_t i = 0; restored && held.commands && i < held.commands->commands.size(); ++i) {
+            const auto applied = keyspace_.apply(held.commands->commands[i], held.commands->time_ms, false);
+            if (!applied) restored = applied.error();
+        }
+    }
+    if (restored) restored = keyspace_.finish_batch();
+    if (restored) restored = store_.commit(held_.entries.back().entry.index);
+    if (restored) {
+        behind_ = false;
+        held_ = {};
+        if (pending_.empty()) store_full_ = {};  // else the next entry tells whether there is room
+        return {};
+    }
+    if (store_.in_batch()) store_.rollback();
+    if (auto reloaded = keyspace_.reload(); !reloaded) return reloaded;
+    return restored;
+}
+
+Status Core::Impl::settle() {
+    const Status committed = stopped_ ? Status() : commit_held();
+    return committed || committed.error().code == Code::no_space ? Status() : committed;  // the log has it
 }
 
 // A full store loses nothing: the entries are durable in the log and are tried again. Meanwhile the state can be read, and
 // new writes are refused at the door, for they could not be applied either.
 void Core::Impl::on_apply_error(const Error& error, Instant now, Output& output) {
     if (error.code != Code::no_space) return stop(error, output);
+    held_.commit_at_ms = UINT64_MAX;
     if (!store_full_.active) store_full_.since_ms = now.monotonic_ms;
     store_full_.active = true;
     store_full_.error = error;

@@ -15,6 +15,7 @@ Status Core::start(raft::Restored restored, Instant now, Output& output) {
 }
 void Core::step(Input input, Instant now, Output& output) { impl_->step(std::move(input), now, output); }
 void Core::flush(Instant now, Output& output) { impl_->flush(now, output); }
+Status Core::settle() { return impl_->settle(); }
 Revision Core::revision() const { return impl_->revision(); }
 Index Core::applied() const { return impl_->applied(); }
 raft::Role Core::role() const { return impl_->role(); }
@@ -195,8 +196,8 @@ void Core::Impl::publish(Instant now, Output& output) {
 
 uint64_t Core::Impl::next_wake_ms(Instant now) {
     if (stopped_) return UINT64_MAX;
-    uint64_t wake =
-        std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms, log_full_.retry_at_ms});
+    uint64_t wake = std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms,
+                              log_full_.retry_at_ms, held_.commit_at_ms});
     if (can_write_now()) wake = std::min(wake, compaction_.wake_at_ms());
     if (ready_) wake = std::min(wake, feed_.wake_at_ms());
     const Index can_apply = std::min(raft_->commit_index(), persisted_);

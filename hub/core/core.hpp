@@ -118,6 +118,9 @@ public:
     // Ends a round: proposes what waits, applies what is committed and durable, publishes. The shell calls it once after
     // each run of steps.
     void flush(Instant now, Output& output);
+    // Before a clean end: the store gets what its open batch holds, so that the next start need not apply it again. A full
+    // store is no error here. No step or flush may follow.
+    Status settle();
 
     Revision revision() const;
     Index applied() const;

@@ -2,14 +2,15 @@
 //
 //   core.cpp        the round: inputs to parts, time, what raft says
 //   requests.cpp    a request in: to the proposer, or answered at once
-//   apply.cpp       committed and durable entries -> key space -> replies and feed; reading entries back after a restart
+//   apply.cpp       committed and durable entries -> key space -> replies and feed; when the store commits; reading entries
+//                   back after a restart
 //   disk.cpp        what the disk said: durable, full, snapshot taken
 //   proposer.*      waiting writes -> entries        waiting_reads.*   reads that wait for a revision
 //   compaction.*    automatic compaction             invariants.cpp    what must always hold
 //   status.cpp      figures
 //
-// Entries:  submitted ─▶ durable ─▶ committed ─▶ applied ─▶ snapshot ─▶ forgotten
-//           last_index   persisted_ commit_index applied_              boundary
+// Entries:  submitted ─▶ durable ─▶ committed ─▶ applied ─▶ in the store ─▶ snapshot ─▶ forgotten
+//           last_index   persisted_ commit_index applied_   (held_)                   boundary
 // pending_ holds applied_+1 .. loaded_; entries after loaded_ are read back from the log when their turn comes.
 #pragma once
 
@@ -29,6 +30,7 @@ public:
     Status start(raft::Restored restored, Instant now, Output& output);
     void step(Input input, Instant now, Output& output);
     void flush(Instant now, Output& output);
+    Status settle();
 
     Revision revision() const { return keyspace_.revision(); }
     Index applied() const { return applied_; }
@@ -47,13 +49,18 @@ private:
         uint64_t puts = 0, deletes = 0, txns = 0, compactions = 0, ranges = 0, other_reads = 0, refused = 0;
         uint64_t entries_applied = 0, commands_applied = 0, batches_applied = 0, snapshots_failed = 0;
     };
-    // What one batch of applies leads to, once it is committed in the store.
+    // What one run of applies leads to, once all of it succeeded.
     struct Batch {
         Index last;
         size_t entries = 0;
         size_t bytes = 0;
-        std::vector<OutgoingReply> replies;
         std::vector<ChangeSet> changes;
+    };
+    // Entries that are applied and told, in the store's open batch. Kept because a failing store forgets that batch.
+    struct Held {
+        std::vector<Pending> entries;
+        size_t bytes = 0;
+        uint64_t commit_at_ms = UINT64_MAX;
     };
     // What must not go back from one round to the next (invariants.cpp).
     struct Facts {
@@ -88,14 +95,17 @@ private:
     void answer(uint64_t connection, uint64_t request, Error error, Output& output);
     void answer_waiting_reads(Instant now, Output& output);
     Status can_read() const;
+    Status state_is_whole() const;
     Status can_write_now() const;
     Result<std::shared_ptr<const plugin::Filter>> compile(const protocol::FilterSpec& spec);
     protocol::StatusReply status() const;  // status.cpp
 
     // apply.cpp
     void apply(Instant now, Output& output);
-    Status apply_batch(Index limit, Batch& batch);
-    Status apply_entry(Pending& pending, Batch& batch);
+    Status apply_batch(Index limit, Batch& batch, Instant now, Output& output);
+    Status apply_entry(Pending& pending, Batch& batch, Output& output);
+    Status commit_held();
+    Status restore_held();
     void finish(Batch& batch, Instant now, Output& output);
     void on_apply_error(const Error& error, Instant now, Output& output);
     void read_back(Output& output);
@@ -127,6 +137,8 @@ private:
     bool stopped_ = false;  // said `fatal`; does nothing any more
 
     std::deque<Pending> pending_;
+    Held held_;
+    bool behind_ = false;  // the state lacks what is held: the store had no room for it
     Index applied_;
     Index loaded_;
     std::deque<Index> rounds_;  // last index of each round of proposals that is not durable yet

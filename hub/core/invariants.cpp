@@ -1,6 +1,7 @@
 // What must hold between rounds. The first part costs nothing and is always on; the walk over memory is for debug builds
 // and the simulator.
 #include <algorithm>
+#include <utility>
 
 #include "hub/base/assert.hpp"
 #include "hub/core/impl.hpp"
@@ -21,15 +22,22 @@ void Core::Impl::check_invariants() {
     BELFRY_ASSERT(now.compacted <= now.revision);
     BELFRY_ASSERT(loaded_.value == applied_.value + pending_.size());
     BELFRY_ASSERT(!ready_ || now.applied >= ready_at_);
-    BELFRY_ASSERT(!store_.in_batch());
+    BELFRY_ASSERT(store_.in_batch() == (!held_.entries.empty() && !behind_));
+    BELFRY_ASSERT(held_.entries.empty() || held_.entries.back().entry.index == applied_);
     // May change so.
-    BELFRY_ASSERT(now.revision >= last_facts_.revision);
-    BELFRY_ASSERT(now.compacted >= last_facts_.compacted);
+    if (!behind_) {
+        BELFRY_ASSERT(now.revision >= last_facts_.revision);
+        BELFRY_ASSERT(now.compacted >= last_facts_.compacted);
+    }
     BELFRY_ASSERT(now.applied >= last_facts_.applied);
     BELFRY_ASSERT(now.commit >= last_facts_.commit);
     BELFRY_ASSERT(now.persisted >= last_facts_.persisted);
     BELFRY_ASSERT(now.term >= last_facts_.term);
-    last_facts_ = now;
+    const Facts before = std::exchange(last_facts_, now);
+    if (behind_) {  // must come back to these
+        last_facts_.revision = before.revision;
+        last_facts_.compacted = before.compacted;
+    }
 #ifndef NDEBUG
     Index expected = applied_.next();
     for (const Pending& pending : pending_) {

@@ -25,7 +25,13 @@ Status Core::Impl::can_read() const {
         if (store_full_.active) detail += "; the state store cannot grow: " + store_full_.error.detail;
         return Error{Code::unavailable, std::move(detail)};
     }
-    return {};
+    return state_is_whole();
+}
+
+Status Core::Impl::state_is_whole() const {
+    if (!behind_) return {};
+    return Error{Code::unavailable,
+                 "the state store cannot grow and lacks the newest changes: " + store_full_.error.detail};
 }
 
 Status Core::Impl::can_write_now() const {
@@ -86,10 +92,8 @@ void Core::Impl::on_write(RequestReceived& input, Request& request, uint64_t& co
 
 void Core::Impl::on_range(const RequestReceived& input, Instant now, Output& output) {
     const auto& range = std::get<protocol::RangeRequest>(input.request.op);
-    if (!range.local) {
-        if (auto readable = can_read(); !readable) {
-            return answer(input.connection, input.request.id, readable.error(), output);
-        }
+    if (auto readable = range.local ? state_is_whole() : can_read(); !readable) {
+        return answer(input.connection, input.request.id, readable.error(), output);
     }
     ++counters_.ranges;
     if (range.min_revision <= keyspace_.revision()) {
@@ -102,6 +106,7 @@ void Core::Impl::on_range(const RequestReceived& input, Instant now, Output& out
 }
 
 void Core::Impl::answer_waiting_reads(Instant now, Output& output) {
+    if (behind_) return;
     for (const WaitingRead& read : waiting_reads_.take_ready(keyspace_.revision())) {
         answer(read.connection, read.request, keyspace_.range(read.range), output);
     }
@@ -115,11 +120,15 @@ void Core::Impl::answer_waiting_reads(Instant now, Output& output) {
 }
 
 // A transaction that only reads needs no log entry: it runs on the state as it is, in a batch that is thrown away.
-void Core::Impl::on_read_txn(RequestReceived& input, Instant, Output& output) {
+void Core::Impl::on_read_txn(RequestReceived& input, Instant now, Output& output) {
     auto readable = can_read();
     if (!readable) return answer(input.connection, input.request.id, readable.error(), output);
     ++counters_.other_reads;
     log::Command command{{}, {}, std::move(std::get<protocol::TxnRequest>(input.request.op))};
+    if (auto committed = commit_held(); !committed) {
+        on_apply_error(committed.error(), now, output);
+        return answer(input.connection, input.request.id, committed.error(), output);
+    }
     if (auto begun = store_.begin(); !begun) return answer(input.connection, input.request.id, begun.error(), output);
     auto applied = keyspace_.apply(command, keyspace_.time_ms());
     store_.rollback();

@@ -323,6 +323,7 @@ Status Server::end(Status outcome) {
     transport_.reset();
     log_writer_.reset();
     snapshotter_.reset();
+    if (auto settled = core_->settle(); !settled) return settled;
     if (!store_->can_sync()) return outcome;
     if (auto synced = store_->sync(); !synced) return synced;
     if (auto marked = directory_->mark_clean(); !marked) return marked;

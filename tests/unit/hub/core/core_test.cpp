@@ -276,6 +276,7 @@ TEST_CASE("a long log is read back in windows", "[core]") {
 TEST_CASE("a log that does not fit the store is refused with a sentence", "[core]") {
     Ready world;
     for (int i = 0; i < 5; ++i) world.write(put_of("a", "1"));
+    world.pass(100);  // the store has committed
     world.crash();
     world.written.resize(3);
     world.durable = 3;
@@ -402,8 +403,9 @@ TEST_CASE("a write inside a log that stays full becomes uncertain, and may be do
 TEST_CASE("a full store keeps what is durable, refuses new writes, reads on, and catches up", "[core][no_space]") {
     Ready world;
     world.write(put_of("a", "1"));
+    world.pass(100);  // the store has committed
     world.store->inject([](std::string_view slot) -> Status {
-        if (slot == "commit") return Error{Code::no_space, "the test's store is full"};
+        if (slot == "put") return Error{Code::no_space, "the test's store is full"};
         return {};
     });
     const auto caught = world.put("a", "2");
@@ -420,6 +422,50 @@ TEST_CASE("a full store keeps what is durable, refuses new writes, reads on, and
     REQUIRE(world.reply(caught) != nullptr);
     CHECK(world.reply(caught)->error.code == Code::ok);
     CHECK(world.get("a") == "2");
+    CHECK_FALSE(world.fatal);
+}
+
+TEST_CASE("what was told stays true when the store fills up within its open batch", "[core][no_space]") {
+    Ready world;
+    world.write(put_of("a", "1"));
+    world.pass(100);
+    world.write(put_of("a", "2"));  // in the open batch
+    int puts_left = 1;
+    world.store->inject([&](std::string_view slot) -> Status {
+        if (slot == "begin") puts_left = 4;  // what the batch held fits again
+        if (slot == "put" && --puts_left < 0) return Error{Code::no_space, "the test's store is full"};
+        return {};
+    });
+    const auto caught = world.put("b", "3");
+    world.sync();
+    CHECK(world.reply(caught) == nullptr);
+    CHECK(world.get("a") == "2");
+    CHECK(world.get("b") == "(none)");
+    CHECK(world.core->revision() == Revision{2});
+    world.store->inject({});
+    world.pass(1000);
+    REQUIRE(world.reply(caught) != nullptr);
+    CHECK(world.reply(caught)->revision == Revision{3});
+    CHECK(world.get("b") == "3");
+    CHECK_FALSE(world.fatal);
+}
+
+TEST_CASE("a store that finds no room only at the commit is not read until it has caught up", "[core][no_space]") {
+    Ready world;
+    world.store->inject([](std::string_view slot) -> Status {
+        if (slot == "commit") return Error{Code::no_space, "the test's store is full"};
+        return {};
+    });
+    CHECK(world.write(put_of("a", "1")).error.code == Code::ok);  // durable in the log
+    world.pass(100);
+    CHECK(world.get("a").find("error") != std::string::npos);
+    const auto refused = world.put("a", "2");
+    REQUIRE(world.reply(refused) != nullptr);
+    CHECK(world.reply(refused)->error.code == Code::no_space);
+    world.store->inject({});
+    world.pass(1000);
+    CHECK(world.get("a") == "1");
+    CHECK(world.write(put_of("a", "3")).revision == Revision{2});
     CHECK_FALSE(world.fatal);
 }
 

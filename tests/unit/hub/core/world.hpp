@@ -20,8 +20,11 @@ public:
 
     // ---- the process ----
     void start();
-    void crash() { core.reset(); }  // the store keeps what it committed
-    void lose_unsynced();           // with it the machine: the log keeps what is durable, the store nothing
+    void crash() {  // the store keeps what it committed
+        core.reset();
+        if (store->in_batch()) store->rollback();
+    }
+    void lose_unsynced();  // with it the machine: the log keeps what is durable, the store nothing
     void restart(bool machine_too = false);
 
     // ---- the clients ----
