@@ -1,6 +1,8 @@
 // The hub through its own SDK.
 #include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
@@ -100,6 +102,10 @@ private:
         client.endpoints = {host + std::to_string(port_)};
         client.feed_endpoints = {host + std::to_string(port_ + 1)};
         client.timeout = 60s;
+        if (process_->wait(0.05) >= 0) {
+            std::fprintf(stderr, "the hub ended at once; see %s/belfryd.log\n", options_.directory.c_str());
+            std::exit(1);
+        }
         clients_.clear();
         for (size_t at = 0; at < options_.connections; ++at) clients_.push_back(std::move(*Client::connect(client)));
         for (int tries = 0; tries < 3000; ++tries) {
