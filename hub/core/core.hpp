@@ -18,7 +18,6 @@
 #include "hub/model/keyspace.hpp"
 #include "hub/plugin/filter.hpp"
 #include "hub/raft/raft.hpp"
-#include "sdk/protocol/codec.hpp"
 #include "sdk/protocol/messages.hpp"
 
 namespace belfry::hub::core {
@@ -77,7 +76,6 @@ struct ReadEntries {
 struct OutgoingReply {
     ConnectionId connection = 0;
     protocol::Reply reply;
-    protocol::ReplyFrame encoded;  // not empty: this reply in octets, a range's; `reply` is not set
 };
 struct Output {
     Persist persist;                  // to the log writer, in order

@@ -93,7 +93,6 @@ private:
     template <class T>
     void answer(uint64_t connection, uint64_t request, Result<T> result, Output& output);
     void answer(uint64_t connection, uint64_t request, Error error, Output& output);
-    void answer_range(uint64_t connection, uint64_t request, const protocol::RangeRequest& range, Output& output);
     void answer_waiting_reads(Instant now, Output& output);
     Status can_read() const;
     Status state_is_whole() const;
@@ -171,7 +170,6 @@ private:
     Index snapshot_index_;
     Index boundary_;  // the log holds what comes after this
 
-    size_t range_reply_bytes_ = 0;  // of the last one: what the next is expected to need
     Counters counters_;
     Facts last_facts_;
     FiguresMeasured figures_;

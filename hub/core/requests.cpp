@@ -10,15 +10,6 @@ namespace {
 // Filters kept compiled. Catch-up pages and joins repeat the same few; past the bound the memory starts anew.
 constexpr size_t compiled_filters_max = 256;
 
-// Memory set aside for the reply to a range, at most.
-constexpr size_t expected_bytes_max = 512 * 1024;
-
-struct RangeEncoder : model::RangeSink {
-    RangeEncoder(uint64_t request, Revision revision, size_t bytes_expected) : writer(request, revision, bytes_expected) {}
-    void pair(const KeyValueView& kv) override { writer.add(kv); }
-    protocol::RangeReplyWriter writer;
-};
-
 }  // namespace
 
 // ---- at the door ----
@@ -106,7 +97,7 @@ void Core::Impl::on_range(const RequestReceived& input, Instant now, Output& out
     }
     ++counters_.ranges;
     if (range.min_revision <= keyspace_.revision()) {
-        return answer_range(input.connection, input.request.id, range, output);
+        return answer(input.connection, input.request.id, keyspace_.range(range), output);
     }
     if (waiting_reads_.full()) {
         return answer(input.connection, input.request.id, Error{Code::busy, "too many reads wait for a revision"}, output);
@@ -117,7 +108,7 @@ void Core::Impl::on_range(const RequestReceived& input, Instant now, Output& out
 void Core::Impl::answer_waiting_reads(Instant now, Output& output) {
     if (behind_) return;
     for (const WaitingRead& read : waiting_reads_.take_ready(keyspace_.revision())) {
-        answer_range(read.connection, read.request, read.range, output);
+        answer(read.connection, read.request, keyspace_.range(read.range), output);
     }
     for (const WaitingRead& read : waiting_reads_.take_late(now.monotonic_ms)) {
         answer(
@@ -177,22 +168,12 @@ Result<std::shared_ptr<const plugin::Filter>> Core::Impl::compile(const protocol
 template <class T>
 void Core::Impl::answer(uint64_t connection, uint64_t request, Result<T> result, Output& output) {
     if (!result) return answer(connection, request, std::move(result).error(), output);
-    output.replies.push_back({connection, {request, keyspace_.revision(), {}, std::move(*result)}, {}});
-}
-
-// One key is quickest as a value; what is longer goes into the reply's octets while it is found.
-void Core::Impl::answer_range(uint64_t connection, uint64_t request, const protocol::RangeRequest& range, Output& output) {
-    if (range.count_only || range.range.is_one()) return answer(connection, request, keyspace_.range(range), output);
-    RangeEncoder encoder(request, keyspace_.revision(), range_reply_bytes_);
-    const auto end = keyspace_.range(range, encoder);
-    if (!end) return answer(connection, request, end.error(), output);
-    output.replies.push_back({connection, {}, encoder.writer.finish(end->count, end->more)});
-    range_reply_bytes_ = std::min(output.replies.back().encoded.size(), expected_bytes_max);
+    output.replies.push_back({connection, {request, keyspace_.revision(), {}, std::move(*result)}});
 }
 
 void Core::Impl::answer(uint64_t connection, uint64_t request, Error error, Output& output) {
     ++counters_.refused;
-    output.replies.push_back({connection, {request, keyspace_.revision(), std::move(error), {}}, {}});
+    output.replies.push_back({connection, {request, keyspace_.revision(), std::move(error), {}}});
 }
 
 }  // namespace belfry::hub::core

@@ -39,18 +39,6 @@ struct Applied {
     std::optional<ChangeSet> change;      // for the feed
 };
 
-// Takes the keys of a range one by one as they are found. What it is given is borrowed for the call.
-class RangeSink {
-public:
-    virtual ~RangeSink() = default;
-    virtual void pair(const KeyValueView& kv) = 0;  // must not call the key space
-};
-// The rest of RangeReply.
-struct RangeEnd {
-    uint64_t count = 0;
-    bool more = false;
-};
-
 class Keyspace {
 public:
     explicit Keyspace(plugin::StateStore& store);
@@ -76,8 +64,6 @@ public:
     // more to ask for. A range looks at hub::limits::scan_keys_max keys; past that its count is a lower bound and `more` is
     // set. `too_large`: sorting or digesting more than the bounds.
     Result<protocol::RangeReply> range(const protocol::RangeRequest& request);
-    // The same, without a list of the keys where none is needed. On an error the sink may have been given some.
-    Result<RangeEnd> range(const protocol::RangeRequest& request, RangeSink& sink);
     // The oldest version may be older than compacted(): then its time, author and comment are lost and `compacted` is set.
     Result<protocol::HistoryReply> history(const protocol::HistoryRequest& request);
     // A `to` above revision() means revision(); the reply says what it covers.
@@ -124,7 +110,7 @@ private:
     Status scan_old(const KeyRange& range, Revision when, const Visit& visit);
 
     // reads.cpp
-    Result<RangeEnd> range_by_key(const protocol::RangeRequest& request, Revision when, RangeSink& sink);
+    Result<protocol::RangeReply> range_by_key(const protocol::RangeRequest& request, Revision when);
     Result<protocol::RangeReply> range_sorted(const protocol::RangeRequest& request, Revision when);
 
     plugin::StateStore& store_;

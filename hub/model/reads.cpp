@@ -55,68 +55,45 @@ Error too_many(const char* what) {
                                  " bytes; ask for a narrower range"};
 }
 
-class Collector : public RangeSink {
-public:
-    explicit Collector(const RangeRequest& request) {
-        constexpr uint64_t reserved_keys = 256;  // of a range that names no limit
-        if (request.count_only || request.range.is_one()) return;
-        const uint64_t keys = request.limit == 0 ? reserved_keys : std::min(request.limit, 4 * reserved_keys);
-        kvs.reserve(static_cast<size_t>(keys));
-    }
-    void pair(const KeyValueView& kv) override {
-        kvs.push_back({Bytes(kv.key), Bytes(kv.value), kv.create_revision, kv.mod_revision, kv.version, kv.lease});
-    }
-
-    std::vector<KeyValue> kvs;
-};
-
 }  // namespace
 
 Result<RangeReply> Keyspace::range(const RangeRequest& request) {
-    Collector collector(request);
-    const Result<RangeEnd> end = range(request, collector);
-    if (!end) return end.error();
-    return RangeReply{std::move(collector.kvs), end->count, end->more};
-}
-
-Result<RangeEnd> Keyspace::range(const RangeRequest& request, RangeSink& sink) {
     const Result<Revision> when = resolve(request.at);
     if (!when) return when.error();
-    if (request.count_only && *when >= newest() && is_everything(request.range)) return RangeEnd{key_count(), false};
+    if (request.count_only && *when >= newest() && is_everything(request.range)) return RangeReply{{}, key_count(), false};
     const bool by_key = request.sort_target == SortTarget::key;
     const bool forward = request.sort_order == SortOrder::ascending;
     if (request.count_only || request.range.is_one() || (by_key && (forward || *when >= newest()))) {
-        return range_by_key(request, *when, sink);
+        return range_by_key(request, *when);
     }
-    const Result<RangeReply> sorted = range_sorted(request, *when);
-    if (!sorted) return sorted.error();
-    for (const KeyValue& kv : sorted->kvs) sink.pair(kv);
-    return RangeEnd{sorted->count, sorted->more};
+    return range_sorted(request, *when);
 }
 
-Result<RangeEnd> Keyspace::range_by_key(const RangeRequest& request, Revision when, RangeSink& sink) {
-    RangeEnd end;
-    uint64_t given = 0;
+Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision when) {
+    constexpr uint64_t reserved_keys = 256;  // of a range that names no limit
+    RangeReply reply;
     size_t bytes = 0;
     bool full = request.count_only;
+    if (!full && !request.range.is_one()) {
+        const uint64_t keys = request.limit == 0 ? reserved_keys : std::min(request.limit, 4 * reserved_keys);
+        reply.kvs.reserve(static_cast<size_t>(keys));
+    }
     const auto visit = [&](BytesView key, const Version& version) {
-        if (end.count == hub::limits::scan_keys_max) return end.more = true, false;
-        ++end.count;
+        if (reply.count == hub::limits::scan_keys_max) return reply.more = true, false;
+        ++reply.count;
         if (full) return true;
-        KeyValueView kv = to_view(key, version);
-        if (request.keys_only) kv.value = {};
-        const size_t size = kv.key.size() + kv.value.size() + event_envelope_bytes;
-        full = given > 0 && bytes + size > belfry::limits::range_reply_bytes_max;
-        if (request.limit > 0 && given == request.limit) full = true;
-        if (full) return end.more = true;
+        const size_t size = key.size() + (request.keys_only ? 0 : version.value.size()) + event_envelope_bytes;
+        full = !reply.kvs.empty() && bytes + size > belfry::limits::range_reply_bytes_max;
+        if (request.limit > 0 && reply.kvs.size() == request.limit) full = true;
+        if (full) return reply.more = true;
         bytes += size;
-        ++given;
-        sink.pair(kv);
+        reply.kvs.push_back(to_key_value(key, version));
+        if (request.keys_only) reply.kvs.back().value.clear();
         return true;
     };
     const auto direction = request.sort_order == SortOrder::ascending ? Direction::forward : Direction::reverse;
     if (Status status = scan(request.range, when, direction, visit); !status) return status.error();
-    return end;
+    return reply;
 }
 
 Result<RangeReply> Keyspace::range_sorted(const RangeRequest& request, Revision when) {

@@ -73,17 +73,6 @@ KeyValue to_key_value(BytesView key, const Version& version) {
     return {Bytes(key), Bytes(version.value), version.create, version.mod, version.version, version.lease};
 }
 
-KeyValueView to_view(BytesView key, const Version& version) {
-    KeyValueView kv;
-    kv.key = key;
-    kv.value = version.value;
-    kv.create_revision = version.create;
-    kv.mod_revision = version.mod;
-    kv.version = version.version;
-    kv.lease = version.lease;
-    return kv;
-}
-
 Bytes encode_deleted(Revision revision) {
     Bytes record;
     Writer(record).varint(revision.value);

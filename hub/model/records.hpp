@@ -57,7 +57,6 @@ struct Version {
 void encode_current(const Version& version, Bytes& out);  // appends
 Result<Version> decode_current(BytesView record);
 KeyValue to_key_value(BytesView key, const Version& version);
-KeyValueView to_view(BytesView key, const Version& version);
 
 Bytes encode_deleted(Revision revision);
 Result<Revision> decode_deleted(BytesView record);

@@ -16,14 +16,10 @@ constexpr size_t frames_kept_max = 4096;
 void Outbox::add(uint64_t connection, const protocol::Reply& reply) {
     protocol::ReplyFrame& frame = frames_[connection];
     frame.add(reply);
-    send_if_large(connection, frame);
-}
-
-void Outbox::add(core::OutgoingReply& outgoing) {
-    if (outgoing.encoded.empty()) return add(outgoing.connection, outgoing.reply);
-    protocol::ReplyFrame& frame = frames_[outgoing.connection];
-    frame.add(std::move(outgoing.encoded));
-    send_if_large(outgoing.connection, frame);
+    if (frame.size() >= reply_frame_bytes_target || frame.count() >= belfry::limits::frame_requests_max) {
+        send(connection, frame);
+    }
+    dirty_ = true;
 }
 
 void Outbox::publish(feed::Message message) {
@@ -39,13 +35,6 @@ void Outbox::flush() {
     if (frames_.size() > frames_kept_max) frames_.clear();
     transport_.flush();
     dirty_ = false;
-}
-
-void Outbox::send_if_large(uint64_t connection, protocol::ReplyFrame& frame) {
-    if (frame.size() >= reply_frame_bytes_target || frame.count() >= belfry::limits::frame_requests_max) {
-        send(connection, frame);
-    }
-    dirty_ = true;
 }
 
 void Outbox::send(uint64_t connection, protocol::ReplyFrame& frame) { transport_.send(connection, frame.take()); }

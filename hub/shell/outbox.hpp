@@ -15,13 +15,11 @@ public:
     explicit Outbox(plugin::Transport& transport) : transport_(transport) {}
 
     void add(uint64_t connection, const protocol::Reply& reply);
-    void add(core::OutgoingReply& outgoing);
     void publish(feed::Message message);
     // Sends what was added since the last flush.
     void flush();
 
 private:
-    void send_if_large(uint64_t connection, protocol::ReplyFrame& frame);
     void send(uint64_t connection, protocol::ReplyFrame& frame);
 
     plugin::Transport& transport_;

@@ -242,7 +242,7 @@ void Server::take(std::vector<Item>& items, Instant instant, core::Output& outpu
 }
 
 void Server::send_replies(core::Output& output) {
-    for (auto& outgoing : output.replies) outbox_->add(outgoing);
+    for (const auto& outgoing : output.replies) outbox_->add(outgoing.connection, outgoing.reply);
     output.replies.clear();
 }
 

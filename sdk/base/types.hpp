@@ -57,24 +57,6 @@ struct KeyValue {
     friend bool operator==(const KeyValue&, const KeyValue&) = default;
 };
 
-// The same, borrowed.
-struct KeyValueView {
-    KeyValueView() = default;
-    KeyValueView(const KeyValue& kv)
-        : key(kv.key),
-          value(kv.value),
-          create_revision(kv.create_revision),
-          mod_revision(kv.mod_revision),
-          version(kv.version),
-          lease(kv.lease) {}
-    BytesView key;
-    BytesView value;
-    Revision create_revision;
-    Revision mod_revision;
-    uint64_t version = 0;
-    LeaseId lease;
-};
-
 enum class EventType : uint8_t { put = 0, erase = 1 };  // on the wire and on disk since 1.0
 
 // One key's part of a change set. For erase, `kv` has key and mod_revision only.

@@ -20,31 +20,14 @@ Result<std::vector<Reply>> decode_replies(BytesView frame);
 class ReplyFrame {
 public:
     void add(const Reply& reply);
-    void add(ReplyFrame&& replies);  // all of another frame; leaves it empty
     bool empty() const { return count_ == 0; }
     size_t count() const { return count_; }
     size_t size() const { return body_.size(); }
     Bytes take();  // the finished frame; empty again afterwards
 
 private:
-    friend class RangeReplyWriter;
     uint32_t count_ = 0;
     Bytes body_;
-};
-
-// The reply to a range, written while the keys are found: no RangeReply is made. Octets as those of the same RangeReply,
-// but for the list's length, which always takes its longest form because it is known last.
-class RangeReplyWriter {
-public:
-    RangeReplyWriter(uint64_t id, Revision revision, size_t bytes_expected);
-    void add(const KeyValueView& kv);
-    size_t size() const { return frame_.size(); }
-    ReplyFrame finish(uint64_t count, bool more);  // a frame of this one reply; once
-
-private:
-    ReplyFrame frame_;
-    size_t length_at_ = 0;
-    uint32_t length_ = 0;
 };
 
 // The ids that can still be read from a frame that decode_requests refused, for answering it. May be empty.

@@ -1,5 +1,3 @@
-#include <utility>
-
 #include "sdk/protocol/codec.hpp"
 #include "sdk/protocol/wire.hpp"
 #include "sdk/protocol/writer.hpp"
@@ -275,12 +273,10 @@ void begin_frame(Bytes& out) {
     out.append(head, sizeof head);
 }
 
-// Fills in the length of an array32 whose first octet is at `array_at`.
-void set_length(Bytes& out, size_t array_at, size_t length) {
-    for (size_t octet = 0; octet < 4; ++octet) out[array_at + 4 - octet] = static_cast<char>(length >> (8 * octet));
+void set_count(Bytes& out, size_t count) {
+    for (size_t octet = 0; octet < 4; ++octet)
+        out[wire::frame_head_bytes - 1 - octet] = static_cast<char>(count >> (8 * octet));
 }
-
-void set_count(Bytes& out, size_t count) { set_length(out, wire::frame_head_bytes - 5, count); }
 
 }  // namespace
 
@@ -317,45 +313,6 @@ void ReplyFrame::add(const Reply& reply) {
     if (count_++ == 0) begin_frame(body_);
     Writer writer(body_);
     write(writer, reply);
-}
-
-void ReplyFrame::add(ReplyFrame&& replies) {
-    if (replies.empty()) return;
-    if (empty()) {
-        body_.swap(replies.body_);
-    } else {
-        body_.append(replies.body_, wire::frame_head_bytes);
-    }
-    count_ += std::exchange(replies.count_, 0);
-    replies.body_.clear();
-}
-
-RangeReplyWriter::RangeReplyWriter(uint64_t id, Revision revision, size_t bytes_expected) {
-    Bytes& out = frame_.body_;
-    out.reserve(bytes_expected);
-    begin_frame(out);
-    Writer writer(out);
-    writer.array(4);
-    writer.number(id);
-    writer.number(revision);
-    write_op(writer, Opcode::range);
-    writer.array(3);
-    length_at_ = out.size();
-    out.append("\xdd\0\0\0\0", 5);
-}
-
-void RangeReplyWriter::add(const KeyValueView& kv) {
-    Writer(frame_.body_).key_value(kv);
-    ++length_;
-}
-
-ReplyFrame RangeReplyWriter::finish(uint64_t count, bool more) {
-    Writer writer(frame_.body_);
-    writer.number(count);
-    writer.flag(more);
-    set_length(frame_.body_, length_at_, length_);
-    frame_.count_ = 1;
-    return std::move(frame_);
 }
 
 Bytes ReplyFrame::take() {

@@ -114,10 +114,7 @@ void Hub::act(hub::core::Output& output) {
             },
             world_.random.below(5));
     }
-    for (auto& reply : output.replies) {
-        on_reply(reply.connection,
-                 reply.encoded.empty() ? protocol::encode_replies({&reply.reply, 1}) : reply.encoded.take());
-    }
+    for (auto& reply : output.replies) on_reply(reply.connection, protocol::encode_replies({&reply.reply, 1}));
     for (const auto& message : output.deliveries) {
         if (!(plants.no_mark && message->front() == 'M')) publisher_.publish(message);
     }

@@ -205,11 +205,6 @@ void World::act() {
         }
     }
     for (auto& outgoing : output_.replies) {
-        if (!outgoing.encoded.empty()) {
-            auto decoded = protocol::decode_replies(outgoing.encoded.take());
-            REQUIRE((decoded.ok() && decoded->size() == 1));
-            outgoing.reply = std::move(decoded->front());
-        }
         trace +=
             "reply " + std::to_string(outgoing.connection) + " " + protocol::encode_replies({&outgoing.reply, 1}) + "\n";
         replies.push_back(std::move(outgoing));
