@@ -125,7 +125,7 @@ void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
 Status Core::Impl::commit_held() {
     if (held_.entries.empty()) return {};
     if (!behind_) {
-        const Status committed = store_.commit(held_.entries.back().entry.index);
+        const Status committed = store_.commit(applied_);
         if (committed) return held_ = {}, Status();
         if (committed.error().code != Code::no_space) return committed;
     }
@@ -135,10 +135,9 @@ Status Core::Impl::commit_held() {
 // Takes the state back to the last commit and from there to what has been told already, and commits that. If there is no
 // room even for that, the state stays behind: then nothing is read from it.
 Status Core::Impl::restore_held() {
-    if (store_.in_batch()) store_.rollback();
     held_.commit_at_ms = UINT64_MAX;
     behind_ = !held_.entries.empty();
-    if (auto reloaded = keyspace_.reload(); !reloaded || !behind_) return reloaded;
+    if (auto forgotten = forget_batch(); !forgotten || !behind_) return forgotten;
     Status restored = store_.begin();
     for (size_t at = 0; restored && at < held_.entries.size(); ++at) {
         const Pending& held = held_.entries[at];
@@ -148,16 +147,20 @@ Status Core::Impl::restore_held() {
         }
     }
     if (restored) restored = keyspace_.finish_batch();
-    if (restored) restored = store_.commit(held_.entries.back().entry.index);
+    if (restored) restored = store_.commit(applied_);
     if (restored) {
         behind_ = false;
         held_ = {};
         if (pending_.empty()) store_full_ = {};  // else the next entry tells whether there is room
         return {};
     }
+    const Status forgotten = forget_batch();
+    return forgotten ? restored : forgotten;
+}
+
+Status Core::Impl::forget_batch() {
     if (store_.in_batch()) store_.rollback();
-    if (auto reloaded = keyspace_.reload(); !reloaded) return reloaded;
-    return restored;
+    return keyspace_.reload();
 }
 
 Status Core::Impl::settle() {

@@ -63,7 +63,7 @@ void Core::Impl::persist_again(Instant now, Output& output) {
 // ---- snapshots ----
 
 void Core::Impl::take_snapshot_if_due(Instant now, Output& output) {
-    if (stopped_ || snapshot_running_ || !ready_) return;
+    if (stopped_ || snapshot_running_ || !ready_ || behind_) return;
     if (log_bytes_ < options_.snapshot_log_bytes || now.monotonic_ms < snapshot_not_before_ms_) return;
     if (applied_ <= snapshot_index_) return;
     if (auto committed = commit_held(); !committed) return on_apply_error(committed.error(), now, output);

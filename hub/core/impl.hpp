@@ -106,6 +106,7 @@ private:
     Status apply_entry(Pending& pending, Batch& batch, Output& output);
     Status commit_held();
     Status restore_held();
+    Status forget_batch();
     void finish(Batch& batch, Instant now, Output& output);
     void on_apply_error(const Error& error, Instant now, Output& output);
     void read_back(Output& output);

@@ -106,9 +106,10 @@ void Core::Impl::on_range(const RequestReceived& input, Instant now, Output& out
 }
 
 void Core::Impl::answer_waiting_reads(Instant now, Output& output) {
-    if (behind_) return;
-    for (const WaitingRead& read : waiting_reads_.take_ready(keyspace_.revision())) {
-        answer(read.connection, read.request, keyspace_.range(read.range), output);
+    if (!behind_) {
+        for (const WaitingRead& read : waiting_reads_.take_ready(keyspace_.revision())) {
+            answer(read.connection, read.request, keyspace_.range(read.range), output);
+        }
     }
     for (const WaitingRead& read : waiting_reads_.take_late(now.monotonic_ms)) {
         answer(
@@ -131,8 +132,7 @@ void Core::Impl::on_read_txn(RequestReceived& input, Instant now, Output& output
     }
     if (auto begun = store_.begin(); !begun) return answer(input.connection, input.request.id, begun.error(), output);
     auto applied = keyspace_.apply(command, keyspace_.time_ms());
-    store_.rollback();
-    if (auto reloaded = keyspace_.reload(); !reloaded) return stop(reloaded.error(), output);
+    if (auto forgotten = forget_batch(); !forgotten) return stop(forgotten.error(), output);
     if (!applied) return answer(input.connection, input.request.id, applied.error(), output);
     answer(input.connection, input.request.id, std::move(applied->reply), output);
 }

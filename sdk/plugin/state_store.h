@@ -56,7 +56,9 @@ typedef struct belfry_state_store_v1 {
     /* The index given to the last commit; 0 for a new store. */
     belfry_status (*applied_index)(belfry_state_store*, uint64_t* index, belfry_error* error);
 
-    /* Starts a batch. put, erase and commit need one; get and scan see its writes. One batch at a time. */
+    /* Starts a batch. put, erase and commit need one; get and scan see its writes. One batch at a time. The hub keeps it
+     * open for tens of milliseconds, and reads in between. A full store should say BELFRY_NO_SPACE at put or erase: the
+     * hub then goes on reading; after one that comes at commit it reads nothing until there is room. */
     belfry_status (*begin)(belfry_state_store*, belfry_error* error);
     belfry_status (*put)(belfry_state_store*, uint32_t table, belfry_bytes key, belfry_bytes value, belfry_error* error);
     /* BELFRY_OK also when the key was not there. */

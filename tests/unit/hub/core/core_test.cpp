@@ -19,6 +19,13 @@ struct Ready : World {
     }
 };
 
+// From now on the store fails in that slot; inject({}) mends it.
+void fail_at(World& world, std::string failing, Error error) {
+    world.store->inject([failing = std::move(failing), error = std::move(error)](std::string_view slot) {
+        return slot == failing ? Status(error) : Status();
+    });
+}
+
 }  // namespace
 
 // ---- starting ----
@@ -404,10 +411,7 @@ TEST_CASE("a full store keeps what is durable, refuses new writes, reads on, and
     Ready world;
     world.write(put_of("a", "1"));
     world.pass(100);  // the store has committed
-    world.store->inject([](std::string_view slot) -> Status {
-        if (slot == "put") return Error{Code::no_space, "the test's store is full"};
-        return {};
-    });
+    fail_at(world, "put", {Code::no_space, "the test's store is full"});
     const auto caught = world.put("a", "2");
     world.sync();
     CHECK(world.reply(caught) == nullptr);
@@ -452,13 +456,17 @@ TEST_CASE("what was told stays true when the store fills up within its open batc
 
 TEST_CASE("a store that finds no room only at the commit is not read until it has caught up", "[core][no_space]") {
     Ready world;
-    world.store->inject([](std::string_view slot) -> Status {
-        if (slot == "commit") return Error{Code::no_space, "the test's store is full"};
-        return {};
-    });
+    fail_at(world, "commit", {Code::no_space, "the test's store is full"});
     CHECK(world.write(put_of("a", "1")).error.code == Code::ok);  // durable in the log
+    protocol::RangeRequest range;
+    range.range = KeyRange::one("a");
+    range.min_revision = Revision{9};
+    const auto waiting = world.send(range);
     world.pass(100);
     CHECK(world.get("a").find("error") != std::string::npos);
+    world.pass(hub::limits::min_revision_wait_ms_max);
+    REQUIRE(world.reply(waiting) != nullptr);  // what waits is told so in time all the same
+    CHECK(world.reply(waiting)->error.code == Code::unavailable);
     const auto refused = world.put("a", "2");
     REQUIRE(world.reply(refused) != nullptr);
     CHECK(world.reply(refused)->error.code == Code::no_space);
@@ -471,10 +479,7 @@ TEST_CASE("a store that finds no room only at the commit is not read until it ha
 
 TEST_CASE("any other error of the store stops the node, with the sentence", "[core]") {
     Ready world;
-    world.store->inject([](std::string_view slot) -> Status {
-        if (slot == "put") return Error{Code::io, "the disk is gone"};
-        return {};
-    });
+    fail_at(world, "put", {Code::io, "the disk is gone"});
     const auto caught = world.put("a", "2");
     world.sync();
     REQUIRE(world.fatal);
