@@ -84,6 +84,9 @@ Result<bool> DataDirectory::state_is_doubtful() const {
 Status DataDirectory::mark_running() const {
     const auto boot = boot_id();
     if (!boot) return boot.error();
+    // After a crash of the process alone the file says it already, and a full disk may have no room to say it again.
+    const auto running = read_file(path_ + "/running");
+    if (running && *running == *boot) return sync_directory(path_);
     return write_file_durably(path_ + "/running", *boot);
 }
 

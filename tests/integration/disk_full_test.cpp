@@ -34,6 +34,16 @@ public:
     bool mounted() const { return mounted_; }
     const std::string& path() const { return path_; }
     std::string ballast() const { return path_ + "/ballast"; }
+    // To the last page.
+    void fill_up() const {
+        std::ofstream filler(path_ + "/filler", std::ios::binary);
+        const std::string page(4096, 'f');
+        while (filler.write(page.data(), 4096).flush()) continue;
+    }
+    void make_room() const {
+        std::filesystem::remove(ballast());
+        std::filesystem::remove(path_ + "/filler");
+    }
 
 private:
     std::string path_;
@@ -87,7 +97,8 @@ TEST_CASE("disk full: writes are refused, reads go on, nothing acknowledged is l
         CHECK(client->put("small", "too").error().code == Code::no_space);
     }
     hub.kill();
-    // The disk is as full as before. The hub serves what it can prove, or says what it waits for.
+    disk.fill_up();
+    // The disk is fuller than before. The hub serves what it can prove, or says what it waits for.
     const bool restarted = hub.start();
     INFO(hub.log());
     auto client = hub.client(1500ms);
@@ -101,7 +112,7 @@ TEST_CASE("disk full: writes are refused, reads go on, nothing acknowledged is l
         CHECK(got.error().detail.find("cannot grow") != std::string::npos);
     }
 
-    std::filesystem::remove(disk.ballast());
+    disk.make_room();
     bool healed = false;
     for (int tries = 0; tries < 40 && !healed; ++tries) {
         healed = client->put("after", "room again").ok();
