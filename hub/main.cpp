@@ -130,6 +130,7 @@ int serve(const settings::Settings& settings) {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     raise_open_files_limit();
+    shell::IdleMemory::keep_freed_memory();
 
     auto plugins = shell::builtin_plugins(logger.host());
     if (!plugins) return fail(plugins.error());

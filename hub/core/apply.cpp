@@ -90,7 +90,7 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch, Output& output) {
             } else {
                 reply.error = applied->reply.error();
             }
-            output.replies.push_back({client.connection, std::move(reply)});
+            output.replies.push_back({client.connection, std::move(reply), {}});
         }
         if (applied->change) batch.changes.push_back(std::move(*applied->change));
     }

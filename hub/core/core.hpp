@@ -76,6 +76,7 @@ struct ReadEntries {
 struct OutgoingReply {
     ConnectionId connection = 0;
     protocol::Reply reply;
+    Bytes frame;  // if not empty: the reply, encoded already, as a frame of its own; `reply` then has the id alone
 };
 struct Output {
     Persist persist;                  // to the log writer, in order

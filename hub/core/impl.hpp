@@ -84,6 +84,7 @@ private:
     // requests.cpp
     void on(RequestReceived& input, Instant now, Output& output);
     void on_range(const RequestReceived& input, Instant now, Output& output);
+    void answer_range(uint64_t connection, uint64_t request, const protocol::RangeRequest& range, Output& output);
     template <class Request>
     void on_write(RequestReceived& input, Request& request, uint64_t& counter, Output& output);
     void on_read_txn(RequestReceived& input, Instant now, Output& output);

@@ -97,7 +97,7 @@ void Core::Impl::on_range(const RequestReceived& input, Instant now, Output& out
     }
     ++counters_.ranges;
     if (range.min_revision <= keyspace_.revision()) {
-        return answer(input.connection, input.request.id, keyspace_.range(range), output);
+        return answer_range(input.connection, input.request.id, range, output);
     }
     if (waiting_reads_.full()) {
         return answer(input.connection, input.request.id, Error{Code::busy, "too many reads wait for a revision"}, output);
@@ -105,10 +105,20 @@ void Core::Impl::on_range(const RequestReceived& input, Instant now, Output& out
     waiting_reads_.add({input.connection, input.request.id, range, now.monotonic_ms + limits::min_revision_wait_ms_max});
 }
 
+// One key's reply shares a frame with others; many keys are written into their frame while they are read.
+void Core::Impl::answer_range(uint64_t connection, uint64_t request, const protocol::RangeRequest& range, Output& output) {
+    if (range.count_only || range.range.is_one()) return answer(connection, request, keyspace_.range(range), output);
+    protocol::RangeFrame frame(request, keyspace_.revision());
+    const auto reply = keyspace_.range(range, frame);
+    if (!reply) return answer(connection, request, reply.error(), output);
+    output.replies.push_back(
+        {connection, {request, keyspace_.revision(), {}, {}}, std::move(frame).take(reply->count, reply->more)});
+}
+
 void Core::Impl::answer_waiting_reads(Instant now, Output& output) {
     if (!behind_) {
         for (const WaitingRead& read : waiting_reads_.take_ready(keyspace_.revision())) {
-            answer(read.connection, read.request, keyspace_.range(read.range), output);
+            answer_range(read.connection, read.request, read.range, output);
         }
     }
     for (const WaitingRead& read : waiting_reads_.take_late(now.monotonic_ms)) {
@@ -168,12 +178,12 @@ Result<std::shared_ptr<const plugin::Filter>> Core::Impl::compile(const protocol
 template <class T>
 void Core::Impl::answer(uint64_t connection, uint64_t request, Result<T> result, Output& output) {
     if (!result) return answer(connection, request, std::move(result).error(), output);
-    output.replies.push_back({connection, {request, keyspace_.revision(), {}, std::move(*result)}});
+    output.replies.push_back({connection, {request, keyspace_.revision(), {}, std::move(*result)}, {}});
 }
 
 void Core::Impl::answer(uint64_t connection, uint64_t request, Error error, Output& output) {
     ++counters_.refused;
-    output.replies.push_back({connection, {request, keyspace_.revision(), std::move(error), {}}});
+    output.replies.push_back({connection, {request, keyspace_.revision(), std::move(error), {}}, {}});
 }
 
 }  // namespace belfry::hub::core

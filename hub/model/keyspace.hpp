@@ -17,7 +17,7 @@
 #include "hub/plugin/state_store.hpp"
 #include "sdk/base/hash.hpp"
 #include "sdk/base/limits.hpp"
-#include "sdk/protocol/messages.hpp"
+#include "sdk/protocol/codec.hpp"
 
 namespace belfry::hub::model {
 
@@ -64,6 +64,8 @@ public:
     // more to ask for. A range looks at hub::limits::scan_keys_max keys; past that its count is a lower bound and `more` is
     // set. `too_large`: sorting or digesting more than the bounds.
     Result<protocol::RangeReply> range(const protocol::RangeRequest& request);
+    // The same, but the keys are written into `frame` instead of the reply.
+    Result<protocol::RangeReply> range(const protocol::RangeRequest& request, protocol::RangeFrame& frame);
     // The oldest version may be older than compacted(): then its time, author and comment are lost and `compacted` is set.
     Result<protocol::HistoryReply> history(const protocol::HistoryRequest& request);
     // A `to` above revision() means revision(); the reply says what it covers.
@@ -110,7 +112,9 @@ private:
     Status scan_old(const KeyRange& range, Revision when, const Visit& visit);
 
     // reads.cpp
-    Result<protocol::RangeReply> range_by_key(const protocol::RangeRequest& request, Revision when);
+    static bool in_order_of_keys(const protocol::RangeRequest& request, bool of_the_newest);
+    template <class Add>
+    Result<protocol::RangeReply> range_by_key(const protocol::RangeRequest& request, Revision when, Add add);
     Result<protocol::RangeReply> range_sorted(const protocol::RangeRequest& request, Revision when);
 
     plugin::StateStore& store_;

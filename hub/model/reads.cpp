@@ -10,6 +10,7 @@
 
 namespace belfry::hub::model {
 
+using protocol::RangeFrame;
 using protocol::RangeReply;
 using protocol::RangeRequest;
 using protocol::SortOrder;
@@ -40,6 +41,12 @@ bool before(const KeyValue& left, const KeyValue& right, SortTarget target) {
     return left.key < right.key;
 }
 
+// For which memory is taken at once; what a range without a limit holds is not known before.
+size_t expected_keys(const RangeRequest& request) {
+    constexpr uint64_t unlimited = 256;
+    return static_cast<size_t>(request.limit == 0 ? unlimited : std::min(request.limit, 4 * unlimited));
+}
+
 // Sorts and keeps the first `limit`; 0 = all.
 void sort_and_cut(std::vector<KeyValue>& kvs, const RangeRequest& request) {
     std::sort(kvs.begin(), kvs.end(), [&](const KeyValue& left, const KeyValue& right) {
@@ -61,34 +68,54 @@ Result<RangeReply> Keyspace::range(const RangeRequest& request) {
     const Result<Revision> when = resolve(request.at);
     if (!when) return when.error();
     if (request.count_only && *when >= newest() && is_everything(request.range)) return RangeReply{{}, key_count(), false};
-    const bool by_key = request.sort_target == SortTarget::key;
-    const bool forward = request.sort_order == SortOrder::ascending;
-    if (request.count_only || request.range.is_one() || (by_key && (forward || *when >= newest()))) {
-        return range_by_key(request, *when);
-    }
-    return range_sorted(request, *when);
+    if (!in_order_of_keys(request, *when >= newest())) return range_sorted(request, *when);
+    std::vector<KeyValue> kvs;
+    if (!request.count_only && !request.range.is_one()) kvs.reserve(expected_keys(request));
+    auto reply = range_by_key(request, *when, [&](const RangeFrame::Item& item) {
+        kvs.push_back({Bytes(item.key), Bytes(item.value), item.create_revision, item.mod_revision, item.version, item.lease});
+    });
+    if (reply) reply->kvs = std::move(kvs);
+    return reply;
 }
 
-Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision when) {
-    constexpr uint64_t reserved_keys = 256;  // of a range that names no limit
+Result<RangeReply> Keyspace::range(const RangeRequest& request, RangeFrame& frame) {
+    const Result<Revision> when = resolve(request.at);
+    if (when && !request.count_only && in_order_of_keys(request, *when >= newest())) {
+        frame.expect(expected_keys(request));
+        return range_by_key(request, *when, [&](const RangeFrame::Item& item) { frame.add(item); });
+    }
+    auto reply = range(request);
+    if (!reply) return reply;
+    for (const KeyValue& kv : reply->kvs) {
+        frame.add({kv.key, kv.value, kv.create_revision, kv.mod_revision, kv.version, kv.lease});
+    }
+    reply->kvs.clear();
+    return reply;
+}
+
+bool Keyspace::in_order_of_keys(const RangeRequest& request, bool of_the_newest) {
+    if (request.count_only || request.range.is_one()) return true;
+    return request.sort_target == SortTarget::key && (request.sort_order == SortOrder::ascending || of_the_newest);
+}
+
+template <class Add>
+Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision when, Add add) {
     RangeReply reply;
+    uint64_t added = 0;
     size_t bytes = 0;
     bool full = request.count_only;
-    if (!full && !request.range.is_one()) {
-        const uint64_t keys = request.limit == 0 ? reserved_keys : std::min(request.limit, 4 * reserved_keys);
-        reply.kvs.reserve(static_cast<size_t>(keys));
-    }
     const auto visit = [&](BytesView key, const Version& version) {
         if (reply.count == hub::limits::scan_keys_max) return reply.more = true, false;
         ++reply.count;
         if (full) return true;
-        const size_t size = key.size() + (request.keys_only ? 0 : version.value.size()) + event_envelope_bytes;
-        full = !reply.kvs.empty() && bytes + size > belfry::limits::range_reply_bytes_max;
-        if (request.limit > 0 && reply.kvs.size() == request.limit) full = true;
+        const BytesView value = request.keys_only ? BytesView() : version.value;
+        const size_t size = key.size() + value.size() + event_envelope_bytes;
+        full = added > 0 && bytes + size > belfry::limits::range_reply_bytes_max;
+        if (request.limit > 0 && added == request.limit) full = true;
         if (full) return reply.more = true;
         bytes += size;
-        reply.kvs.push_back(to_key_value(key, version));
-        if (request.keys_only) reply.kvs.back().value.clear();
+        ++added;
+        add(RangeFrame::Item{key, value, version.create, version.mod, version.version, version.lease});
         return true;
     };
     const auto direction = request.sort_order == SortOrder::ascending ? Direction::forward : Direction::reverse;

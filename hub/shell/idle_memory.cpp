@@ -20,6 +20,13 @@ uint64_t process_cpu_us() {
 
 }  // namespace
 
+void IdleMemory::keep_freed_memory() {
+    constexpr int kept_at_the_top_bytes_max = 64 * 1024 * 1024;  // of each arena
+    constexpr int heap_piece_bytes_max = 4 * 1024 * 1024;        // larger ones are rare and get pages of their own
+    mallopt(M_TRIM_THRESHOLD, kept_at_the_top_bytes_max);
+    mallopt(M_MMAP_THRESHOLD, heap_piece_bytes_max);
+}
+
 void IdleMemory::tick() {
     const uint64_t before_us = cpu_us_;
     cpu_us_ = process_cpu_us();

@@ -13,13 +13,14 @@ constexpr size_t frames_kept_max = 4096;
 
 }  // namespace
 
-void Outbox::add(uint64_t connection, const protocol::Reply& reply) {
-    protocol::ReplyFrame& frame = frames_[connection];
-    frame.add(reply);
-    if (frame.size() >= reply_frame_bytes_target || frame.count() >= belfry::limits::frame_requests_max) {
-        send(connection, frame);
-    }
+void Outbox::add(core::OutgoingReply outgoing) {
     dirty_ = true;
+    if (!outgoing.frame.empty()) return transport_.send(outgoing.connection, std::move(outgoing.frame));
+    protocol::ReplyFrame& frame = frames_[outgoing.connection];
+    frame.add(outgoing.reply);
+    if (frame.size() >= reply_frame_bytes_target || frame.count() >= belfry::limits::frame_requests_max) {
+        send(outgoing.connection, frame);
+    }
 }
 
 void Outbox::publish(feed::Message message) {

@@ -14,7 +14,7 @@ class Outbox {
 public:
     explicit Outbox(plugin::Transport& transport) : transport_(transport) {}
 
-    void add(uint64_t connection, const protocol::Reply& reply);
+    void add(core::OutgoingReply outgoing);
     void publish(feed::Message message);
     // Sends what was added since the last flush.
     void flush();

@@ -229,7 +229,7 @@ void Server::take(std::vector<Item>& items, Instant instant, core::Output& outpu
             sent_us = time_us;
         }
         if (auto* refusal = std::get_if<Refusal>(&item)) {
-            outbox_->add(refusal->connection, refusal->reply);
+            outbox_->add({refusal->connection, std::move(refusal->reply), {}});
             continue;
         }
         auto& input = std::get<core::Input>(item);
@@ -242,7 +242,7 @@ void Server::take(std::vector<Item>& items, Instant instant, core::Output& outpu
 }
 
 void Server::send_replies(core::Output& output) {
-    for (const auto& outgoing : output.replies) outbox_->add(outgoing.connection, outgoing.reply);
+    for (auto& outgoing : output.replies) outbox_->add(std::move(outgoing));
     output.replies.clear();
 }
 

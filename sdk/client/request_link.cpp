@@ -12,6 +12,8 @@ namespace {
 
 constexpr size_t frame_bytes_aim = 256 * 1024;
 constexpr int receive_budget = 64;  // frames; each may hold many replies
+// After so many octets what the completions asked for is sent first: decoding them takes about as long as the way there.
+constexpr size_t receive_bytes_budget = 256 * 1024;
 
 bool reads(const protocol::RequestOp& op) {
     return !std::holds_alternative<protocol::PutRequest>(op) && !std::holds_alternative<protocol::DeleteRequest>(op) &&
@@ -86,10 +88,13 @@ void RequestLink::flush() {
 }
 
 bool RequestLink::receive(uint64_t now_ms) {
-    for (int budget = receive_budget; budget > 0; --budget) {
-        if (!socket_.is_open() || !socket_.receive(frame_)) return false;
-        auto replies = protocol::decode_replies(frame_);
+    size_t bytes = 0;
+    for (int budget = receive_budget; budget > 0 && bytes < receive_bytes_budget; --budget) {
+        ZmqMessage frame;
+        if (!socket_.is_open() || !socket_.receive(frame)) return false;
+        auto replies = protocol::decode_replies(frame.bytes());
         if (!replies) continue;  // what it answered runs into its timeout
+        bytes += frame.bytes().size();
         waiting_since_ms_ = now_ms;
         for (protocol::Reply& reply : *replies) {
             const uint64_t id = reply.id;

@@ -67,7 +67,6 @@ private:
     std::deque<std::pair<uint64_t, uint64_t>> deadlines_;  // (when, id): timeouts are equal, so in order
     std::deque<std::pair<uint64_t, uint64_t>> resends_[2];
     bool new_ = false;
-    Bytes frame_;
 };
 
 }  // namespace belfry::client

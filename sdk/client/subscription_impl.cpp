@@ -19,7 +19,7 @@ client::TrackerOptions tracker_options(const SubscriptionOptions& options) {
 }
 
 // Subscriptions of one thread with equal filters get equal frames: the last ones are decoded once for all of them.
-const protocol::FeedMessage* decode_shared(const Bytes& frame) {
+const protocol::FeedMessage* decode_shared(BytesView frame) {
     struct Slot {
         Bytes frame;
         protocol::FeedMessage message;
@@ -27,8 +27,9 @@ const protocol::FeedMessage* decode_shared(const Bytes& frame) {
     constexpr size_t slots = 64;
     constexpr size_t frame_bytes_kept_max = 64 * 1024;
     thread_local std::vector<Slot> cache(slots + 1);
+    constexpr size_t head_bytes = 64;  // holds channel and revisions, which tell most frames apart
     const bool small = frame.size() <= frame_bytes_kept_max;
-    Slot& slot = cache[small ? hash64(frame) % slots : slots];
+    Slot& slot = cache[small ? hash64(frame.substr(0, head_bytes)) % slots : slots];
     if (small && slot.frame == frame) return &slot.message;
     auto message = protocol::decode_feed(frame);
     if (!message) return nullptr;
@@ -67,25 +68,26 @@ void Subscription::Impl::close() {
 bool Subscription::Impl::on_readable(uint64_t now_ms) {
     bool more = false;
     client::TrackerOutput output;
-    for (int budget = receive_budget; !closed_ && socket_.is_open() && socket_.receive(frame_); --budget) {
+    client::ZmqMessage frame;
+    for (int budget = receive_budget; !closed_ && socket_.is_open() && socket_.receive(frame); --budget) {
         if (budget == 0) {
             more = true;
         }
-        take_frame(now_ms, output);
+        take_frame(frame.bytes(), now_ms, output);
         if (more) break;
     }
     publish();
     return more;
 }
 
-void Subscription::Impl::take_frame(uint64_t now_ms, client::TrackerOutput& output) {
-    if (frame_.empty()) return;
-    if (frame_[0] == 'E') {
-        if (const auto* message = decode_shared(frame_)) tracker_.on_feed(*message, now_ms, output);
-    } else if (frame_[0] == 'M') {
-        if (const auto mark = protocol::decode_mark(frame_)) tracker_.on_mark(*mark, now_ms, output);
-    } else if (const auto join = protocol::decode_join(frame_)) {
-        tracker_.on_join(BytesView(frame_).substr(0, protocol::token_topic_bytes), *join, now_ms, output);
+void Subscription::Impl::take_frame(BytesView frame, uint64_t now_ms, client::TrackerOutput& output) {
+    if (frame.empty()) return;
+    if (frame[0] == 'E') {
+        if (const auto* message = decode_shared(frame)) tracker_.on_feed(*message, now_ms, output);
+    } else if (frame[0] == 'M') {
+        if (const auto mark = protocol::decode_mark(frame)) tracker_.on_mark(*mark, now_ms, output);
+    } else if (const auto join = protocol::decode_join(frame)) {
+        tracker_.on_join(frame.substr(0, protocol::token_topic_bytes), *join, now_ms, output);
     }
     obey(output, now_ms);
 }
@@ -238,11 +240,14 @@ void Subscription::Impl::publish() {
         if (waiters > 0 && (moved_ || changed_)) advanced.notify_all();
     }
     changed_ = moved_ = false;
-    std::vector<Delivery> due;
+    if (deliveries_.empty()) return;
+    std::vector<Delivery> due;  // a callback may come back here
     due.swap(deliveries_);
     for (const Delivery& delivery : due) {
         if (!closed_) deliver(delivery);
     }
+    due.clear();
+    if (deliveries_.empty()) deliveries_.swap(due);  // for its memory
 }
 
 void Subscription::Impl::deliver(const Delivery& delivery) {

@@ -37,7 +37,7 @@ public:
     SubscriptionFigures figures;
 
 private:
-    void take_frame(uint64_t now_ms, client::TrackerOutput& output);
+    void take_frame(BytesView frame, uint64_t now_ms, client::TrackerOutput& output);
     void obey(client::TrackerOutput& output, uint64_t now_ms);
     void drive_socket(client::TrackerOutput& output);
     void ask(uint64_t id, protocol::RequestOp op);
@@ -60,7 +60,6 @@ private:
     ViewBuilder builder_;
     std::vector<Delivery> deliveries_;
     std::multimap<Bytes, std::function<void(const KeyChange&)>, std::less<>> bindings_;
-    Bytes frame_;
 };
 
 }  // namespace belfry

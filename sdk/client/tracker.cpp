@@ -353,11 +353,17 @@ bool Tracker::take(const MarkMessage& message, bool fresh, uint64_t now_ms, Trac
 void Tracker::apply(const std::vector<ChangeSet>& changes, TrackerOutput& output) {
     for (const ChangeSet& change : changes) {
         if (change.revision <= known_) continue;
-        ChangeSet mine{change.revision, change.time_ms, change.author, change.comment, {}};
+        constexpr size_t reserved_events_max = 8;
+        ChangeSet* mine = nullptr;
         for (const Event& event : change.events) {
-            if (wanted_(event.kv.key)) mine.events.push_back(event);
+            if (!wanted_(event.kv.key)) continue;
+            if (mine == nullptr) {
+                mine = &output.changes.emplace_back(
+                    ChangeSet{change.revision, change.time_ms, change.author, change.comment, {}});
+                mine->events.reserve(std::min(change.events.size(), reserved_events_max));
+            }
+            mine->events.push_back(event);
         }
-        if (!mine.events.empty()) output.changes.push_back(std::move(mine));
     }
 }
 

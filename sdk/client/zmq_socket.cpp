@@ -1,7 +1,5 @@
 #include "sdk/client/zmq_socket.hpp"
 
-#include <zmq.h>
-
 #include "sdk/base/limits.hpp"
 
 namespace belfry::client {
@@ -65,15 +63,11 @@ bool ZmqSocket::send(BytesView frame) {
     return true;
 }
 
-bool ZmqSocket::receive(Bytes& frame) {
-    zmq_msg_t message;
-    zmq_msg_init(&message);
+bool ZmqSocket::receive(ZmqMessage& message) {
     int received = 0;
     do {
-        received = zmq_msg_recv(&message, socket_, ZMQ_DONTWAIT);
+        received = zmq_msg_recv(message.get(), socket_, ZMQ_DONTWAIT);
     } while (received < 0 && zmq_errno() == EINTR);
-    if (received >= 0) frame.assign(static_cast<const char*>(zmq_msg_data(&message)), zmq_msg_size(&message));
-    zmq_msg_close(&message);
     return received >= 0;
 }
 

@@ -2,6 +2,8 @@
 // heartbeats, LINGER 0, TCP keep-alive instead. Private to sdk/client.
 #pragma once
 
+#include <zmq.h>
+
 #include <string>
 #include <utility>
 
@@ -22,6 +24,23 @@ private:
     void* context_;
 };
 
+// What was received, where libzmq put it.
+class ZmqMessage {
+public:
+    ZmqMessage() { zmq_msg_init(&message_); }
+    ~ZmqMessage() { zmq_msg_close(&message_); }
+    ZmqMessage(const ZmqMessage&) = delete;
+    ZmqMessage& operator=(const ZmqMessage&) = delete;
+    // Until the next receive().
+    BytesView bytes() const {
+        return {static_cast<const char*>(zmq_msg_data(const_cast<zmq_msg_t*>(&message_))), zmq_msg_size(&message_)};
+    }
+    zmq_msg_t* get() { return &message_; }
+
+private:
+    zmq_msg_t message_;
+};
+
 class ZmqSocket {
 public:
     enum class Kind { requests, feed };
@@ -38,7 +57,7 @@ public:
     void subscribe(BytesView topic);
     void unsubscribe(BytesView topic);
     bool send(BytesView frame);  // false = not now
-    bool receive(Bytes& frame);  // false = nothing there, and the descriptor may be slept on
+    bool receive(ZmqMessage& message);  // false = nothing there, and the descriptor may be slept on
     int descriptor() const;
     bool is_open() const { return socket_ != nullptr; }
     void close();

@@ -30,6 +30,29 @@ private:
     Bytes body_;
 };
 
+// The reply to a range, written key by key while the keys are read: a frame with this one reply. What decode_replies makes
+// of it is what it would make of the same RangeReply sent with ReplyFrame.
+class RangeFrame {
+public:
+    struct Item {
+        BytesView key, value;
+        Revision create_revision, mod_revision;
+        uint64_t version = 0;
+        LeaseId lease;
+    };
+    RangeFrame(uint64_t request_id, Revision revision);
+    // `expected` items like the first one get their memory at once.
+    void expect(size_t expected) { expected_ = expected; }
+    void add(const Item& item);
+    Bytes take(uint64_t count, bool more) &&;  // the finished frame
+
+private:
+    size_t items_ = 0;
+    size_t items_at_ = 0;
+    size_t expected_ = 0;
+    Bytes body_;
+};
+
 // The ids that can still be read from a frame that decode_requests refused, for answering it. May be empty.
 std::vector<uint64_t> salvage_request_ids(BytesView frame);
 

@@ -4,12 +4,18 @@ namespace belfry::protocol {
 namespace {
 
 void read_fields(Reader& reader, KeyValue& kv) {
-    kv.key = reader.bytes("key");
-    kv.value = reader.bytes("value");
+    kv.key = Bytes(reader.bytes("key"));
+    kv.value = Bytes(reader.bytes("value"));
     kv.create_revision = read_revision(reader, "create revision");
     kv.mod_revision = read_revision(reader, "mod revision");
     kv.version = reader.number("version");
     kv.lease = {reader.number("lease")};
+}
+
+void read_key_value(Reader& reader, KeyValue& kv) {
+    const size_t size = reader.array("key with value", 6);
+    read_fields(reader, kv);
+    reader.skip(reader.ok() ? size - 6 : 0);
 }
 
 Event read_event(Reader& reader) {
@@ -32,17 +38,15 @@ Event read_event(Reader& reader) {
 
 KeyValue read_key_value(Reader& reader) {
     KeyValue kv;
-    const size_t size = reader.array("key with value", 6);
-    read_fields(reader, kv);
-    reader.skip(reader.ok() ? size - 6 : 0);
+    read_key_value(reader, kv);
     return kv;
 }
 
 std::vector<KeyValue> read_key_values(Reader& reader, const char* what) {
     std::vector<KeyValue> kvs;
     const size_t size = reader.array(what, 0);
-    kvs.reserve(std::min(size, reserved_max));
-    for (size_t i = 0; i < size && reader.ok(); ++i) kvs.push_back(read_key_value(reader));
+    kvs.reserve(std::min(size, reserved_pairs_max));
+    for (size_t i = 0; i < size && reader.ok(); ++i) read_key_value(reader, kvs.emplace_back());
     return kvs;
 }
 

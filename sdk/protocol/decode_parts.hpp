@@ -8,6 +8,7 @@ namespace belfry::protocol {
 
 // Elements that a list may set aside memory for before they are read.
 inline constexpr size_t reserved_max = 64;
+inline constexpr size_t reserved_pairs_max = 1024;  // a page of a range
 
 KeyValue read_key_value(Reader& reader);
 std::vector<KeyValue> read_key_values(Reader& reader, const char* what);

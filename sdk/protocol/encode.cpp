@@ -253,10 +253,14 @@ void write(Writer& writer, const StatusReply& reply) {
     }
 }
 
-void write(Writer& writer, const Reply& reply) {
+void write_reply_head(Writer& writer, uint64_t id, Revision revision) {
     writer.array(4);
-    writer.number(reply.id);
-    writer.number(reply.revision);
+    writer.number(id);
+    writer.number(revision);
+}
+
+void write(Writer& writer, const Reply& reply) {
+    write_reply_head(writer, reply.id, reply.revision);
     if (reply.error.code == Code::ok) {
         return std::visit([&](const auto& result) { write(writer, result); }, reply.result);
     }
@@ -266,17 +270,25 @@ void write(Writer& writer, const Reply& reply) {
     writer.text(reply.error.detail);
 }
 
-// The head has a fixed size so that the count can be filled in when it is known.
-void begin_frame(Bytes& out) {
-    static_assert(protocol_version < 0x80);
-    const char head[wire::frame_head_bytes] = {'\x92', static_cast<char>(protocol_version), '\xdd', 0, 0, 0, 0};
-    out.append(head, sizeof head);
+// An array whose count is filled in when it is known: always in msgpack's longest form.
+size_t open_array(Bytes& out) {
+    const size_t at = out.size();
+    out.append("\xdd\0\0\0\0", 5);
+    return at;
 }
 
-void set_count(Bytes& out, size_t count) {
-    for (size_t octet = 0; octet < 4; ++octet)
-        out[wire::frame_head_bytes - 1 - octet] = static_cast<char>(count >> (8 * octet));
+void close_array(Bytes& out, size_t at, size_t count) {
+    for (size_t octet = 0; octet < 4; ++octet) out[at + 4 - octet] = static_cast<char>(count >> (8 * octet));
 }
+
+void begin_frame(Bytes& out) {
+    static_assert(protocol_version < 0x80);
+    out += '\x92';
+    out += static_cast<char>(protocol_version);
+    open_array(out);
+}
+
+void set_count(Bytes& out, size_t count) { close_array(out, wire::frame_head_bytes - 5, count); }
 
 }  // namespace
 
@@ -321,6 +333,31 @@ Bytes ReplyFrame::take() {
     Bytes frame;
     frame.swap(body_);
     return frame;
+}
+
+RangeFrame::RangeFrame(uint64_t request_id, Revision revision) {
+    begin_frame(body_);
+    set_count(body_, 1);
+    Writer writer(body_);
+    write_reply_head(writer, request_id, revision);
+    write_op(writer, Opcode::range);
+    writer.array(3);
+    items_at_ = open_array(body_);
+}
+
+void RangeFrame::add(const Item& item) {
+    if (items_++ == 0) body_.reserve(body_.size() + expected_ * Writer::key_value_bytes_max(item));
+    Writer writer(body_);
+    writer.array(6);
+    writer.key_value_fields(item);
+}
+
+Bytes RangeFrame::take(uint64_t count, bool more) && {
+    close_array(body_, items_at_, items_);
+    Writer writer(body_);
+    writer.number(count);
+    writer.flag(more);
+    return std::move(body_);
 }
 
 void append_change_set(const ChangeSet& change, Bytes& out) {

@@ -19,20 +19,33 @@ public:
     Writer& operator=(const Writer&) = delete;
 
     void array(size_t size) { packer_.pack_array(static_cast<uint32_t>(size)); }
-    // As the packer does it, the shortest form; in one append.
-    void number(uint64_t number) {
-        if (number < 0x80) return out_.push_back(static_cast<char>(number));
-        const unsigned octets = number <= 0xff ? 1 : number <= 0xffff ? 2 : number <= 0xffffffff ? 4 : 8;
-        std::array<char, 9> form;
-        form[0] = static_cast<char>(0xcc + std::countr_zero(octets));
-        for (unsigned at = 0; at < octets; ++at) form[1 + at] = static_cast<char>(number >> (8 * (octets - 1 - at)));
-        out_.append(form.data(), 1 + octets);
+    void number(uint64_t number) { numbers({number}); }
+    // As the packer does it, each in the shortest form; in one append.
+    template <size_t count>
+    void numbers(const uint64_t (&numbers)[count]) {
+        std::array<char, 9 * count> forms;
+        size_t end = 0;
+        for (const uint64_t number : numbers) {
+            if (number < 0x80) {
+                forms[end++] = static_cast<char>(number);
+                continue;
+            }
+            const unsigned octets = number <= 0xff ? 1 : number <= 0xffff ? 2 : number <= 0xffffffff ? 4 : 8;
+            forms[end++] = static_cast<char>(0xcc + std::countr_zero(octets));
+            for (unsigned left = octets; left > 0; --left) forms[end++] = static_cast<char>(number >> (8 * (left - 1)));
+        }
+        out_.append(forms.data(), end);
     }
     void number(Revision revision) { number(revision.value); }
     void flag(bool value) { out_.push_back(static_cast<char>(value ? 0xc3 : 0xc2)); }
     void nil() { out_.push_back(static_cast<char>(0xc0)); }
     void bytes(BytesView octets) {
-        packer_.pack_bin(static_cast<uint32_t>(octets.size()));
+        const size_t size = octets.size();
+        const unsigned width = size <= 0xff ? 1 : size <= 0xffff ? 2 : 4;
+        std::array<char, 5> head;
+        head[0] = static_cast<char>(0xc4 + std::countr_zero(width));
+        for (unsigned at = 0; at < width; ++at) head[1 + at] = static_cast<char>(size >> (8 * (width - 1 - at)));
+        out_.append(head.data(), 1 + width);
         out_.append(octets);
     }
     void text(BytesView octets) {
@@ -44,20 +57,21 @@ public:
         array(6);
         key_value_fields(kv);
     }
-    // What key_values() will append at most, for one reservation instead of many.
-    static size_t key_values_bytes_max(const std::vector<KeyValue>& kvs) {
+    // At most, for one reservation instead of many.
+    static size_t key_value_bytes_max(const auto& kv) {
         constexpr size_t envelope_bytes_max = 1 + 2 * 5 + 4 * 9;
+        return kv.key.size() + kv.value.size() + envelope_bytes_max;
+    }
+    static size_t key_values_bytes_max(const std::vector<KeyValue>& kvs) {
         size_t bytes = 5;
-        for (const KeyValue& kv : kvs) bytes += kv.key.size() + kv.value.size() + envelope_bytes_max;
+        for (const KeyValue& kv : kvs) bytes += key_value_bytes_max(kv);
         return bytes;
     }
-    void key_value_fields(const KeyValue& kv) {
+    // Of a KeyValue, or of something with members of the same names.
+    void key_value_fields(const auto& kv) {
         bytes(kv.key);
         bytes(kv.value);
-        number(kv.create_revision);
-        number(kv.mod_revision);
-        number(kv.version);
-        number(kv.lease.value);
+        numbers({kv.create_revision.value, kv.mod_revision.value, kv.version, kv.lease.value});
     }
     void key_values(const std::vector<KeyValue>& kvs) {
         if (kvs.size() > 1) out_.reserve(std::max(out_.size() + key_values_bytes_max(kvs), out_.capacity()));

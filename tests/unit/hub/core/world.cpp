@@ -205,6 +205,7 @@ void World::act() {
         }
     }
     for (auto& outgoing : output_.replies) {
+        if (!outgoing.frame.empty()) outgoing.reply = std::move(protocol::decode_replies(outgoing.frame)->front());
         trace +=
             "reply " + std::to_string(outgoing.connection) + " " + protocol::encode_replies({&outgoing.reply, 1}) + "\n";
         replies.push_back(std::move(outgoing));
