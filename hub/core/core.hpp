@@ -40,7 +40,8 @@ struct EntriesRead {
     std::vector<raft::Entry> entries;  // the answer to Output.read
 };
 struct SnapshotPersisted {
-    Index index;  // a durable snapshot of the state at this index exists
+    Index index;         // a durable snapshot of the state at this index exists
+    uint64_t bytes = 0;  // its length
 };
 struct SnapshotFailed {
     Error error;
@@ -96,11 +97,15 @@ struct Options {
     uint64_t epoch = 0;        // identity of this log lineage
     uint64_t incarnation = 0;  // random per process start
     unsigned seed = 1;
-    uint64_t snapshot_log_bytes = 256ull * 1024 * 1024;  // take a snapshot when the log has grown by so much
-    uint64_t log_trailing_entries = 1024;                // kept behind a snapshot
-    uint64_t log_bytes_at_start = 0;                     // what the log holds already; counts towards the next snapshot
-    uint64_t keep_revisions = 100'000;                   // automatic compaction by count; 0 = off
-    uint64_t keep_ms = 0;                                // automatic compaction by age; 0 = off
+    // Take a snapshot when the log has grown by so much; by as much as the last snapshot was long if that is more, up to
+    // the multiple.
+    uint64_t snapshot_log_bytes = 256ull * 1024 * 1024;
+    uint64_t snapshot_log_multiple_max = 16;
+    uint64_t log_trailing_entries = 1024;  // kept behind a snapshot
+    uint64_t snapshot_bytes_at_start = 0;  // length of the last snapshot; 0 = none
+    uint64_t log_bytes_at_start = 0;       // what the log holds already; counts towards the next snapshot
+    uint64_t keep_revisions = 100'000;     // automatic compaction by count; 0 = off
+    uint64_t keep_ms = 0;                  // automatic compaction by age; 0 = off
     size_t rounds_in_flight_max = limits::rounds_in_flight_max;
     bool guard_sole_voter = true;  // docs/raft.md, D5; false only in the test that shows what it is for
 };

@@ -64,7 +64,7 @@ void Core::Impl::persist_again(Instant now, Output& output) {
 
 void Core::Impl::take_snapshot_if_due(Instant now, Output& output) {
     if (stopped_ || snapshot_running_ || !ready_ || behind_) return;
-    if (log_bytes_ < options_.snapshot_log_bytes || now.monotonic_ms < snapshot_not_before_ms_) return;
+    if (log_bytes_ < snapshot_due_bytes_ || now.monotonic_ms < snapshot_not_before_ms_) return;
     if (applied_ <= snapshot_index_) return;
     if (auto committed = commit_held(); !committed) return on_apply_error(committed.error(), now, output);
     snapshot_running_ = true;
@@ -72,10 +72,17 @@ void Core::Impl::take_snapshot_if_due(Instant now, Output& output) {
     output.take_snapshot = true;
 }
 
+// A large store is copied seldom: after as much log as the last copy was long, copying at most doubles what is written.
+uint64_t Core::Impl::log_bytes_after(uint64_t snapshot_bytes) const {
+    return std::clamp(snapshot_bytes, options_.snapshot_log_bytes,
+                      options_.snapshot_log_bytes * options_.snapshot_log_multiple_max);
+}
+
 void Core::Impl::on(SnapshotPersisted& input, Instant now, Output& output) {
     BELFRY_ASSERT(snapshot_running_);
     BELFRY_ASSERT(input.index <= applied_);
     snapshot_running_ = false;
+    snapshot_due_bytes_ = log_bytes_after(input.bytes);
     if (input.index <= snapshot_index_) return;
     snapshot_index_ = input.index;
     const uint64_t trailing = std::min<uint64_t>(options_.log_trailing_entries, UINT32_MAX);
@@ -91,7 +98,7 @@ void Core::Impl::on(SnapshotFailed&, Instant now, Output&) {
     snapshot_running_ = false;
     ++counters_.snapshots_failed;
     snapshot_not_before_ms_ = now.monotonic_ms + snapshot_retry_ms;
-    log_bytes_ += options_.snapshot_log_bytes;  // still due
+    log_bytes_ += snapshot_due_bytes_;  // still due
 }
 
 }  // namespace belfry::hub::core

@@ -120,6 +120,7 @@ private:
     void on(SnapshotPersisted& input, Instant now, Output& output);
     void on(SnapshotFailed& input, Instant now, Output& output);
     void take_snapshot_if_due(Instant now, Output& output);
+    uint64_t log_bytes_after(uint64_t snapshot_bytes) const;
 
     void on(TopicChanged& input, Instant now, Output& output);
     void on(ConnectionClosed& input, Instant now, Output& output);
@@ -168,7 +169,8 @@ private:
 
     bool snapshot_running_ = false;
     uint64_t snapshot_not_before_ms_ = 0;
-    uint64_t log_bytes_ = 0;  // since the last snapshot
+    uint64_t snapshot_due_bytes_ = log_bytes_after(options_.snapshot_bytes_at_start);  // of log since the last one
+    uint64_t log_bytes_ = 0;                                                           // since the last snapshot
     Index snapshot_index_;
     Index boundary_;  // the log holds what comes after this
 

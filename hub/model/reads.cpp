@@ -72,7 +72,8 @@ Result<RangeReply> Keyspace::range(const RangeRequest& request) {
     std::vector<KeyValue> kvs;
     if (!request.count_only && !request.range.is_one()) kvs.reserve(expected_keys(request));
     auto reply = range_by_key(request, *when, [&](const RangeFrame::Item& item) {
-        kvs.push_back({Bytes(item.key), Bytes(item.value), item.create_revision, item.mod_revision, item.version, item.lease});
+        kvs.push_back(
+            {Bytes(item.key), Bytes(item.value), item.create_revision, item.mod_revision, item.version, item.lease});
     });
     if (reply) reply->kvs = std::move(kvs);
     return reply;

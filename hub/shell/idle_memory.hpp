@@ -1,6 +1,7 @@
 // When freed memory goes back to the system. Not while the hub is busy: a page that comes and goes with each large reply
-// costs more than filling it. And soon after it has become idle, which needs a hand: when a crowd of clients has left, about
-// 30 KiB for each of them stays in glibc's arenas, between pieces that are in use, and only an explicit trim returns it.
+// costs more than filling it. And soon after it has become idle, which needs a hand: when a crowd of clients has left,
+// about 30 KiB for each of them stays in glibc's arenas, between pieces that are in use, and only an explicit trim returns
+// it.
 #pragma once
 
 #include <cstdint>

@@ -169,6 +169,7 @@ Status Server::start_core() {
     options.incarnation = random_u64();
     options.seed = static_cast<unsigned>(random_u64());
     options.snapshot_log_bytes = settings_.snapshot_log_bytes;
+    options.snapshot_bytes_at_start = Snapshots(directory_->snapshots_path()).newest_bytes();
     options.log_bytes_at_start = log_bytes_at_start_;
     options.keep_revisions = settings_.history.keep_revisions;
     options.keep_ms = settings_.history.keep_age_ms;

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "hub/shell/files.hpp"
 #include "sdk/base/crc32c.hpp"
@@ -65,7 +66,7 @@ Result<Footer> read_footer(int fd, const std::string& path) {
 
 }  // namespace
 
-Result<Index> Snapshots::take(plugin::StateStore& store) {
+Result<Snapshots::Taken> Snapshots::take(plugin::StateStore& store) {
     const std::string temporary = directory_ + "/snapshot.new";
     const Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640)};
     if (file.fd < 0) return system_error("cannot create", temporary);
@@ -83,7 +84,7 @@ Result<Index> Snapshots::take(plugin::StateStore& store) {
     });
     if (!index) {
         ::unlink(temporary.c_str());
-        return index;
+        return index.error();
     }
     footer.index = index->value;
     footer.footer_crc = footer_crc(footer);
@@ -99,7 +100,7 @@ Result<Index> Snapshots::take(plugin::StateStore& store) {
         return system_error("cannot rename to", directory_ + name);
     if (auto synced = sync_directory(directory_); !synced) return synced.error();
     remove_all_but_newest(snapshots_kept);
-    return index;
+    return Taken{*index, footer.image_bytes};
 }
 
 Result<Index> Snapshots::restore_newest(plugin::StateStore& store, std::vector<std::string>& warnings) {
@@ -142,6 +143,13 @@ Result<Index> Snapshots::restore(plugin::StateStore& store, const std::string& p
         if (left != 0 || crc != footer->image_crc) return Error{Code::corrupt, "snapshot '" + path + "' is damaged"};
     }
     return Index{footer->index};
+}
+
+uint64_t Snapshots::newest_bytes() const {
+    const auto found = names();
+    std::error_code failed;
+    const auto bytes = found.empty() ? 0 : std::filesystem::file_size(directory_ + "/" + found.back(), failed);
+    return failed ? 0 : bytes;
 }
 
 void Snapshots::remove_all_but_newest(size_t kept) {

@@ -17,10 +17,16 @@ class Snapshots {
 public:
     explicit Snapshots(std::string directory) : directory_(std::move(directory)) {}
 
-    // Copies the store; overlaps with the core thread's use of it. Returns the index of the image.
-    Result<Index> take(plugin::StateStore& store);
+    struct Taken {
+        Index index;
+        uint64_t bytes = 0;
+    };
+    // Copies the store; overlaps with the core thread's use of it.
+    Result<Taken> take(plugin::StateStore& store);
     // Restores the newest snapshot that is whole; damaged ones are named in `warnings`. not_found: there is none.
     Result<Index> restore_newest(plugin::StateStore& store, std::vector<std::string>& warnings);
+    // Length of the newest one's file; 0 if there is none.
+    uint64_t newest_bytes() const;
 
 private:
     Result<Index> restore(plugin::StateStore& store, const std::string& path);

@@ -15,11 +15,11 @@ void Snapshotter::run() {
     for (;;) {
         jobs_.take_all(jobs, std::chrono::steady_clock::time_point::max());
         if (jobs.empty()) return;
-        auto index = snapshots_.take(store_);
-        if (index) {
-            on_done_(core::SnapshotPersisted{*index});
+        auto taken = snapshots_.take(store_);
+        if (taken) {
+            on_done_(core::SnapshotPersisted{taken->index, taken->bytes});
         } else {
-            on_done_(core::SnapshotFailed{index.error()});
+            on_done_(core::SnapshotFailed{taken.error()});
         }
     }
 }

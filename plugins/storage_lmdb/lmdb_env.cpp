@@ -104,6 +104,9 @@ Result<std::unique_ptr<Env>> Env::open_as(const std::string& directory, uint64_t
     mdb_reader_check(raw, &dead);  // readers that a killed process left would pin pages for ever
     if (Status status = env->probe_allocation(); !status) return status.error();
     if (Status status = env->open_tables(directory); !status) return status.error();
+    int fd = -1;
+    mdb_env_get_fd(raw, &fd);
+    if (through_map) env->page_ahead_ = std::make_unique<PageAhead>(find_map(fd));
     return env;
 }
 
@@ -119,6 +122,7 @@ void Env::count_batch(MDB_txn* txn) {
         pages += stat.ms_branch_pages + stat.ms_overflow_pages / (page_bytes / sizeof(size_t) / 2);
     }
     batch_pages_ = info.me_last_pgno + 1 + pages + batch_pages_min;
+    if (page_ahead_) page_ahead_->follow(info.me_last_pgno + 1, allocated_pages_);
 }
 
 Status Env::allocate() {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "plugins/storage_lmdb/page_ahead.hpp"
 #include "sdk/base/error.hpp"
 #include "sdk/base/types.hpp"
 #include "sdk/plugin/state_store.h"
@@ -41,7 +42,10 @@ public:
 
     // Opens or creates; checks that the data is ours.
     static Result<std::unique_ptr<Env>> open(const std::string& directory, uint64_t map_bytes, Write write);
-    ~Env() { mdb_env_close(env_); }
+    ~Env() {
+        page_ahead_.reset();
+        mdb_env_close(env_);
+    }
     Env(const Env&) = delete;
     Env& operator=(const Env&) = delete;
 
@@ -82,6 +86,7 @@ private:
     uint64_t map_pages_ = 0;
     uint64_t allocated_pages_ = 0;  // from the file's start, certainly there
     uint64_t batch_pages_ = 0;      // the file's last page plus all that the open batch can add
+    std::unique_ptr<PageAhead> page_ahead_;
     MDB_dbi meta_ = 0;
     MDB_dbi tables_[BELFRY_TABLE_COUNT] = {};
 };

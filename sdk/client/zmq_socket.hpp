@@ -56,7 +56,7 @@ public:
     Status connect(const std::string& endpoint);
     void subscribe(BytesView topic);
     void unsubscribe(BytesView topic);
-    bool send(BytesView frame);  // false = not now
+    bool send(BytesView frame);         // false = not now
     bool receive(ZmqMessage& message);  // false = nothing there, and the descriptor may be slept on
     int descriptor() const;
     bool is_open() const { return socket_ != nullptr; }

@@ -15,6 +15,7 @@ Hub::Hub(World& world, Publisher& publisher, Truth& truth, const hub::plugin::Fi
     : world_(world), publisher_(publisher), truth_(truth), filters_(filters) {
     options_.epoch = Truth::epoch;
     options_.snapshot_log_bytes = world.random.between(2, 40) * 1024;
+    options_.snapshot_log_multiple_max = world.random.between(1, 4);
     options_.log_trailing_entries = world.random.below(30);
     options_.keep_revisions = world.random.chance(40) ? world.random.between(20, 200) : 0;
     publisher_.on_topic = [this](ChannelId channel, bool subscribed) {
@@ -166,7 +167,7 @@ void Hub::take_snapshot() {
     world_.after(world_.random.between(5, 200), mine([this, image = std::move(*image)] {
                      ++snapshots_;
                      snapshot_ = image.second;
-                     queue(SnapshotPersisted{image.first});
+                     queue(SnapshotPersisted{image.first, image.second.size()});
                  }));
 }
 

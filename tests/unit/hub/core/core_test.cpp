@@ -322,6 +322,24 @@ TEST_CASE("when the log has grown enough a snapshot is taken and the log cut beh
     CHECK(world.write(put_of("a", "on")).revision == revision.next());
 }
 
+TEST_CASE("after a long snapshot as much log passes before the next one", "[core]") {
+    auto options = World::default_options();
+    options.snapshot_log_bytes = 10'000;
+    options.snapshot_log_multiple_max = 3;
+    Ready world(options);
+    const auto writes_until_due = [&](uint64_t last_snapshot_bytes) {
+        while (!world.take_snapshot) world.write(put_of("a", Bytes(1000, 'x')));
+        world.take_snapshot = false;
+        world.step(SnapshotPersisted{world.core->applied(), last_snapshot_bytes});
+        int writes = 0;
+        for (; writes < 100 && !world.take_snapshot; ++writes) world.write(put_of("a", Bytes(1000, 'x')));
+        return writes;
+    };
+    CHECK(writes_until_due(0) == 10);
+    CHECK(writes_until_due(20'500) == 20);
+    CHECK(writes_until_due(1'000'000) == 29);
+}
+
 TEST_CASE("a snapshot near the log's beginning cuts nothing", "[core]") {
     auto options = World::default_options();
     options.snapshot_log_bytes = 1000;

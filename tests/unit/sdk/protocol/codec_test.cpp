@@ -96,6 +96,23 @@ TEST_CASE("every kind of reply comes back from its octets as it was") {
     CHECK(changes.changes == std::get<ChangesReply>(reply_of_each()[6].result).changes);
 }
 
+TEST_CASE("a range reply written key by key says what the same reply in one piece says") {
+    const std::vector<KeyValue> kvs{{"a", Bytes(300, '\0'), {1}, {70'000}, 128, {}},
+                                    {Bytes(256, 'b'), "", {5}, {1ull << 40}, 1, {9}}};
+    for (const size_t count : {0, 1, 2}) {
+        const RangeReply reply{{kvs.begin(), kvs.begin() + static_cast<ptrdiff_t>(count)}, 77, true};
+        RangeFrame frame(42, {1000});
+        frame.expect(count);
+        for (const KeyValue& kv : reply.kvs) {
+            frame.add({kv.key, kv.value, kv.create_revision, kv.mod_revision, kv.version, kv.lease});
+        }
+        const auto decoded = decode_replies(std::move(frame).take(reply.count, reply.more));
+        REQUIRE(decoded.ok());
+        REQUIRE(decoded->size() == 1);
+        CHECK(encode_replies(*decoded) == encode_replies(std::vector{Reply{42, {1000}, {}, reply}}));
+    }
+}
+
 TEST_CASE("the octets of version 1 are frozen") {
     const std::vector<Request> put{{7, "ann", "", PutRequest{"k", "v", {}, true}}};
     CHECK(hex(encode_requests(put)) ==
