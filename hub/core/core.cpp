@@ -70,7 +70,7 @@ Status Core::Impl::start_raft(raft::Restored& restored, Instant now, Output& out
     auto raft = raft::Raft::create({.id = options_.member_id,
                                     .address = "local",
                                     .seed = options_.seed,
-                                    .guard_sole_voter = options_.guard_sole_voter});
+                                    .guards = {.sole_voter = options_.guard_sole_voter}});
     if (!raft) return raft.error();
     raft_ = std::move(*raft);
     if (restored.boundary == Index{} && restored.trail.empty()) {
@@ -122,7 +122,8 @@ void Core::Impl::flush(Instant now, Output& output) {
 // be read back is read back too.
 void Core::Impl::take_effects(raft::Effects& effects, Output& output) {
     if (effects.vote) output.persist.vote = effects.vote;
-    BELFRY_ASSERT(!effects.truncate_after);  // a sole voter's log only grows
+    // A sole voter's log only grows, and it has nobody to talk to.
+    BELFRY_ASSERT(!effects.truncate_after && !effects.install && effects.messages.empty());
     for (raft::Entry& entry : effects.entries) {
         if (entry.index == loaded_.next()) {
             pending_.push_back({entry, {}, {}, 0});

@@ -22,7 +22,8 @@ void Core::Impl::on(EntriesPersisted& input, Instant now, Output& output) {
     if (log_full_.active && input.up_to >= log_full_first_) log_full_ = {};
     persisted_ = std::max(persisted_, input.up_to);
     raft::Effects effects;
-    stop_unless(raft_->persisted(persisted_, now.monotonic_ms, effects), output);
+    // A sole voter's log is never cut: there is one generation.
+    stop_unless(raft_->persisted(persisted_, 0, now.monotonic_ms, effects), output);
     take_effects(effects, output);
 }
 
@@ -89,8 +90,8 @@ void Core::Impl::on(SnapshotPersisted& input, Instant now, Output& output) {
     raft::Effects effects;
     stop_unless(raft_->snapshot_taken(input.index, static_cast<unsigned>(trailing), now.monotonic_ms, effects), output);
     take_effects(effects, output);
-    if (stopped_ || input.index.value <= boundary_.value + trailing) return;  // nothing to cut
-    boundary_ = Index{input.index.value - trailing};
+    if (stopped_ || raft_->boundary() <= boundary_) return;  // nothing to cut
+    boundary_ = raft_->boundary();
     output.compact_before = boundary_.next();
 }
 

@@ -47,8 +47,12 @@ Bytes encode_voters(const std::vector<std::pair<uint64_t, std::string>>& voters)
         const int added = raft_configuration_add(configuration.get(), id, address.c_str(), RAFT_VOTER);
         BELFRY_ASSERT(added == 0);
     }
+    return encode_configuration(*configuration);
+}
+
+Bytes encode_configuration(const raft_configuration& configuration) {
     raft_buffer buffer{};
-    const int encoded = raft_configuration_encode(configuration.get(), &buffer);
+    const int encoded = raft_configuration_encode(&configuration, &buffer);
     BELFRY_ASSERT(encoded == 0);
     Bytes octets(static_cast<const char*>(buffer.base), buffer.len);
     raft_free(buffer.base);

@@ -13,6 +13,7 @@ namespace belfry::hub::raft {
 
 // `role`: RAFT_VOTER or RAFT_STANDBY. REQUIRES: ids from 1 upward, ids and addresses not twice.
 Bytes encode_voters(const std::vector<std::pair<uint64_t, std::string>>& voters);
+Bytes encode_configuration(const raft_configuration& configuration);
 // Any octets: `corrupt` with the place.
 Result<ConfigurationPointer> decode_configuration(BytesView octets);
 // A copy in libraft's memory, for events that take it over.

@@ -12,8 +12,9 @@ namespace {
 
 // Entries the engine lets wait for acknowledgement; its default of 32 would be met under load.
 constexpr unsigned entries_in_flight_max = 512;
-// The engine moves no payloads but owns one block per batch, which it may free; it never looks inside.
 constexpr size_t token_bytes = 8;
+
+}  // namespace
 
 void* make_token() {
     void* token = raft_calloc(1, token_bytes);
@@ -34,8 +35,6 @@ raft_entry make_entry(const Entry& entry, void* token) {
     }
     return made;
 }
-
-}  // namespace
 
 Engine::~Engine() {
     if (raft_ == nullptr) return;
@@ -64,7 +63,7 @@ Status Engine::init() {
 // entries that were not yet durable, it would then give their (index, term) to other entries; whoever saw the first ones (a
 // standby, a reply) would hold a different log under the same name.
 std::optional<Vote> Engine::vote_before_start(const Restored& restored) const {
-    if (!options_.guard_sole_voter) return std::nullopt;
+    if (!options_.guards.sole_voter) return std::nullopt;
     BytesView newest = restored.configuration;
     for (const Entry& entry : restored.trail) {
         if (entry.type == EntryType::change && entry.payload) newest = *entry.payload;
@@ -86,6 +85,7 @@ raft_event Engine::event(raft_event_type type, uint64_t now_ms) {
 Status Engine::start(const Restored& restored, uint64_t now_ms, Effects& effects) {
     if (auto loaded = load_changes(restored); !loaded) return loaded;
     vote_ = {restored.term, restored.voted_for};
+    last_contact_ms_ = now_ms;
     trail_.start(restored.boundary, restored.boundary_term);
 
     void* const token = make_token();  // one batch for all of them
@@ -117,123 +117,82 @@ Status Engine::start(const Restored& restored, uint64_t now_ms, Effects& effects
     started.start.start_index = restored.boundary.value + 1;
     started.start.entries = entries.data();
     started.start.n_entries = static_cast<unsigned>(entries.size());
-    auto stepped = step(started, nullptr, effects);
+    auto stepped = step(started, {}, effects);
     if (stepped) raft_free(token);  // on an error the engine has freed it
     return stepped;
 }
 
-// The CHANGE entries that matter: the one in force at the boundary, and those after it.
-Status Engine::load_changes(const Restored& restored) {
-    if (restored.boundary == Index{}) {
-        if (!restored.trail.empty() && restored.trail.front().type != EntryType::change) {
-            return Error{Code::corrupt, "log: entry 1 does not name the members"};
-        }
-    } else {
-        if (restored.configuration_index == Index{} || restored.configuration_index > restored.boundary) {
-            return Error{Code::corrupt, "log: it begins after entry " + std::to_string(restored.boundary.value) +
-                                            ", and which members there were at that point is not known"};
-        }
-        if (auto taken = take_change(restored.configuration_index, restored.configuration); !taken) return taken;
-    }
-    for (const Entry& entry : restored.trail) {
-        if (entry.type != EntryType::change) continue;
-        if (!entry.payload) return Error{Code::corrupt, "log: a membership entry without payload"};
-        if (auto taken = take_change(entry.index, *entry.payload); !taken) return taken;
-    }
-    // The engine counts the first CHANGE, and the one at the boundary, as committed.
-    if (!changes_.empty()) change_confirmed_ = changes_.front().index;
-    if (changes_.size() > 1) change_confirmed_ = changes_[changes_.size() - 2].index;
-    return {};
-}
-
-Status Engine::take_change(Index index, const Bytes& payload) {
-    auto servers = decode_configuration(payload);
-    if (!servers) return servers.error();
-    changes_.push_back({index, payload, std::move(*servers)});
-    return {};
-}
-
 Result<Index> Engine::submit(std::shared_ptr<const Bytes> payload, uint64_t now_ms, Effects& effects) {
     BELFRY_ASSERT(payload != nullptr);
+    return submit_entry({trail_.last().next(), term(), EntryType::command, std::move(payload)}, now_ms, effects);
+}
+
+Result<Index> Engine::submit_entry(const Entry& proposed, uint64_t now_ms, Effects& effects) {
     if (role() != Role::leader) return Error{Code::not_leader, "this member is not the leader"};
-    const Entry proposed{trail_.last().next(), term(), EntryType::command, payload};
     void* const token = make_token();
     raft_entry entry = make_entry(proposed, token);
     raft_event submitted = event(RAFT_SUBMIT, now_ms);
     submitted.submit.entries = &entry;
     submitted.submit.n = 1;
-    auto stepped = step(submitted, payload, effects);
+    auto stepped = step(submitted, {.proposed = &proposed, .received = nullptr}, effects);
     raft_free(token);  // ours again: refused, or given back with the entries
     if (!stepped) return stepped.error();
     return proposed.index;
 }
 
-// Several writes can be behind one another: an entry is durable and still valid only if no later write in the queue begins
-// at or before it. Comparing terms instead of places in the queue can be fooled by an index that is written twice.
-Status Engine::persisted(Index index, uint64_t now_ms, Effects& effects) {
-    while (!writes_.empty() && writes_.front().last <= index) writes_.pop_front();
+// What was told durable counts only up to where a truncation that is still on its way will cut. Comparing terms instead can
+// be fooled by an index that is written twice.
+Status Engine::persisted(Index index, uint64_t generation, uint64_t now_ms, Effects& effects) {
+    while (!cuts_.empty() && cuts_.front().generation <= generation) cuts_.pop_front();
     Index valid = std::min(index, trail_.last());
-    for (const Write& write : writes_) valid = std::min(valid, std::max(write.first.previous(), Index{}));
-    if (valid.value <= raft_->last_stored) return {};
+    for (const Cut& cut : cuts_) valid = std::min(valid, cut.after);
+    if (installing_ || valid.value <= raft_->last_stored) return {};
     raft_event done = event(RAFT_PERSISTED_ENTRIES, now_ms);
     done.persisted_entries.index = valid.value;
-    return step(done, nullptr, effects);
-}
-
-Status Engine::snapshot_taken(Index index, unsigned trailing, uint64_t now_ms, Effects& effects) {
-    if (index <= Index{raft_->trail.snapshot.index}) return {};  // no news; the engine must not hear it twice
-    if (index > commit_ || index <= trail_.boundary()) {
-        return Error{Code::invalid_argument, "snapshot at " + std::to_string(index.value) + ", but the log holds " +
-                                                 std::to_string(trail_.boundary().value + 1) + ".." +
-                                                 std::to_string(trail_.last().value) + ", committed up to " +
-                                                 std::to_string(commit_.value)};
-    }
-    // The membership in force at `index`.
-    const Change* in_force = nullptr;
-    for (const Change& change : changes_) {
-        if (change.index <= index) in_force = &change;
-    }
-    BELFRY_ASSERT(in_force != nullptr);
-    raft_event taken = event(RAFT_SNAPSHOT, now_ms);
-    taken.snapshot.metadata.index = index.value;
-    taken.snapshot.metadata.term = trail_.term_of(index).value;
-    taken.snapshot.metadata.configuration = copy_configuration(*in_force->servers);  // the engine keeps it
-    taken.snapshot.metadata.configuration_index = in_force->index.value;
-    taken.snapshot.trailing = trailing;
-    if (index.value > trailing && index.value - trailing > trail_.boundary().value) {
-        trail_.drop_to(Index{index.value - trailing});
-    }
-    return step(taken, nullptr, effects);
+    return step(done, {}, effects);
 }
 
 Status Engine::timeout(uint64_t now_ms, Effects& effects) {
     // An early one would make a leader think that its followers are silent.
     if (now_ms < wake_at_ms()) return {};
     raft_event due = event(RAFT_TIMEOUT, now_ms);
-    return step(due, nullptr, effects);
+    return step(due, {}, effects);
+}
+
+std::shared_ptr<const Bytes> Engine::Source::payload_of(Index index) const {
+    if (proposed != nullptr) return proposed->payload;
+    if (received == nullptr) return nullptr;
+    BELFRY_ASSERT(!received->empty() && index >= received->front().index && index <= received->back().index);
+    return (*received)[static_cast<size_t>(index.value - received->front().index.value)].payload;
 }
 
 // The one place where the engine runs.
-Status Engine::step(raft_event& event, const std::shared_ptr<const Bytes>& payload, Effects& effects) {
+Status Engine::step(raft_event& event, const Source& source, Effects& effects) {
     const Before before{event.type == RAFT_START ? Term{} : term(), commit_, role()};
     raft_update update{};
-    const int code = raft_step(raft_, &event, &update);
+    const int code = run(event, update);
     take_vote(update, effects);  // also when the step was refused
     if (code != 0) return refuse(code);
-    if (update.flags & (RAFT_UPDATE_SNAPSHOT)) return Error{Code::unsupported, "raft: a snapshot from another member"};
+    if (update.flags & (RAFT_UPDATE_SNAPSHOT)) {
+        if (auto taken = take_install(update, effects); !taken) return taken;
+    }
     if (update.flags & (RAFT_UPDATE_ENTRIES)) {
-        if (auto taken = take_entries(update, payload, effects); !taken) return taken;
+        if (auto taken = take_entries(update, source, effects); !taken) return taken;
     }
-    // Messages would go into the effects here; a cluster of one has nobody to send them to.
-    if ((update.flags & (RAFT_UPDATE_MESSAGES)) && update.messages.n > 0) {
-        return Error{Code::unsupported, "raft: messages for other members, which this release cannot send"};
-    }
-    // The engine's own value can go back, for instance while it serves a probe that lags behind.
-    commit_ = std::max(commit_, Index{raft_commit_index(raft_)});
+    if (update.flags & (RAFT_UPDATE_MESSAGES)) take_messages(update, effects);
+    // The engine's own value can go back, for instance while it serves a probe that lags behind; and during an install it
+    // may name entries that are not here.
+    if (!installing_) commit_ = std::max(commit_, Index{raft_commit_index(raft_)});
     effects.committed = effects.committed || commit_ > before.commit;
     effects.role_changed = effects.role_changed || role() != before.role;
     if (auto checked = check(before); !checked) return checked;
     return confirm_changes(event.time, effects);
+}
+
+int Engine::run(raft_event& event, raft_update& update) {
+    const bool asked_for_vote = event.type == RAFT_RECEIVE && event.receive.message->type == RAFT_REQUEST_VOTE;
+    if (asked_for_vote && options_.guards.lent_vote) return step_with_lent_vote(event, update);
+    return raft_step(raft_, &event, &update);
 }
 
 void Engine::take_vote(const raft_update& update, Effects& effects) {
@@ -245,11 +204,17 @@ void Engine::take_vote(const raft_update& update, Effects& effects) {
 }
 
 // Copies at once: the array is the caller's or the engine's barrier, and is gone with the next step.
-Status Engine::take_entries(const raft_update& update, const std::shared_ptr<const Bytes>& payload, Effects& effects) {
+Status Engine::take_entries(const raft_update& update, const Source& source, Effects& effects) {
     const Index first{update.entries.index};
     if (auto checked = check_entries(first, update.entries.n); !checked) return checked;
     if (first <= trail_.last()) {
-        effects.truncate_after = first.previous();
+        // What is still in the effects never reached the log, so it need not be cut there.
+        const bool unsent = !effects.entries.empty() && effects.entries.front().index < first;
+        std::erase_if(effects.entries, [&](const Entry& entry) { return entry.index >= first; });
+        if (!unsent) {
+            effects.truncate_after = std::min(effects.truncate_after.value_or(first.previous()), first.previous());
+            cuts_.push_back({++generation_, first.previous()});
+        }
         trail_.truncate_after(first.previous());
         while (!changes_.empty() && changes_.back().index >= first) changes_.pop_back();
     }
@@ -257,7 +222,7 @@ Status Engine::take_entries(const raft_update& update, const std::shared_ptr<con
         const raft_entry& entry = update.entries.batch[i];
         const auto type = static_cast<EntryType>(entry.type);
         trail_.append(Term{entry.term});
-        auto octets = payload;
+        auto octets = source.payload_of(trail_.last());
         if (!octets) {  // the engine's own barrier
             octets = std::make_shared<const Bytes>(static_cast<const char*>(entry.buf.base), entry.buf.len);
             raft_free(entry.batch);
@@ -267,22 +232,8 @@ Status Engine::take_entries(const raft_update& update, const std::shared_ptr<con
         }
         effects.entries.push_back({trail_.last(), Term{entry.term}, type, std::move(octets)});
     }
-    writes_.push_back({first, trail_.last()});
+    effects.generation = generation_;
     return {};
-}
-
-// Tells the engine when the commit index has passed a CHANGE: at once, not when it is applied, or a later truncation could
-// roll a committed membership back.
-Status Engine::confirm_changes(uint64_t now_ms, Effects& effects) {
-    if (changes_.empty()) return {};
-    const Change& newest = changes_.back();
-    if (newest.index <= change_confirmed_ || newest.index > commit_) return {};
-    change_confirmed_ = newest.index;
-    while (changes_.size() > 2) changes_.pop_front();
-    raft_event confirmed = event(RAFT_CONFIGURATION, now_ms);
-    confirmed.configuration.index = change_confirmed_.value;
-    confirmed.configuration.conf = copy_configuration(*changes_.back().servers);  // the engine keeps or frees it
-    return step(confirmed, nullptr, effects);
 }
 
 Status Engine::refuse(int code) const {
@@ -314,12 +265,5 @@ uint64_t Engine::leader() const {
     raft_leader(raft_, &id, &address);
     return id;
 }
-
-std::pair<Index, Bytes> Engine::configuration() const {
-    if (changes_.empty()) return {};
-    return {changes_.back().index, changes_.back().payload};
-}
-
-bool Engine::sole_voter() const { return !changes_.empty() && is_sole_voter(*changes_.back().servers, options_.id); }
 
 }  // namespace belfry::hub::raft

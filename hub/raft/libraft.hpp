@@ -34,4 +34,10 @@ struct FreeConfiguration {
 };
 using ConfigurationPointer = std::unique_ptr<raft_configuration, FreeConfiguration>;
 
+struct Entry;
+// The engine moves no payloads but owns one block per batch, which it may free; it never looks inside.
+void* make_token();
+// Borrows the payload of a CHANGE entry.
+raft_entry make_entry(const Entry& entry, void* token);
+
 }  // namespace belfry::hub::raft

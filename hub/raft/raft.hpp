@@ -9,20 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "hub/log/entry.hpp"
+#include "hub/raft/message.hpp"
 #include "sdk/base/error.hpp"
-#include "sdk/base/types.hpp"
 
 namespace belfry::hub::raft {
-
-using EntryType = log::EntryType;
-
-struct Entry {
-    Index index;
-    Term term;
-    EntryType type = EntryType::command;
-    std::shared_ptr<const Bytes> payload;
-};
 
 // What the log store held at start. `trail`: every entry kept, in order; only CHANGE entries need a payload.
 struct Restored {
@@ -40,17 +30,42 @@ struct Vote {
     uint64_t voted_for = 0;
 };
 
+// The state and the log are to be replaced by the snapshot that was fetched before the message came in.
+struct Install {
+    Index index;
+    Term term;
+    Index configuration_index;
+    Bytes configuration;
+};
+
 // What must be done, in the order of the fields: vote durable first, then truncate, then append; when an entry is durable
-// call persisted().
+// call persisted(). Messages may leave as soon as the vote is durable, before the entries are. An install takes the place
+// of truncation and entries; when state, empty log and configuration are durable call snapshot_installed().
 struct Effects {
     std::optional<Vote> vote;
+    std::optional<Install> install;
     std::optional<Index> truncate_after;
     std::vector<Entry> entries;
+    uint64_t generation = 0;  // of the log after these truncations, installs and entries; for persisted()
+    std::vector<Message> messages;
     bool committed = false;  // commit_index() has grown
     bool role_changed = false;
 };
 
 enum class Role { unavailable, follower, candidate, leader };
+
+// Each fences a defect of the engine (docs/raft.md). False only in the tests that show what it is for.
+struct Guards {
+    bool stale_answer = true;      // D1
+    bool change_first = true;      // D2
+    bool before_snapshot = true;   // D3
+    bool late_rejection = true;    // D4
+    bool sole_voter = true;        // D5
+    bool refused_pre_vote = true;  // D6
+    bool lent_vote = true;         // D7
+    bool stray_answers = true;     // D8
+    bool first_entry = true;       // D9
+};
 
 struct Options {
     uint64_t id = 1;
@@ -58,8 +73,28 @@ struct Options {
     unsigned seed = 1;
     unsigned election_timeout_ms = 300;
     unsigned heartbeat_timeout_ms = 30;
-    bool guard_sole_voter = true;  // D5; false only in the tests that show what it is for
+    Guards guards;
 };
+
+// A learner gets the log and has no vote; a new member starts as one.
+enum class MemberRole : uint8_t { learner, voter };
+
+struct Member {
+    uint64_t id = 0;
+    std::string address;
+    MemberRole role = MemberRole::voter;
+    friend bool operator==(const Member&, const Member&) = default;
+};
+
+// One member at a time; ids are never used again.
+struct MemberChange {
+    enum class Kind : uint8_t { add_learner, promote, remove };
+    Kind kind = Kind::add_learner;
+    uint64_t id = 0;
+    std::string address;  // of add_learner
+};
+
+enum class CatchUp { none, running, aborted, finished };
 
 class Raft {
 public:
@@ -74,18 +109,37 @@ public:
     virtual Status start(const Restored& restored, uint64_t now_ms, Effects& effects) = 0;
     // Proposes; `not_leader` if this is not the leader. The entry is in effects.entries.
     virtual Result<Index> submit(std::shared_ptr<const Bytes> payload, uint64_t now_ms, Effects& effects) = 0;
-    // Everything up to `index` is durable and still valid.
-    virtual Status persisted(Index index, uint64_t now_ms, Effects& effects) = 0;
-    // A snapshot of the state at `index` is durable; the log may be cut before index - trailing.
+    // Everything up to `index` is durable, in the log as it was in this generation: a later truncation may be on its way to
+    // the disk, and an index that is written twice must not count by its first writing.
+    virtual Status persisted(Index index, uint64_t generation, uint64_t now_ms, Effects& effects) = 0;
+    // A snapshot of the state at `index` is durable. At least `trailing` entries are kept before it; the log may be cut to
+    // boundary().
     virtual Status snapshot_taken(Index index, unsigned trailing, uint64_t now_ms, Effects& effects) = 0;
+    // Any message from a member that proved who it is. What makes no sense is `invalid_argument` and changes nothing.
+    virtual Status receive(const Message& message, uint64_t now_ms, Effects& effects) = 0;
+    // What Effects::install asked for is durable.
+    virtual Status snapshot_installed(uint64_t now_ms, Effects& effects) = 0;
     virtual Status timeout(uint64_t now_ms, Effects& effects) = 0;  // only when now_ms >= wake_at_ms()
+
+    // The leader's. `not_leader` elsewhere; `conflict`: a rule forbids it now or for good, the sentence says which.
+    virtual Result<Index> change_members(const MemberChange& change, uint64_t now_ms, Effects& effects) = 0;
+    // Starts to watch how fast a learner follows; it may be promoted when the state is `finished`.
+    virtual Status catch_up(uint64_t id, uint64_t now_ms, Effects& effects) = 0;
+    virtual CatchUp catch_up_state(uint64_t id) const = 0;
+    // The caller has stopped submitting. Until it is over, or an election timeout has passed, submits are refused.
+    virtual Status transfer(uint64_t id, uint64_t now_ms, Effects& effects) = 0;
+    virtual bool transferring() const = 0;
+    virtual Index match_index(uint64_t id) const = 0;  // what the leader knows the member to hold; 0 = unknown
+    virtual std::vector<Member> members() const = 0;   // by the newest configuration in the log
     virtual uint64_t wake_at_ms() const = 0;
 
     virtual Role role() const = 0;
     virtual Term term() const = 0;
+    virtual bool installing() const = 0;     // between Effects::install and snapshot_installed()
     virtual uint64_t leader() const = 0;     // 0 = unknown
     virtual Index commit_index() const = 0;  // never goes back
     virtual Index last_index() const = 0;
+    virtual Index boundary() const = 0;           // the entry before the first one that is kept
     virtual Term term_of(Index index) const = 0;  // 0 if not in the trail
     // The last configuration and the index of its entry (to be kept with snapshots).
     virtual std::pair<Index, Bytes> configuration() const = 0;

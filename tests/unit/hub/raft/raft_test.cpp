@@ -23,13 +23,13 @@ Restored log_of(std::vector<Term> terms, Term current) {
     return restored;
 }
 
-struct Member {
+struct SoleMember {
     std::unique_ptr<Raft> raft;
     Effects effects;
     uint64_t now_ms = 1000;
 
-    explicit Member(Restored restored, bool guard = true) {
-        raft = std::move(*Raft::create({.id = 1, .seed = 7, .guard_sole_voter = guard}));
+    explicit SoleMember(Restored restored, bool guard = true) {
+        raft = std::move(*Raft::create({.id = 1, .seed = 7, .guards = {.sole_voter = guard}}));
         if (const auto vote = raft->vote_before_start(restored)) {
             restored.term = vote->term;
             restored.voted_for = vote->voted_for;
@@ -44,7 +44,7 @@ struct Member {
     }
     bool persisted(Index index) {
         effects = {};
-        REQUIRE(raft->persisted(index, now_ms, effects));
+        REQUIRE(raft->persisted(index, 0, now_ms, effects));
         return effects.committed;
     }
 };
@@ -52,7 +52,7 @@ struct Member {
 }  // namespace
 
 TEST_CASE("a sole voter leads from the start, and what it stored is committed", "[raft]") {
-    Member member(log_of({Term{1}, Term{1}}, Term{1}));
+    SoleMember member(log_of({Term{1}, Term{1}}, Term{1}));
     CHECK(member.raft->role() == Role::leader);
     CHECK(member.raft->leader() == 1);
     CHECK(member.raft->sole_voter());
@@ -62,7 +62,7 @@ TEST_CASE("a sole voter leads from the start, and what it stored is committed", 
 }
 
 TEST_CASE("guard D5: a sole voter starts in a new term, with its own vote", "[raft][D5]") {
-    const auto raft = std::move(*Raft::create({.id = 1}));
+    const auto raft = std::move(*Raft::create(Options()));
     const auto vote = raft->vote_before_start(log_of({Term{4}}, Term{4}));
     REQUIRE(vote);
     CHECK(vote->term == Term{5});
@@ -71,12 +71,12 @@ TEST_CASE("guard D5: a sole voter starts in a new term, with its own vote", "[ra
 
 TEST_CASE("guard D5: entries lost in a crash are not replaced by others of the same index and term", "[raft][D5]") {
     const auto twice = [](bool guard) {
-        Member before(log_of({}, Term{1}), guard);
+        SoleMember before(log_of({}, Term{1}), guard);
         before.submit("never synced");
         const Entry lost = before.effects.entries.at(0);
         // The machine goes down: only term and vote were durable.
         auto left = log_of({}, before.raft->term());
-        Member after(left, guard);
+        SoleMember after(left, guard);
         after.submit("something else");
         const Entry now = after.effects.entries.at(0);
         CHECK(now.index == lost.index);
@@ -90,12 +90,12 @@ TEST_CASE("guard D5 is for sole voters only", "[raft][D5]") {
     Restored restored;
     restored.term = Term{1};
     restored.trail.push_back(Raft::bootstrap_entry({{1, "a"}, {2, "b"}, {3, "c"}}));
-    const auto raft = std::move(*Raft::create({.id = 1}));
+    const auto raft = std::move(*Raft::create(Options()));
     CHECK_FALSE(raft->vote_before_start(restored));
 }
 
 TEST_CASE("an entry is committed when it is durable, not before", "[raft]") {
-    Member member(log_of({}, Term{1}));
+    SoleMember member(log_of({}, Term{1}));
     CHECK(member.submit("one") == Index{2});
     REQUIRE(member.effects.entries.size() == 1);
     CHECK(*member.effects.entries[0].payload == "one");
@@ -113,7 +113,7 @@ TEST_CASE("an entry is committed when it is durable, not before", "[raft]") {
 }
 
 TEST_CASE("a timeout that is not due does nothing; one that is due leads to the next", "[raft]") {
-    Member member(log_of({}, Term{1}));
+    SoleMember member(log_of({}, Term{1}));
     const uint64_t due = member.raft->wake_at_ms();
     CHECK(due > member.now_ms);
     REQUIRE(member.raft->timeout(due - 1, member.effects));
@@ -124,7 +124,7 @@ TEST_CASE("a timeout that is not due does nothing; one that is due leads to the 
 }
 
 TEST_CASE("after a snapshot only the trailing entries are known, and a restart goes on from there", "[raft]") {
-    Member member(log_of({}, Term{1}));
+    SoleMember member(log_of({}, Term{1}));
     for (int i = 0; i < 20; ++i) member.persisted(member.submit("x"));  // 2..21
     const Term term = member.raft->term();
     REQUIRE(member.raft->snapshot_taken(Index{20}, 5, member.now_ms, member.effects));
@@ -140,7 +140,7 @@ TEST_CASE("after a snapshot only the trailing entries are known, and a restart g
     restored.boundary_term = term;
     std::tie(restored.configuration_index, restored.configuration) = member.raft->configuration();
     for (uint64_t i = 16; i <= 21; ++i) restored.trail.push_back({Index{i}, term, EntryType::command, {}});
-    Member again(restored);
+    SoleMember again(restored);
     CHECK(again.raft->role() == Role::leader);
     CHECK(again.raft->commit_index() == Index{21});
     CHECK(again.submit("on") == Index{22});
@@ -154,7 +154,7 @@ TEST_CASE("after a snapshot only the trailing entries are known, and a restart g
 TEST_CASE("the state of several thousand restarts and entries stays right", "[raft]") {
     Restored restored = log_of({}, Term{1});
     for (int restart = 0; restart < 50; ++restart) {
-        Member member(restored);
+        SoleMember member(restored);
         restored.term = member.raft->term();
         for (int i = 0; i < 40; ++i) {
             const Index index = member.submit("x");
@@ -167,7 +167,7 @@ TEST_CASE("the state of several thousand restarts and entries stays right", "[ra
 }
 
 TEST_CASE("a log that cannot be is refused with a sentence", "[raft]") {
-    const auto raft = std::move(*Raft::create({.id = 1}));
+    const auto raft = std::move(*Raft::create(Options()));
     Effects effects;
     SECTION("a gap") {
         auto restored = log_of({Term{1}}, Term{1});
