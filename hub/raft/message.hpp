@@ -65,11 +65,23 @@ struct TimeoutNow {
     Term last_term;
 };
 
+// Are you still in my term? Not for the engine: read_barrier.hpp sends and answers these.
+struct ReadProbe {
+    uint64_t round = 0;
+};
+
+struct ReadProbeResult {
+    uint64_t round = 0;
+    bool granted = false;
+};
+
 struct Message {
     uint64_t peer = 0;  // to whom, or from whom
     uint8_t version = 0;
     Term term;
-    std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult, InstallSnapshot, TimeoutNow> body;
+    std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult, InstallSnapshot, TimeoutNow, ReadProbe,
+                 ReadProbeResult>
+        body;
 };
 
 }  // namespace belfry::hub::raft

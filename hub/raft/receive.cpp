@@ -76,10 +76,12 @@ Status Engine::receive(const Message& message, uint64_t now_ms, Effects& effects
                                       body->last.value, body->features,     body->capacity};
         return step_message(made, {}, now_ms, effects);
     }
-    const auto& body = std::get<TimeoutNow>(message.body);
-    raft_message made = head(message, RAFT_TIMEOUT_NOW);
-    made.timeout_now = {message.version, message.term.value, body.last.value, body.last_term.value};
-    return step_message(made, {}, now_ms, effects);
+    if (const auto* body = std::get_if<TimeoutNow>(&message.body)) {
+        raft_message made = head(message, RAFT_TIMEOUT_NOW);
+        made.timeout_now = {message.version, message.term.value, body->last.value, body->last_term.value};
+        return step_message(made, {}, now_ms, effects);
+    }
+    return nonsense("a read probe, which is not for the engine");
 }
 
 Status Engine::receive_entries(const Message& message, AppendEntries body, uint64_t now_ms, Effects& effects) {

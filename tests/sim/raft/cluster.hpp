@@ -23,12 +23,13 @@ struct ClusterSetup {
     bool removals = false;
     bool trace = false;
     hub::raft::Guards guards;
+    bool ask_before_reads = true;
 };
 
 struct ClusterVerdict {
     std::string failure;  // empty = none
     std::vector<std::string> trace;
-    uint64_t acknowledged = 0, crashes = 0, elections = 0, installs = 0, changes = 0, transfers = 0;
+    uint64_t acknowledged = 0, crashes = 0, elections = 0, installs = 0, changes = 0, transfers = 0, reads = 0;
 };
 
 class Cluster : public MemberWorld {
@@ -46,6 +47,7 @@ public:
     void fail(const std::string& what) override;
     void trace(const std::string& line) override;
     uint64_t digest_at(Index index) const override;
+    Index newest_applied() const override { return Index{truth_.empty() ? 0 : truth_.rbegin()->first}; }
 
 private:
     struct Truth {

@@ -17,7 +17,7 @@ using hub::raft::Role;
 
 namespace {
 
-constexpr unsigned snapshot_trailing = 8;
+constexpr uint64_t trailing_max = 12;      // entries kept behind a snapshot
 constexpr uint64_t part_entries_max = 16;  // of one message on the wire
 
 uint64_t next_digest(uint64_t digest, const Entry& entry) {
@@ -32,8 +32,9 @@ void SimMember::Log::drop_to(Index index, Term term) {
     boundary_term = term;
 }
 
-SimMember::SimMember(MemberWorld& world, uint64_t id, const hub::raft::Guards& guards, std::optional<Entry> bootstrap)
-    : world_(world), id_(id), guards_(guards) {
+SimMember::SimMember(MemberWorld& world, uint64_t id, const hub::raft::Guards& guards, bool ask_before_reads,
+                     std::optional<Entry> bootstrap)
+    : world_(world), id_(id), guards_(guards), ask_before_reads_(ask_before_reads) {
     if (!bootstrap) return;
     disk_.vote.term = bootstrap->term;
     disk_.log.entries.push_back(*bootstrap);
@@ -68,6 +69,7 @@ void SimMember::start() {
                                  .heartbeat_timeout_ms = 30,
                                  .guards = guards_});
     raft_ = std::move(*created);
+    barrier_.emplace(*raft_, id_);
     if (const auto vote = raft_->vote_before_start(restored)) {
         disk_.vote = *vote;
         restored.term = vote->term;
@@ -86,6 +88,8 @@ void SimMember::crash() {
         carry_out(torn);
     }
     ++life_;
+    barrier_.reset();
+    reading_.clear();
     raft_.reset();
     writes_.clear();
     waiting_.clear();
@@ -95,6 +99,14 @@ void SimMember::crash() {
 void SimMember::receive(const Packet& packet) {
     incoming_digest_ = packet.digest;
     Effects effects;
+    if (std::holds_alternative<hub::raft::ReadProbe>(packet.message.body)) {
+        if (auto answer = hub::raft::ReadBarrier::answer(*raft_, packet.message)) send(std::move(*answer));
+        return;
+    }
+    if (std::holds_alternative<hub::raft::ReadProbeResult>(packet.message.body)) {
+        barrier_->receive(packet.message);
+        return act(effects);
+    }
     if (!check(raft_->receive(packet.message, world_.now_ms(), effects), "receive")) return;
     act(effects);
 }
@@ -145,7 +157,38 @@ void SimMember::act(Effects& effects) {
     for (Message& message : effects.messages) send(std::move(message));
     if (raft_->role() == Role::leader) world_.leads(id_, raft_->term());
     apply();
+    serve_reads();
     arm();
+}
+
+void SimMember::read() {
+    reading_.push_back({barrier_->ask(), world_.newest_applied(), {}});
+    if (!ask_before_reads_ && raft_->role() == Role::leader) reading_.back().index = raft_->commit_index();
+    Effects effects;
+    act(effects);
+}
+
+void SimMember::serve_reads() {
+    std::vector<Message> probes;
+    barrier_->flush(world_.now_ms(), probes);
+    for (Message& probe : probes) send(std::move(probe));
+    if (const auto failed = barrier_->take_failed()) {
+        std::erase_if(reading_, [&](const Read& read) { return !read.index && read.number <= *failed; });
+    }
+    if (const auto ready = barrier_->take_ready()) {
+        for (Read& read : reading_) {
+            if (!read.index && read.number <= ready->read) read.index = ready->index;
+        }
+    }
+    while (!reading_.empty() && reading_.front().index && *reading_.front().index <= applied_) {
+        const Read& read = reading_.front();
+        ++reads_;
+        if (applied_ < read.newest) {
+            world_.fail("member " + std::to_string(id_) + " serves a read at " + std::to_string(applied_.value) + "; " +
+                        std::to_string(read.newest.value) + " was applied somewhere when it came");
+        }
+        reading_.pop_front();
+    }
 }
 
 void SimMember::send(Message message) {
@@ -238,7 +281,8 @@ void SimMember::take_snapshot() {
         disk_.snapshot = index;
         disk_.snapshot_digest = digest;
         Effects effects;
-        if (!check(raft_->snapshot_taken(index, snapshot_trailing, world_.now_ms(), effects), "snapshot")) return;
+        const auto trailing = static_cast<unsigned>(world_.random().between(1, trailing_max));
+        if (!check(raft_->snapshot_taken(index, trailing, world_.now_ms(), effects), "snapshot")) return;
         const Index cut = raft_->boundary();
         if (cut > disk_.log.boundary) {
             const Term term = disk_.log.at(cut).term;
@@ -255,7 +299,7 @@ void SimMember::take_snapshot() {
 }
 
 void SimMember::arm() {
-    const uint64_t wake_ms = raft_->wake_at_ms();
+    const uint64_t wake_ms = std::min(raft_->wake_at_ms(), barrier_->wake_at_ms());
     if (wake_ms == armed_for_ms_ && wake_ms > world_.now_ms()) return;
     armed_for_ms_ = wake_ms;
     const uint64_t delay = wake_ms > world_.now_ms() ? wake_ms - world_.now_ms() : 1;

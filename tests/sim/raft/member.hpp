@@ -10,6 +10,7 @@
 #include <string>
 
 #include "hub/raft/raft.hpp"
+#include "hub/raft/read_barrier.hpp"
 #include "tests/sim/random.hpp"
 
 namespace belfry::sim {
@@ -33,12 +34,15 @@ public:
     virtual void fail(const std::string& what) = 0;
     virtual void trace(const std::string& line) = 0;
     virtual uint64_t digest_at(Index index) const = 0;
+    virtual Index newest_applied() const = 0;  // by any member, ever
 };
 
 class SimMember {
 public:
     // `bootstrap`: the first entry of a cluster's first members; none for a member that joins.
-    SimMember(MemberWorld& world, uint64_t id, const hub::raft::Guards& guards, std::optional<hub::raft::Entry> bootstrap);
+    // `ask_before_reads` false: a leader believes that it is one; only to show that it must not.
+    SimMember(MemberWorld& world, uint64_t id, const hub::raft::Guards& guards, bool ask_before_reads,
+              std::optional<hub::raft::Entry> bootstrap);
 
     uint64_t id() const { return id_; }
     bool up() const { return raft_ != nullptr; }
@@ -48,6 +52,8 @@ public:
     void receive(const Packet& packet);
     // The answer comes when this member applies the entry; never, if it goes down or another entry takes the place.
     bool submit(Bytes payload, std::function<void(Index)> acknowledged);
+    // A linearizable read; the world hears of it if it sees less than was applied anywhere when it came.
+    void read();
     void change(const hub::raft::MemberChange& change);
     void catch_up(uint64_t id);
     void transfer(uint64_t id);
@@ -58,6 +64,7 @@ public:
     Index applied() const { return applied_; }
     uint64_t digest() const { return digest_; }
     uint64_t installs() const { return installs_; }
+    uint64_t reads() const { return reads_; }
 
 private:
     using Entries = std::deque<hub::raft::Entry>;
@@ -92,12 +99,14 @@ private:
     void finish_write();
     void carry_out(const Write& job);
     void apply();
+    void serve_reads();
     void arm();
     bool check(const Status& status, const char* what);
 
     MemberWorld& world_;
     const uint64_t id_;
     const hub::raft::Guards guards_;
+    const bool ask_before_reads_;
     Disk disk_;
     uint64_t life_ = 0;  // things meant for an earlier one are void
 
@@ -114,6 +123,14 @@ private:
     Index durable_;
     std::map<uint64_t, std::pair<Term, std::function<void(Index)>>> waiting_;  // by index
     uint64_t installs_ = 0;
+    struct Read {
+        uint64_t number = 0;
+        Index newest;                // applied anywhere when it came
+        std::optional<Index> index;  // to be applied first
+    };
+    std::optional<hub::raft::ReadBarrier> barrier_;
+    std::deque<Read> reading_;
+    uint64_t reads_ = 0;
 };
 
 }  // namespace belfry::sim

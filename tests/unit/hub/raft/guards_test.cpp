@@ -284,6 +284,28 @@ TEST_CASE("guard D9: no snapshot at entry 1 and no log that begins behind it", "
     }
 }
 
+TEST_CASE("what guard D9 is for: a leader whose log begins behind entry 1 does not feed an empty member", "[raft][D9]") {
+    Restored restored = log_of_three(Term{1}, 4);
+    restored.configuration = *restored.trail[0].payload;
+    restored.configuration_index = Index{1};
+    restored.trail.erase(restored.trail.begin());
+    restored.boundary = Index{1};
+    restored.boundary_term = Term{1};
+    Node node(1, restored, {});
+    elect(node);
+    node.receive(2, node.raft->term(),
+                 AppendEntriesResult{node.raft->last_index().previous(), {}, 0, 0});  // it has nothing
+    size_t told = 0;
+    for (int i = 0; i < 20; ++i) {
+        node.pass(40);
+        node.receive(3, node.raft->term(), AppendEntriesResult{{}, node.raft->last_index(), 0, 0});
+        node.receive(2, node.raft->term(), AppendEntriesResult{{}, {}, 0, 0});
+        told += node.sent<InstallSnapshot>().size();
+        for (const auto& [message, body] : node.sent<AppendEntries>()) told += message.peer == 2 ? body.count : 0;
+    }
+    CHECK(told == 0);  // neither the snapshot nor an entry
+}
+
 TEST_CASE("what was told durable before a truncation does not count for what takes its place", "[raft]") {
     Node node(1, log_of_three(Term{1}, 0), {});
     node.receive(2, Term{2}, entries_after(Index{1}, Term{1}, 5, Term{2}));  // 2..6

@@ -1,0 +1,75 @@
+#include "hub/raft/read_barrier.hpp"
+
+#include <algorithm>
+
+namespace belfry::hub::raft {
+
+void ReadBarrier::watch_office() {
+    const Term now = raft_.role() == Role::leader ? raft_.term() : Term{};
+    if (now == office_term_) return;
+    office_term_ = now;
+    office_index_ = raft_.last_index();
+    round_.reset();
+    if (last_settled_ == last_asked_) return;
+    // Whoever asked the leader of before asks again: it is not worth carrying a read into another term.
+    failed_ = last_settled_ = last_asked_;
+}
+
+void ReadBarrier::flush(uint64_t now_ms, std::vector<Message>& messages) {
+    watch_office();
+    if (!in_office()) {
+        if (last_settled_ != last_asked_) failed_ = last_settled_ = last_asked_;
+        return;
+    }
+    if (round_ && now_ms >= round_->resend_at_ms) send_probes(now_ms, messages);
+    const bool knows_what_is_committed = raft_.commit_index() >= office_index_;
+    if (round_ || last_settled_ == last_asked_ || !knows_what_is_committed || raft_.transferring()) return;
+    round_ = Round{++last_round_, last_asked_, raft_.commit_index(), {id_}, 0};
+    send_probes(now_ms, messages);
+    if (has_majority()) receive({id_, 0, office_term_, ReadProbeResult{round_->number, true}});
+}
+
+void ReadBarrier::send_probes(uint64_t now_ms, std::vector<Message>& messages) {
+    round_->resend_at_ms = now_ms + resend_ms_;
+    for (const Member& member : raft_.members()) {
+        if (member.role != MemberRole::voter || round_->agreed.contains(member.id)) continue;
+        messages.push_back({member.id, 0, office_term_, ReadProbe{round_->number}});
+    }
+}
+
+void ReadBarrier::receive(const Message& message) {
+    const auto* result = std::get_if<ReadProbeResult>(&message.body);
+    watch_office();
+    if (result == nullptr || !round_ || result->round != round_->number || message.term != office_term_) return;
+    if (!result->granted) return;
+    round_->agreed.insert(message.peer);
+    if (!has_majority()) return;
+    ready_ = Ready{round_->reads, round_->index};
+    last_settled_ = round_->reads;
+    round_.reset();
+}
+
+// Of the voters by the newest configuration; ourselves only if we are one.
+bool ReadBarrier::has_majority() const {
+    const std::vector<Member> members = raft_.members();
+    size_t voters = 0, agreed = 0;
+    for (const Member& member : members) {
+        if (member.role != MemberRole::voter) continue;
+        ++voters;
+        agreed += round_->agreed.contains(member.id) ? 1 : 0;
+    }
+    return agreed > voters / 2;
+}
+
+std::optional<ReadBarrier::Ready> ReadBarrier::take_ready() { return std::exchange(ready_, std::nullopt); }
+
+std::optional<uint64_t> ReadBarrier::take_failed() { return std::exchange(failed_, std::nullopt); }
+
+std::optional<Message> ReadBarrier::answer(const Raft& raft, const Message& probe) {
+    const auto* body = std::get_if<ReadProbe>(&probe.body);
+    if (body == nullptr || probe.term > raft.term()) return std::nullopt;  // ordinary traffic will bring us there
+    const bool granted = probe.term == raft.term() && raft.role() != Role::leader;
+    return Message{probe.peer, 0, raft.term(), ReadProbeResult{body->round, granted}};
+}
+
+}  // namespace belfry::hub::raft
