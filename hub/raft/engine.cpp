@@ -205,6 +205,8 @@ void Engine::take_vote(const raft_update& update, Effects& effects) {
 
 // Copies at once: the array is the caller's or the engine's barrier, and is gone with the next step.
 Status Engine::take_entries(const raft_update& update, const Source& source, Effects& effects) {
+    const bool ours_now = source.received != nullptr && update.entries.n > 0;  // one token for all of the message
+    const std::unique_ptr<void, decltype(&raft_free)> token(ours_now ? update.entries.batch[0].batch : nullptr, &raft_free);
     const Index first{update.entries.index};
     if (auto checked = check_entries(first, update.entries.n); !checked) return checked;
     if (first <= trail_.last()) {

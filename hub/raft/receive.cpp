@@ -49,7 +49,6 @@ Status Engine::receive(const Message& message, uint64_t now_ms, Effects& effects
 
     if (const auto* body = std::get_if<AppendEntries>(&message.body)) {
         if (auto checked = check_shape(message, *body); !checked) return checked;
-        last_contact_ms_ = now_ms_;
         return receive_entries(message, *body, now_ms, effects);
     }
     if (const auto* body = std::get_if<InstallSnapshot>(&message.body)) {
@@ -86,6 +85,9 @@ Status Engine::receive(const Message& message, uint64_t now_ms, Effects& effects
 
 Status Engine::receive_entries(const Message& message, AppendEntries body, uint64_t now_ms, Effects& effects) {
     if (options_.guards.before_snapshot) cut_at_snapshot(body);
+    // Once more: what is left must fit behind our snapshot.
+    if (auto checked = check_shape(message, body); !checked) return checked;
+    last_contact_ms_ = now_ms_;
     if (!options_.guards.change_first) return step_entries(message, body, now_ms, effects);
     for (const AppendEntries& part : with_changes_first(std::move(body))) {
         if (auto settled = settle_pending_change(message, part, now_ms, effects); !settled) return settled;

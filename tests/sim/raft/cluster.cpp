@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hub/raft/message_codec.hpp"
+
 namespace belfry::sim {
 
 using hub::raft::CatchUp;
@@ -72,11 +74,12 @@ ClusterVerdict Cluster::run() {
 
 void Cluster::send(uint64_t from, Packet packet) {
     const uint64_t to = packet.to;
-    const auto deliver = [this, from, to, packet = std::move(packet)]() mutable {
+    const auto deliver = [this, from, to, octets = hub::raft::encode_message(packet.message), digest = packet.digest] {
         const auto found = members_.find(to);
         if (found == members_.end() || !found->second->up() || cut(from, to)) return;
-        packet.message.peer = from;
-        found->second->receive(packet);
+        auto message = hub::raft::decode_message(from, octets);
+        if (!message) return fail("a message is not understood: " + message.error().detail);
+        found->second->receive({to, std::move(*message), digest});
     };
     const bool lost = troubled_ && random_.chance(4);
     if (lost || cut(from, to)) return;
