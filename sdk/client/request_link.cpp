@@ -93,7 +93,10 @@ bool RequestLink::receive(uint64_t now_ms) {
         ZmqMessage frame;
         if (!socket_.is_open() || !socket_.receive(frame)) return false;
         auto replies = protocol::decode_replies(frame.bytes());
-        if (!replies) continue;  // what it answered runs into its timeout
+        if (!replies) {
+            not_understood(replies.error());
+            continue;
+        }
         bytes += frame.bytes().size();
         waiting_since_ms_ = now_ms;
         for (protocol::Reply& reply : *replies) {
@@ -108,6 +111,19 @@ bool RequestLink::receive(uint64_t now_ms) {
         }
     }
     return true;
+}
+
+// Another protocol, or no hub at all at the other end: whoever waits hears it now and not as a timeout.
+void RequestLink::not_understood(const Error& error) {
+    std::vector<std::pair<uint64_t, Error>> outcomes;
+    const std::string what = "the answer of '" + options_.endpoints[endpoint_] + "': " + error.detail;
+    for (const auto& [id, pending] : pending_) {
+        if (!pending.sent) continue;
+        outcomes.emplace_back(
+            id, pending.is_read ? Error{error.code, what}
+                                : Error{Code::uncertain, what + "; the change is perhaps made: look before repeating"});
+    }
+    for (auto& [id, outcome] : outcomes) complete(id, std::move(outcome));
 }
 
 void RequestLink::complete(uint64_t id, Result<protocol::Reply> result) {

@@ -49,6 +49,7 @@ private:
     void flush();
     bool receive(uint64_t now_ms);
     void complete(uint64_t id, Result<protocol::Reply> result);
+    void not_understood(const Error& error);
     void expire(uint64_t now_ms);
     void rebuild(uint64_t now_ms);
     void resend(uint64_t id);

@@ -114,13 +114,18 @@ std::chrono::milliseconds Subscription::staleness() const {
 bool Subscription::wait_revision(Revision revision, std::chrono::milliseconds timeout) const {
     std::unique_lock lock(impl_->mutex);
     ++impl_->waiters;
-    const bool reached =
-        impl_->advanced.wait_for(lock, timeout, [&] { return impl_->complete && *impl_->complete >= revision; });
+    const auto reached = [&] { return impl_->complete && *impl_->complete >= revision; };
+    impl_->advanced.wait_for(lock, timeout, [&] { return reached() || impl_->refused; });
     --impl_->waiters;
-    return reached;
+    return reached();
 }
 
 bool Subscription::wait_current(std::chrono::milliseconds timeout) const { return wait_revision({}, timeout); }
+
+std::optional<Error> Subscription::refused() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->refused;
+}
 
 SubscriptionFigures Subscription::figures() const {
     const std::lock_guard lock(impl_->mutex);

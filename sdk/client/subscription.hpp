@@ -82,11 +82,14 @@ public:
     // Since when this view is possibly old: now - the last moment at which the hub proved it complete.
     // milliseconds::max() before the first proof.
     std::chrono::milliseconds staleness() const;
-    // Waits until the view is complete at `revision` or newer. False: not within the timeout.
+    // Waits until the view is complete at `revision` or newer. False: not within the timeout, or refused().
     bool wait_revision(Revision revision, std::chrono::milliseconds timeout) const;
     // Waits for the first complete view.
     bool wait_current(std::chrono::milliseconds timeout) const;
     SubscriptionFigures figures() const;
+    // Why the hub will not serve this filter: it has no plugin of the kind, or the pattern does not parse. It is asked
+    // again, ever more seldom, and waits end at once meanwhile. None = nothing is wrong.
+    std::optional<Error> refused() const;
 
 private:
     class Impl;

@@ -117,6 +117,10 @@ void Subscription::Impl::obey(client::TrackerOutput& output, uint64_t now_ms) {
     for (ChangeSet& change : output.changes) take_change(change);
     output.changes.clear();
     if (output.complete) complete_ = output.complete;
+    if (output.refused || (output.complete && refused_)) {
+        refused_ = std::move(output.refused);
+        moved_ = true;
+    }
     if (output.proved) proved_ms_ = now_ms;
     moved_ = moved_ || output.complete || output.proved;
     output.complete.reset();
@@ -234,6 +238,7 @@ void Subscription::Impl::publish() {
     {
         const std::lock_guard lock(mutex);
         figures = figures_;
+        refused = refused_;
         if (next) view.swap(next);
         complete = complete_;
         proved_ms = proved_ms_;

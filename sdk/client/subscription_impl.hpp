@@ -35,6 +35,7 @@ public:
     std::optional<Revision> complete;
     uint64_t proved_ms = 0;  // 0 = never
     SubscriptionFigures figures;
+    std::optional<Error> refused;
 
 private:
     void take_frame(BytesView frame, uint64_t now_ms, client::TrackerOutput& output);
@@ -57,6 +58,7 @@ private:
     std::optional<Revision> complete_;
     uint64_t proved_ms_ = 0;
     SubscriptionFigures figures_;
+    std::optional<Error> refused_;
     ViewBuilder builder_;
     std::vector<Delivery> deliveries_;
     std::multimap<Bytes, std::function<void(const KeyChange&)>, std::less<>> bindings_;

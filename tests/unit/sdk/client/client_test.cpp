@@ -43,7 +43,7 @@ public:
     }
 
     ClientOptions options;
-    std::atomic<bool> mute = false;
+    std::atomic<bool> mute = false, newer_protocol = false, no_such_filter = false;
     std::atomic<int> frames = 0, requests = 0;
 
 private:
@@ -78,7 +78,8 @@ private:
                 if (!decoded || mute) continue;
                 protocol::ReplyFrame replies;
                 for (auto& request : *decoded) replies.add(answer(request));
-                const Bytes octets = replies.take();
+                Bytes octets = replies.take();
+                if (newer_protocol) octets[1] = 99;
                 zmq_send(router_, peer.data(), peer.size(), ZMQ_SNDMORE);
                 zmq_send(router_, octets.data(), octets.size(), 0);
             }
@@ -102,6 +103,8 @@ private:
             }
             result.count = result.kvs.size();
             reply.result = result;
+        } else if (std::holds_alternative<protocol::ChannelRequest>(request.op) && no_such_filter) {
+            reply.error = {Code::unsupported, "no filter of kind 'regex' here"};
         } else if (std::holds_alternative<protocol::ChannelRequest>(request.op)) {
             reply.result = protocol::ChannelReply{{9}, {revision_}, 2, marks_};
         } else if (std::holds_alternative<protocol::SnapshotRequest>(request.op)) {
@@ -219,6 +222,45 @@ TEST_CASE("views share blocks: an old view does not change, ranges come in order
     int in_range = 0;
     now->for_each_in(KeyRange::prefix("11"), [&](const KeyValue&) { ++in_range; });
     CHECK(in_range == 50);
+}
+
+TEST_CASE("an answer that is not understood is told at once, not as a timeout") {
+    FakeHub hub;
+    hub.newer_protocol = true;
+    hub.options.timeout = 30s;
+    auto client = Client::connect(hub.options);
+    REQUIRE(client.ok());
+    const auto begin = std::chrono::steady_clock::now();
+    const auto got = (*client)->get("a");
+    REQUIRE_FALSE(got.ok());
+    CHECK(got.error().code == Code::incompatible);
+    CHECK(got.error().detail.find("speaks protocol version 99") != std::string::npos);
+    const auto put = (*client)->put("a", "1");
+    REQUIRE_FALSE(put.ok());
+    CHECK(put.error().code == Code::uncertain);  // it may well have been done
+    CHECK(std::chrono::steady_clock::now() - begin < 10s);
+}
+
+TEST_CASE("a subscription says that its filter is refused, and recovers when it no longer is") {
+    FakeHub hub;
+    hub.no_such_filter = true;
+    auto client = Client::connect(hub.options);
+    REQUIRE(client.ok());
+    SubscriptionOptions options;
+    options.filter = {"regex", "a.*"};
+    auto subscription = Subscription::open(*client, options);
+    REQUIRE(subscription.ok());
+    const auto begin = std::chrono::steady_clock::now();
+    CHECK_FALSE((*subscription)->wait_current(30s));
+    CHECK(std::chrono::steady_clock::now() - begin < 10s);
+    const auto refused = (*subscription)->refused();
+    REQUIRE(refused);
+    CHECK(refused->code == Code::unsupported);
+    hub.no_such_filter = false;
+    for (int tries = 0; tries < 100 && (*subscription)->refused(); ++tries)
+        (*subscription)->wait_current(100ms), std::this_thread::sleep_for(50ms);
+    CHECK_FALSE((*subscription)->refused());
+    CHECK((*subscription)->wait_current(10s));
 }
 
 }  // namespace belfry
