@@ -3,7 +3,6 @@
 #include <pwd.h>
 #include <unistd.h>
 
-#include <cassert>
 #include <condition_variable>
 #include <mutex>
 
@@ -80,7 +79,9 @@ std::future<Result<protocol::Reply>> Client::send(protocol::RequestOp op, const 
 }
 
 Result<protocol::Reply> Client::call(protocol::RequestOp op, const WriteOptions& options) {
-    assert(!impl_->loop->here() && "a synchronous call in a callback would wait for itself");
+    if (impl_->loop->here()) {
+        return Error{Code::invalid_argument, "a synchronous call inside a callback would wait for itself; use send()"};
+    }
     struct Waiter {
         std::mutex mutex;
         std::condition_variable arrived;

@@ -72,7 +72,7 @@ public:
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    // ---- synchronous: wait for the answer or the timeout ----
+    // ---- synchronous: wait for the answer or the timeout; inside a callback `invalid_argument` ----
     Result<PutResult> put(BytesView key, BytesView value, const WriteOptions& options = {});
     Result<KeyValue> get(BytesView key);  // linearizable; `not_found` if there is none
     Result<RangeResult> range(const protocol::RangeRequest& request);

@@ -263,4 +263,16 @@ TEST_CASE("a subscription says that its filter is refused, and recovers when it 
     CHECK((*subscription)->wait_current(10s));
 }
 
+TEST_CASE("a synchronous call inside a completion is refused, not waited for") {
+    FakeHub hub;
+    auto client = Client::connect(hub.options);
+    REQUIRE(client.ok());
+    std::promise<Code> inner;
+    REQUIRE((*client)->send(protocol::StatusRequest{}, [&](Result<protocol::Reply>) {
+        const auto got = (*client)->get("a");
+        inner.set_value(got.ok() ? Code::ok : got.error().code);
+    }));
+    CHECK(inner.get_future().get() == Code::invalid_argument);
+}
+
 }  // namespace belfry
