@@ -5,7 +5,7 @@
 //     auto get = client->get("db/pool/size");
 //
 // Threads: a Client may be used from any thread, concurrently. Completions of asynchronous calls run on the client's own
-// I/O thread: keep them short, never call a synchronous function in one (it would wait for itself; asserted).
+// I/O thread: keep them short, a synchronous call in one is refused (it would wait for itself).
 // Errors: returned, never thrown. `unavailable` = certainly not done, `uncertain` = sent, but no answer came: perhaps done.
 // Ownership: destroying the Client completes what is pending with `uncertain` or `unavailable` and joins its thread.
 #pragma once
