@@ -19,7 +19,15 @@ constexpr int burst_messages = 2600;
 constexpr size_t value_bytes = 32 * 1024;
 // A subscriber that was away longer builds a new connection (silence_ms_max, less the second since its last mark).
 constexpr auto pause_max = 2200ms;
+#if defined(__SANITIZE_THREAD__)
+// The burst outlasts the subscriber's patience, so how it finds the hole is left to the other builds and the simulator;
+// here it must end equal, without a race.
+constexpr int attempts_max = 1;
+constexpr bool burst_is_slow = true;
+#else
 constexpr int attempts_max = 3;
+constexpr bool burst_is_slow = false;
+#endif
 
 // Of one line of JSON, a number or a quoted word.
 std::string field(const std::string& line, const std::string& name) {
@@ -29,7 +37,9 @@ std::string field(const std::string& line, const std::string& name) {
     return line.substr(begin, line.find_first_of(",\"}", begin) - begin);
 }
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_THREAD__)
+constexpr auto settle_time = 20s;
+#elif defined(__SANITIZE_ADDRESS__)
 constexpr auto settle_time = 12s;  // sanitizers make the subscriber several times slower
 #else
 constexpr auto settle_time = 3s;
@@ -75,10 +85,6 @@ Round pause_and_burst(const HubProcess& hub, const std::string& directory) {
 
 TEST_CASE("feed: 2,600 messages to a paused subscriber, then silence: only the mark finds the hole",
           "[integration][feed]") {
-#if defined(__SANITIZE_THREAD__)
-    SKIP(
-        "under ThreadSanitizer the burst outlasts the subscriber's patience, and catching up takes longer than a test may");
-#endif
     // In memory if possible: the burst must be over before the subscriber's patience is.
     const TemporaryDirectory directory(std::filesystem::exists("/dev/shm") ? "/dev/shm" : "/tmp");
     HubProcess hub(directory.path() + "/data");
@@ -101,5 +107,7 @@ TEST_CASE("feed: 2,600 messages to a paused subscriber, then silence: only the m
         CHECK(hub.stop() == 0);
         return;
     }
+    CHECK(hub.stop() == 0);
+    if (burst_is_slow) return;
     SKIP("this machine takes more than " << pause_max.count() << " ms for the burst");
 }
