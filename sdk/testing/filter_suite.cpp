@@ -58,7 +58,7 @@ private:
 
 // Octets that patterns and paths are made of, and the extremes.
 Bytes random_bytes(std::mt19937_64& random, size_t size_max) {
-    static constexpr BytesView alphabet("ab/ab/*?[]!-{},\\\0\x7f\xff.0", 22);
+    static constexpr BytesView alphabet("ab/ab/*?[]!-{},\\\0\x7f\xff.0", 21);
     Bytes bytes(random() % (size_max + 1), '\0');
     for (char& octet : bytes) octet = alphabet[random() % alphabet.size()];
     return bytes;
