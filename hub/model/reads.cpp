@@ -71,10 +71,8 @@ Result<RangeReply> Keyspace::range(const RangeRequest& request) {
     if (!in_order_of_keys(request, *when >= newest())) return range_sorted(request, *when);
     std::vector<KeyValue> kvs;
     if (!request.count_only && !request.range.is_one()) kvs.reserve(expected_keys(request));
-    auto reply = range_by_key(request, *when, [&](const RangeFrame::Item& item) {
-        kvs.push_back(
-            {Bytes(item.key), Bytes(item.value), item.create_revision, item.mod_revision, item.version, item.lease});
-    });
+    auto reply = range_by_key(request, *when,
+                              [&](BytesView key, const Version& version) { kvs.push_back(to_key_value(key, version)); });
     if (reply) reply->kvs = std::move(kvs);
     return reply;
 }
@@ -83,7 +81,9 @@ Result<RangeReply> Keyspace::range(const RangeRequest& request, RangeFrame& fram
     const Result<Revision> when = resolve(request.at);
     if (when && !request.count_only && in_order_of_keys(request, *when >= newest())) {
         frame.expect(expected_keys(request));
-        return range_by_key(request, *when, [&](const RangeFrame::Item& item) { frame.add(item); });
+        return range_by_key(request, *when, [&](BytesView key, const Version& version) {
+            frame.add({key, version.value, version.create, version.mod, version.version, version.lease});
+        });
     }
     auto reply = range(request);
     if (!reply) return reply;
@@ -105,18 +105,18 @@ Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision 
     uint64_t added = 0;
     size_t bytes = 0;
     bool full = request.count_only;
-    const auto visit = [&](BytesView key, const Version& version) {
+    const auto visit = [&](BytesView key, Version version) {
         if (reply.count == hub::limits::scan_keys_max) return reply.more = true, false;
         ++reply.count;
         if (full) return true;
-        const BytesView value = request.keys_only ? BytesView() : version.value;
-        const size_t size = key.size() + value.size() + event_envelope_bytes;
+        if (request.keys_only) version.value = {};
+        const size_t size = key.size() + version.value.size() + event_envelope_bytes;
         full = added > 0 && bytes + size > belfry::limits::range_reply_bytes_max;
         if (request.limit > 0 && added == request.limit) full = true;
         if (full) return reply.more = true;
         bytes += size;
         ++added;
-        add(RangeFrame::Item{key, value, version.create, version.mod, version.version, version.lease});
+        add(key, version);
         return true;
     };
     const auto direction = request.sort_order == SortOrder::ascending ? Direction::forward : Direction::reverse;

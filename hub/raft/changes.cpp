@@ -15,8 +15,6 @@ Status Engine::load_changes(const Restored& restored) {
                                             ", and which members there were at that point is not known"};
         }
         if (auto taken = take_change(restored.configuration_index, restored.configuration); !taken) return taken;
-        snapshot_change_index_ = restored.configuration_index;
-        snapshot_change_ = restored.configuration;
     }
     for (const Entry& entry : restored.trail) {
         if (entry.type != EntryType::change) continue;

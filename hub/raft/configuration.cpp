@@ -40,11 +40,12 @@ Status check_bounds(BytesView octets) {
 
 }  // namespace
 
-Bytes encode_voters(const std::vector<std::pair<uint64_t, std::string>>& voters) {
+Bytes encode_members(const std::vector<Member>& members) {
     const ConfigurationPointer configuration(new raft_configuration{});
     raft_configuration_init(configuration.get());
-    for (const auto& [id, address] : voters) {
-        const int added = raft_configuration_add(configuration.get(), id, address.c_str(), RAFT_VOTER);
+    for (const Member& member : members) {
+        const int role = member.role == MemberRole::voter ? RAFT_VOTER : RAFT_STANDBY;
+        const int added = raft_configuration_add(configuration.get(), member.id, member.address.c_str(), role);
         BELFRY_ASSERT(added == 0);
     }
     return encode_configuration(*configuration);

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "hub/raft/libraft.hpp"
+#include "hub/raft/raft.hpp"
 #include "sdk/base/error.hpp"
 #include "sdk/base/types.hpp"
 
 namespace belfry::hub::raft {
 
-// `role`: RAFT_VOTER or RAFT_STANDBY. REQUIRES: ids from 1 upward, ids and addresses not twice.
-Bytes encode_voters(const std::vector<std::pair<uint64_t, std::string>>& voters);
+// REQUIRES: ids from 1 upward, ids and addresses not twice.
+Bytes encode_members(const std::vector<Member>& members);
 Bytes encode_configuration(const raft_configuration& configuration);
 // Any octets: `corrupt` with the place.
 Result<ConfigurationPointer> decode_configuration(BytesView octets);

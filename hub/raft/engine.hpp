@@ -127,12 +127,9 @@ private:
     Trail trail_;
     Index commit_;
     Vote vote_;  // as last reported
-    // The newest CHANGE last; before it the committed one it would fall back to.
+    // From the one in force at the newest snapshot (or at the log's beginning) to the newest.
     std::deque<Change> changes_;
     Index change_confirmed_;  // the engine knows that this CHANGE is committed
-    // In force at the newest snapshot; goes with it to members that lag.
-    Index snapshot_change_index_;
-    Bytes snapshot_change_;
     std::optional<Install> installing_;
     uint64_t last_contact_ms_ = 0;  // when a leader last spoke to us
     uint64_t generation_ = 0;

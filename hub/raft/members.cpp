@@ -18,17 +18,6 @@ size_t voters_in(const std::vector<Member>& members) {
         std::count_if(members.begin(), members.end(), [](const Member& m) { return m.role == MemberRole::voter; }));
 }
 
-Bytes encode(const std::vector<Member>& members) {
-    const ConfigurationPointer configuration(new raft_configuration{});
-    raft_configuration_init(configuration.get());
-    for (const Member& member : members) {
-        const int role = member.role == MemberRole::voter ? RAFT_VOTER : RAFT_STANDBY;
-        const int added = raft_configuration_add(configuration.get(), member.id, member.address.c_str(), role);
-        BELFRY_ASSERT(added == 0);
-    }
-    return encode_configuration(*configuration);
-}
-
 }  // namespace
 
 std::vector<Member> Engine::members() const {
@@ -62,14 +51,14 @@ Result<Bytes> Engine::changed_configuration(const MemberChange& change) const {
             return conflict("the address " + change.address + " belongs to another member");
         }
         now.push_back({change.id, change.address, MemberRole::learner});  // at the end: the others keep their places
-        return encode(now);
+        return encode_members(now);
     }
     if (found == now.end()) return Error{Code::not_found, "there is no " + name_of(change.id)};
     if (change.kind == MemberChange::Kind::promote) {
         if (found->role == MemberRole::voter) return conflict(name_of(change.id) + " votes already");
         if (catch_up_state(change.id) != CatchUp::finished) return conflict(name_of(change.id) + " has not caught up yet");
         found->role = MemberRole::voter;
-        return encode(now);
+        return encode_members(now);
     }
     if (change.id == options_.id) return conflict("the leader cannot remove itself; transfer the leadership first");
     if (found->role == MemberRole::voter && voters_in(now) <= voters_min) {
@@ -78,7 +67,7 @@ Result<Bytes> Engine::changed_configuration(const MemberChange& change) const {
             "snapshot");
     }
     now.erase(found);
-    return encode(now);
+    return encode_members(now);
 }
 
 Result<Index> Engine::change_members(const MemberChange& change, uint64_t now_ms, Effects& effects) {

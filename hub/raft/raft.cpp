@@ -11,7 +11,9 @@ Result<std::unique_ptr<Raft>> Raft::create(const Options& options) {
 }
 
 Entry Raft::bootstrap_entry(const std::vector<std::pair<uint64_t, std::string>>& voters) {
-    return {Index{1}, Term{1}, EntryType::change, std::make_shared<const Bytes>(encode_voters(voters))};
+    std::vector<Member> members;
+    for (const auto& [id, address] : voters) members.push_back({id, address, MemberRole::voter});
+    return {Index{1}, Term{1}, EntryType::change, std::make_shared<const Bytes>(encode_members(members))};
 }
 
 }  // namespace belfry::hub::raft

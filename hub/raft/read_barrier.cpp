@@ -10,23 +10,22 @@ void ReadBarrier::watch_office() {
     office_term_ = now;
     office_index_ = raft_.last_index();
     round_.reset();
-    if (last_settled_ == last_asked_) return;
-    // Whoever asked the leader of before asks again: it is not worth carrying a read into another term.
-    failed_ = last_settled_ = last_asked_;
+    fail_waiting();  // whoever asked the leader of before asks again: not worth carrying a read into another term
+}
+
+void ReadBarrier::fail_waiting() {
+    if (last_settled_ != last_asked_) failed_ = last_settled_ = last_asked_;
 }
 
 void ReadBarrier::flush(uint64_t now_ms, std::vector<Message>& messages) {
     watch_office();
-    if (!in_office()) {
-        if (last_settled_ != last_asked_) failed_ = last_settled_ = last_asked_;
-        return;
-    }
+    if (office_term_ == Term{}) return fail_waiting();
     if (round_ && now_ms >= round_->resend_at_ms) send_probes(now_ms, messages);
     const bool knows_what_is_committed = raft_.commit_index() >= office_index_;
     if (round_ || last_settled_ == last_asked_ || !knows_what_is_committed || raft_.transferring()) return;
     round_ = Round{++last_round_, last_asked_, raft_.commit_index(), {id_}, 0};
     send_probes(now_ms, messages);
-    if (has_majority()) receive({id_, 0, office_term_, ReadProbeResult{round_->number, true}});
+    settle();
 }
 
 void ReadBarrier::send_probes(uint64_t now_ms, std::vector<Message>& messages) {
@@ -43,6 +42,10 @@ void ReadBarrier::receive(const Message& message) {
     if (result == nullptr || !round_ || result->round != round_->number || message.term != office_term_) return;
     if (!result->granted) return;
     round_->agreed.insert(message.peer);
+    settle();
+}
+
+void ReadBarrier::settle() {
     if (!has_majority()) return;
     ready_ = Ready{round_->reads, round_->index};
     last_settled_ = round_->reads;

@@ -54,7 +54,8 @@ private:
         uint64_t resend_at_ms = 0;
     };
     void watch_office();
-    bool in_office() const { return office_term_ != Term{}; }
+    void fail_waiting();
+    void settle();
     bool has_majority() const;
     void send_probes(uint64_t now_ms, std::vector<Message>& messages);
 

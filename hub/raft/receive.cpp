@@ -1,6 +1,5 @@
 // Messages in and out: checked, guarded, turned into the engine's own form and back.
 #include <algorithm>
-#include <type_traits>
 
 #include "hub/base/assert.hpp"
 #include "hub/raft/engine.hpp"
@@ -85,8 +84,10 @@ Status Engine::receive(const Message& message, uint64_t now_ms, Effects& effects
 
 Status Engine::receive_entries(const Message& message, AppendEntries body, uint64_t now_ms, Effects& effects) {
     if (options_.guards.before_snapshot) cut_at_snapshot(body);
-    // Once more: what is left must fit behind our snapshot.
-    if (auto checked = check_shape(message, body); !checked) return checked;
+    // What is left must fit behind our snapshot; it fits behind itself.
+    if (!body.entries.empty() && body.entries.front().term < body.previous_term) {
+        return nonsense("entry " + std::to_string(body.entries.front().index.value) + " of a term before our snapshot's");
+    }
     last_contact_ms_ = now_ms_;
     if (!options_.guards.change_first) return step_entries(message, body, now_ms, effects);
     for (const AppendEntries& part : with_changes_first(std::move(body))) {
@@ -182,8 +183,8 @@ Message Engine::message_of(const raft_message& sent) const {
         case RAFT_INSTALL_SNAPSHOT: {
             const auto& body = sent.install_snapshot;  // its configuration and data are not set
             set_head(body);
-            made.body =
-                InstallSnapshot{Index{body.last_index}, Term{body.last_term}, snapshot_change_index_, snapshot_change_};
+            const Change& in_force = changes_.front();
+            made.body = InstallSnapshot{Index{body.last_index}, Term{body.last_term}, in_force.index, in_force.payload};
             break;
         }
         case RAFT_TIMEOUT_NOW: {

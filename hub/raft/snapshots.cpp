@@ -24,8 +24,6 @@ Status Engine::snapshot_taken(Index index, unsigned trailing, uint64_t now_ms, E
     }
     BELFRY_ASSERT(in_force != nullptr);
     if (installing_) return {};  // a newer one is on its way
-    snapshot_change_index_ = in_force->index;
-    snapshot_change_ = in_force->payload;
     raft_event taken = event(RAFT_SNAPSHOT, now_ms);
     taken.snapshot.metadata.index = index.value;
     taken.snapshot.metadata.term = trail_.term_of(index).value;
@@ -34,7 +32,7 @@ Status Engine::snapshot_taken(Index index, unsigned trailing, uint64_t now_ms, E
     const Index cut = cut_for(index, trailing);
     taken.snapshot.trailing = static_cast<unsigned>(index.value - cut.value);
     if (cut > trail_.boundary()) trail_.drop_to(cut);
-    while (changes_.front().index < snapshot_change_index_) changes_.pop_front();
+    while (changes_.front().index < in_force->index) changes_.pop_front();
     return step(taken, {}, effects);
 }
 
@@ -61,8 +59,7 @@ Status Engine::snapshot_installed(uint64_t now_ms, Effects& effects) {
     const Install done = *std::exchange(installing_, std::nullopt);
     changes_.clear();
     if (auto taken = take_change(done.configuration_index, done.configuration); !taken) return taken;
-    change_confirmed_ = snapshot_change_index_ = done.configuration_index;
-    snapshot_change_ = done.configuration;
+    change_confirmed_ = done.configuration_index;
     raft_event installed = event(RAFT_PERSISTED_SNAPSHOT, now_ms);
     installed.persisted_snapshot.metadata.index = done.index.value;
     installed.persisted_snapshot.metadata.term = done.term.value;

@@ -115,13 +115,20 @@ bool RequestLink::receive(uint64_t now_ms) {
 
 // Another protocol, or no hub at all at the other end: whoever waits hears it now and not as a timeout.
 void RequestLink::not_understood(const Error& error) {
-    std::vector<std::pair<uint64_t, Error>> outcomes;
     const std::string what = "the answer of '" + options_.endpoints[endpoint_] + "': " + error.detail;
+    complete_many([&](const Pending& pending) -> std::optional<Error> {
+        if (!pending.sent) return std::nullopt;
+        if (pending.is_read) return Error{error.code, what};
+        return Error{Code::uncertain, what + "; the change is perhaps made: look before repeating"};
+    });
+}
+
+// Those that `outcome_of` has an outcome for. A completion may add requests, so they are found first.
+template <class OutcomeOf>
+void RequestLink::complete_many(OutcomeOf outcome_of) {
+    std::vector<std::pair<uint64_t, Error>> outcomes;
     for (const auto& [id, pending] : pending_) {
-        if (!pending.sent) continue;
-        outcomes.emplace_back(
-            id, pending.is_read ? Error{error.code, what}
-                                : Error{Code::uncertain, what + "; the change is perhaps made: look before repeating"});
+        if (std::optional<Error> outcome = outcome_of(pending)) outcomes.emplace_back(id, *std::move(outcome));
     }
     for (auto& [id, outcome] : outcomes) complete(id, std::move(outcome));
 }
@@ -202,12 +209,10 @@ uint64_t RequestLink::wake_at_ms() const {
 }
 
 void RequestLink::fail_all() {
-    std::vector<std::pair<uint64_t, Error>> outcomes;
-    for (const auto& [id, pending] : pending_) {
+    complete_many([](const Pending& pending) -> std::optional<Error> {
         const Code code = pending.sent && !pending.is_read ? Code::uncertain : Code::unavailable;
-        outcomes.emplace_back(id, Error{code, "the client was closed before the answer came"});
-    }
-    for (auto& [id, error] : outcomes) complete(id, std::move(error));
+        return Error{code, "the client was closed before the answer came"};
+    });
     if (socket_.is_open()) on_close(socket_.descriptor());
     socket_ = ZmqSocket();
 }

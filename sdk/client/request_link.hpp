@@ -50,6 +50,8 @@ private:
     bool receive(uint64_t now_ms);
     void complete(uint64_t id, Result<protocol::Reply> result);
     void not_understood(const Error& error);
+    template <class OutcomeOf>
+    void complete_many(OutcomeOf outcome_of);
     void expire(uint64_t now_ms);
     void rebuild(uint64_t now_ms);
     void resend(uint64_t id);

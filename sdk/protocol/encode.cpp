@@ -271,9 +271,11 @@ void write(Writer& writer, const Reply& reply) {
 }
 
 // An array whose count is filled in when it is known: always in msgpack's longest form.
+constexpr size_t open_array_bytes = 5;
+
 size_t open_array(Bytes& out) {
     const size_t at = out.size();
-    out.append("\xdd\0\0\0\0", 5);
+    out.append("\xdd\0\0\0\0", open_array_bytes);
     return at;
 }
 
@@ -288,7 +290,7 @@ void begin_frame(Bytes& out) {
     open_array(out);
 }
 
-void set_count(Bytes& out, size_t count) { close_array(out, wire::frame_head_bytes - 5, count); }
+void set_count(Bytes& out, size_t count) { close_array(out, wire::frame_head_bytes - open_array_bytes, count); }
 
 }  // namespace
 

@@ -62,9 +62,7 @@ ClusterVerdict Cluster::run() {
         if (now_ms_ > end_ms) break;
         node.mapped()();
     }
-    if (verdict_.failure.empty()) {
-        if (!all_equal(newest_applied())) fail("the members are not equal" + describe());
-    }
+    if (verdict_.failure.empty() && !all_equal(newest_applied())) fail("the members are not equal" + describe());
     for (const auto& [id, member] : members_) verdict_.installs += member->installs(), verdict_.reads += member->reads();
     verdict_.elections = leader_of_.size();
     return verdict_;
