@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "hub/base/instant.hpp"
+#include "hub/core/member_message.hpp"
 #include "hub/feed/feed.hpp"
 #include "hub/model/keyspace.hpp"
 #include "hub/plugin/filter.hpp"
@@ -30,7 +31,8 @@ struct RequestReceived {
     protocol::Request request;  // valid (protocol::validate)
 };
 struct EntriesPersisted {
-    Index up_to;  // durable, with every vote and truncation queued before
+    Index up_to;              // durable, with every vote and truncation queued before
+    uint64_t generation = 0;  // of the last Persist that this covers
 };
 struct PersistFailed {
     Error error;  // no_space only: nothing of the entries from `first` on is kept; anything else stops the shell
@@ -46,6 +48,22 @@ struct SnapshotPersisted {
 struct SnapshotFailed {
     Error error;
 };
+// From a member that proved who it is. Any message: what makes no sense is dropped.
+struct MessageReceived {
+    MemberMessage message;
+};
+// What Output.fetch asked for is on this machine, whole, verified and durable.
+struct SnapshotFetched {
+    Index index;
+};
+struct FetchFailed {  // not to be had there; the leader will offer again
+    Index index;
+    Error error;
+};
+// What Output.install asked for is durable, and the state store is at its index.
+struct SnapshotInstalled {
+    Index index;
+};
 struct TopicChanged {
     ChannelId channel;
     bool subscribed = false;
@@ -60,19 +78,35 @@ struct FiguresMeasured {
 };
 
 using Input = std::variant<RequestReceived, EntriesPersisted, PersistFailed, EntriesRead, SnapshotPersisted, SnapshotFailed,
-                           TopicChanged, ConnectionClosed, TimerFired, FiguresMeasured>;
+                           MessageReceived, SnapshotFetched, FetchFailed, SnapshotInstalled, TopicChanged, ConnectionClosed,
+                           TimerFired, FiguresMeasured>;
 
 // ---- what must be done; the order of the fields is the order in which the shell must act ----
 struct Persist {
     std::optional<raft::Vote> vote;       // 1. durable by itself
     std::optional<Index> truncate_after;  // 2.
-    std::vector<raft::Entry> entries;     // 3. then sync, then EntriesPersisted{last index}
+    std::vector<raft::Entry> entries;     // 3. then sync, then EntriesPersisted{last index, generation}
+    uint64_t generation = 0;              // of the log after this
     bool empty() const { return !vote && !truncate_after && entries.empty(); }
 };
 struct ReadEntries {
     Index first;
     Index last;
     size_t bytes_max = 0;
+};
+// Fetch the sender's snapshot at this index (or find it here already), then SnapshotFetched; FetchFailed if it has none.
+// Another one takes the place of the one under way.
+struct Fetch {
+    uint64_t from = 0;  // member
+    Index index;
+};
+// Replace log and state by the snapshot that was fetched: everything queued for the log before is void; the log is empty
+// after (index, term) with `configuration` in force there, and the state store holds the snapshot. All of it durable, then
+// SnapshotInstalled. A crash in between must leave either the old log and state or, after the next start, the new ones.
+struct Install {
+    Index index;
+    Term term;
+    raft::Entry configuration;
 };
 struct OutgoingReply {
     ConnectionId connection = 0;
@@ -81,6 +115,9 @@ struct OutgoingReply {
 };
 struct Output {
     Persist persist;                  // to the log writer, in order
+    std::optional<Install> install;   // after it
+    std::vector<MemberMessage> messages;  // to other members, in order; not before persist.vote (and every vote before) is durable
+    std::optional<Fetch> fetch;
     std::optional<ReadEntries> read;  // from the log store; answer with EntriesRead
     std::vector<OutgoingReply> replies;
     std::vector<feed::Message> deliveries;      // to the feed, in order
@@ -97,6 +134,12 @@ struct Options {
     uint64_t epoch = 0;        // identity of this log lineage
     uint64_t incarnation = 0;  // random per process start
     unsigned seed = 1;
+    // The first voters of a new cluster (id, address), the same list on each of them. Looked at only if the log is empty;
+    // then an empty list means: this member joins a cluster that exists, and waits to hear from its leader.
+    std::vector<std::pair<uint64_t, std::string>> bootstrap = {{1, "local"}};
+    unsigned election_timeout_ms = 300;
+    unsigned heartbeat_timeout_ms = 30;
+    Index snapshot_at_start;  // of the newest snapshot on this machine; 0 = none
     // Take a snapshot when the log has grown by so much; by as much as the last snapshot was long if that is more, up to
     // the multiple.
     uint64_t snapshot_log_bytes = 256ull * 1024 * 1024;

@@ -1,0 +1,55 @@
+// What the members of a cluster say to each other: Raft's messages, and what the hub adds to them. As data, and as octets.
+//
+// member message := u8 kind, body
+// kind 1 raft               body as in hub/raft/message_codec.hpp
+//      2 read index ask     varint round
+//      3 read index answer  varint round, u8 flags (1 = granted), varint index
+//      4 requests           a frame of requests as clients send it (docs/protocol.md)
+//      5 replies            a frame of replies
+//      6 state digest       varint index, u64 digest
+// Integers as in hub/base/binary.hpp. Members of one cluster may run different releases for a while: numbers are never
+// reused, an unknown kind is `incompatible` and is dropped by who receives it.
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "hub/raft/message.hpp"
+#include "sdk/base/error.hpp"
+#include "sdk/protocol/messages.hpp"
+
+namespace belfry::hub::core {
+
+// To the leader: what must be applied here so that a read sees everything that was acknowledged before this question?
+struct ReadIndexAsk {
+    uint64_t round = 0;  // the asker's; ascends
+};
+struct ReadIndexAnswer {
+    uint64_t round = 0;
+    bool granted = false;  // false: ask again, somebody else perhaps
+    Index index;
+};
+// Requests of the sender's clients that only the leader can answer; the ids are the sender's numbers for them.
+struct ForwardedRequests {
+    std::vector<protocol::Request> requests;
+};
+struct ForwardedReplies {
+    std::vector<protocol::Reply> replies;
+};
+// The digest of the sender's state when it had applied exactly this entry.
+struct StateDigest {
+    Index index;
+    uint64_t digest = 0;
+};
+
+struct MemberMessage {
+    uint64_t peer = 0;  // to whom, or from whom
+    std::variant<raft::Message, ReadIndexAsk, ReadIndexAnswer, ForwardedRequests, ForwardedReplies, StateDigest> body;
+};
+
+// REQUIRES: the entries of an AppendEntries are filled in; what is forwarded fits a frame (limits::frame_requests_max).
+Bytes encode_member_message(const MemberMessage& message);
+// Any octets: `invalid_argument`, or `incompatible` for another release's kinds. Requests are validated.
+Result<MemberMessage> decode_member_message(uint64_t peer, BytesView octets);
+
+}  // namespace belfry::hub::core
