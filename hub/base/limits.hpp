@@ -29,6 +29,19 @@ inline constexpr uint64_t channel_idle_ms_max = 30000;
 // How long a read waits for min_revision.
 inline constexpr uint64_t min_revision_wait_ms_max = 2000;
 inline constexpr size_t waiting_reads_max = 4096;
+// What needs the leader (a read, a forwarded write) waits this long for one: longer than an election takes, shorter than a
+// client's usual patience (5 s), so that it hears the reason.
+inline constexpr uint64_t leader_wait_ms_max = 3000;
+inline constexpr size_t gated_reads_max = 16384;  // as many as the inbox takes
+// Requests that wait here for the leader's answer.
+inline constexpr size_t forwards_max = 16384;
+inline constexpr size_t forwards_bytes_max = 64 * 1024 * 1024;
+// Replies that travel back together; a part of this size does not keep a heartbeat waiting on the wire.
+inline constexpr size_t forwarded_bytes_aim = 256 * 1024;
+// Newest log entries kept in memory for followers: what a short absence or a slow moment needs.
+inline constexpr size_t entries_kept_bytes_max = 32 * 1024 * 1024;
+// Entries that the leader lets be uncommitted: while a majority is slow or away, writes wait instead of memory growing.
+inline constexpr size_t uncommitted_entries_max = 2048;
 // Keys examined by one range, snapshot chunk or digest step on the core thread before it must page.
 inline constexpr size_t scan_keys_max = 1'000'000;
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "hub/base/assert.hpp"
 #include "hub/core/impl.hpp"
@@ -23,14 +24,15 @@ constexpr uint64_t store_retry_ms = 500;
 
 // One part of what is ready per round; if more is ready the core asks to be woken at once.
 void Core::Impl::apply(Instant now, Output& output) {
-    if (stopped_ || (store_full_.active && now.monotonic_ms < store_full_.retry_at_ms)) return;
+    if (stopped_ || raft_->installing()) return;
+    if (store_full_.active && now.monotonic_ms < store_full_.retry_at_ms) return;
     if (behind_) {
         if (auto restored = restore_held(); !restored) return on_apply_error(restored.error(), now, output);
     }
     const Index limit = std::min(raft_->commit_index(), persisted_);
     if (!pending_.empty() && applied_ < limit) {
         Batch batch;
-        if (auto applied = apply_batch(limit, batch, now, output); !applied) {
+        if (auto applied = apply_batch(limit, batch, now); !applied) {
             return on_apply_error(applied.error(), now, output);
         }
         finish(batch, now, output);
@@ -41,11 +43,10 @@ void Core::Impl::apply(Instant now, Output& output) {
 }
 
 // On an error nothing of the batch is left: not in the state, not in the replies.
-Status Core::Impl::apply_batch(Index limit, Batch& batch, Instant now, Output& output) {
+Status Core::Impl::apply_batch(Index limit, Batch& batch, Instant now) {
     // A full store may still have room for the smallest step; only its commit tells.
     const bool careful = store_full_.active;
     const size_t entries_max = careful ? 1 : batch_entries_max;
-    const size_t replies_before = output.replies.size();
     Status applied;
     if (!store_.in_batch()) {
         applied = store_.begin();
@@ -53,17 +54,16 @@ Status Core::Impl::apply_batch(Index limit, Batch& batch, Instant now, Output& o
     }
     for (size_t at = 0; applied && at < pending_.size(); ++at) {
         if (pending_[at].entry.index > limit || batch.entries == entries_max || batch.bytes >= batch_bytes_max) break;
-        applied = apply_entry(pending_[at], batch, output);
+        applied = apply_entry(pending_[at], batch);
     }
     if (applied) applied = keyspace_.finish_batch();
     if (applied && careful) applied = store_.commit(batch.last);
     if (applied) return {};
-    output.replies.resize(replies_before);
     const Status restored = restore_held();
     return restored || restored.error().code == Code::no_space ? applied : restored;
 }
 
-Status Core::Impl::apply_entry(Pending& pending, Batch& batch, Output& output) {
+Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
     const raft::Entry& entry = pending.entry;
     batch.last = entry.index;
     ++batch.entries;
@@ -90,7 +90,7 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch, Output& output) {
             } else {
                 reply.error = applied->reply.error();
             }
-            output.replies.push_back({client.connection, std::move(reply), {}});
+            batch.replies.push_back({client.connection, std::move(reply), {}});
         }
         if (applied->change) batch.changes.push_back(std::move(*applied->change));
     }
@@ -102,6 +102,7 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch, Output& output) {
 void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
     store_full_ = {};
     applied_ = batch.last;
+    for (OutgoingReply& reply : batch.replies) deliver(std::move(reply), output);
     for (size_t i = 0; i < batch.entries; ++i) {
         pending_.front().clients.clear();
         if (store_.in_batch()) held_.entries.push_back(std::move(pending_.front()));
@@ -113,6 +114,7 @@ void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
         held_ = {};
     }
     log_bytes_ += batch.bytes;
+    log_entries_ += batch.entries;
     ++counters_.batches_applied;
     counters_.entries_applied += batch.entries;
     if (!ready_) return;  // start() replays what an earlier process may have published: subscribers catch up
@@ -179,19 +181,34 @@ void Core::Impl::on_apply_error(const Error& error, Instant now, Output& output)
     store_full_.retry_at_ms = now.monotonic_ms + store_retry_ms;
 }
 
-// ---- after a restart ----
+// ---- entries that are not in pending_ ----
 
 void Core::Impl::read_back(Output& output) {
-    if (stopped_ || reading_back_ || !pending_.empty()) return;
+    replicator_->trim(persisted_);
+    if (stopped_ || raft_->installing()) return;
     const Index limit = std::min(raft_->commit_index(), persisted_);
-    if (loaded_ >= limit) return;
-    reading_back_ = true;
-    output.read = ReadEntries{loaded_.next(), limit, limits::replay_bytes};
+    for (size_t bytes = 0; loaded_ < limit && bytes < limits::replay_bytes;) {
+        const raft::Entry* const kept = replicator_->find(loaded_.next());
+        if (kept == nullptr) break;
+        bytes += kept->payload->size();
+        loaded_ = kept->index;
+        pending_.push_back({*kept, {}, {}, 0});
+    }
+    if (reading_ != Reading::nothing) return;
+    if (pending_.empty() && loaded_ < limit) {
+        reading_ = Reading::to_apply;
+        output.read = ReadEntries{loaded_.next(), limit, limits::replay_bytes};
+    } else if (const auto wanted = replicator_->wants_read()) {
+        reading_ = Reading::to_send;
+        output.read = wanted;
+    }
 }
 
 void Core::Impl::on(EntriesRead& input, Instant, Output& output) {
-    BELFRY_ASSERT(reading_back_);
-    reading_back_ = false;
+    BELFRY_ASSERT(reading_ != Reading::nothing);
+    const Reading why = std::exchange(reading_, Reading::nothing);
+    if (why == Reading::to_send) return replicator_->on_read(input.entries, output.messages);
+    if (why == Reading::in_vain) return;
     if (input.entries.empty()) {
         return stop({Code::corrupt, "the log does not give back entry " + std::to_string(loaded_.value + 1)}, output);
     }

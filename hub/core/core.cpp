@@ -27,6 +27,7 @@ Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filte
       filters_(filters),
       keyspace_(store),
       feed_({options_.epoch, options_.incarnation, limits::channels_max}),
+      forwarder_(options_.incarnation),
       compaction_(options_.keep_revisions, options_.keep_ms),
       log_bytes_(options_.log_bytes_at_start) {}
 
@@ -41,10 +42,12 @@ Status Core::Impl::start(raft::Restored restored, Instant now, Output& output) {
                                         std::to_string(restored.boundary.value + 1) + ".." + std::to_string(last.value) +
                                         ": they do not belong together"};
     }
-    persisted_ = last;
     loaded_ = applied_;
-    snapshot_index_ = boundary_ = restored.boundary;
+    boundary_ = restored.boundary;
+    snapshot_index_ = std::max(restored.boundary, options_.snapshot_at_start);
+    if (snapshot_index_ > last) snapshot_index_ = restored.boundary;  // of another log
     if (auto started = start_raft(restored, now, output); !started) return started;
+    offer_snapshot(snapshot_index_);
     ready_at_ = raft_->commit_index();
     check_ready();
     flush(now, output);
@@ -64,22 +67,26 @@ Status Core::Impl::load_state() {
     return store_.commit(Index{});
 }
 
-// A cluster of one has nobody to tell it something else, so what is written here need not be durable before the engine
-// starts: the log writer keeps the order, and nothing leaves the node before it is durable (docs/raft.md, D5).
+// What is written here need not be durable before the engine starts: the log writer keeps the order, and no message leaves
+// before the vote is durable (docs/raft.md, D5).
 Status Core::Impl::start_raft(raft::Restored& restored, Instant now, Output& output) {
     auto raft = raft::Raft::create({.id = options_.member_id,
                                     .address = "local",
                                     .seed = options_.seed,
+                                    .election_timeout_ms = options_.election_timeout_ms,
+                                    .heartbeat_timeout_ms = options_.heartbeat_timeout_ms,
                                     .guards = {.sole_voter = options_.guard_sole_voter}});
     if (!raft) return raft.error();
     raft_ = std::move(*raft);
-    if (restored.boundary == Index{} && restored.trail.empty()) {
-        auto first = raft::Raft::bootstrap_entry({{options_.member_id, "local"}});
+    replicator_.emplace(*raft_, limits::entries_kept_bytes_max);
+    gate_.emplace(*raft_, options_.member_id, options_.incarnation);
+    if (restored.boundary == Index{} && restored.trail.empty() && !options_.bootstrap.empty()) {
+        auto first = raft::Raft::bootstrap_entry(options_.bootstrap);
         restored.term = std::max(restored.term, first.term);
         restored.trail.push_back(first);
-        pending_.push_back({first, {}, {}, now.monotonic_ms});
-        loaded_ = first.index;
-        output.persist.entries.push_back(std::move(first));
+        append(std::move(first), output);
+        bootstrapping_ = true;
+        output.persist.vote = raft::Vote{restored.term, restored.voted_for};
     }
     if (const auto vote = raft_->vote_before_start(restored)) {
         restored.term = vote->term;
@@ -105,6 +112,7 @@ void Core::Impl::flush(Instant now, Output& output) {
     raft::Effects effects;
     stop_unless(raft_->timeout(now.monotonic_ms, effects), output);
     take_effects(effects, output);
+    watch_office(now, output);
     persist_again(now, output);
     apply(now, output);
     read_back(output);
@@ -112,50 +120,36 @@ void Core::Impl::flush(Instant now, Output& output) {
     compact_by_itself(now, output);
     propose(now, output);
     take_snapshot_if_due(now, output);
+    answer_gated_reads(now, output);
     answer_waiting_reads(now, output);
     publish(now, output);
+    send_to_members(now, output);
     check_invariants();
     output.wake_at_ms = next_wake_ms(now);
 }
 
-// What the engine wants done. Payloads stay here until they are applied; an entry that comes while older ones still have to
-// be read back is read back too.
-void Core::Impl::take_effects(raft::Effects& effects, Output& output) {
-    if (effects.vote) output.persist.vote = effects.vote;
-    // A sole voter's log only grows, and it has nobody to talk to.
-    BELFRY_ASSERT(!effects.truncate_after && !effects.install && effects.messages.empty());
-    for (raft::Entry& entry : effects.entries) {
-        if (entry.index == loaded_.next()) {
-            pending_.push_back({entry, {}, {}, 0});
-            loaded_ = entry.index;
-        }
-        output.persist.entries.push_back(std::move(entry));
-    }
-    effects = {};
-}
-
-// From here on this process answers: nothing that was acknowledged before it started is missing any more.
+// From here on this process answers: nothing that was acknowledged before it started is missing any more. A sole voter
+// knows at its start what is committed; any other member when an entry of its leader's own term is.
 void Core::Impl::check_ready() {
-    if (ready_ || stopped_ || role() != raft::Role::leader || applied_ < ready_at_) return;
+    if (ready_ || stopped_ || raft_->installing()) return;
+    if (!alone()) {
+        const bool knows = raft_->leader() != 0 && raft_->term_of(raft_->commit_index()) == raft_->term();
+        if (!knows || applied_ < raft_->commit_index()) return;
+        ready_at_ = raft_->commit_index();
+    }
+    if (applied_ < ready_at_) return;
     ready_ = true;
     feed_.reset(keyspace_.revision());
 }
 
 void Core::Impl::propose(Instant now, Output& output) {
-    if (!can_write_now()) {
+    if (const Status writable = can_write_now(); !writable) {
         // Full disks and lost leadership refuse at the door; what came in before is certainly not done either.
-        if (!stopped_ && ready_) {
-            const Error why = can_write_now().error();
-            for (const Client& client : proposer_.clear()) {
-                if (client.internal) {
-                    compaction_.dropped();
-                } else {
-                    answer(client.connection, client.request, why, output);
-                }
-            }
-        }
+        if (!stopped_ && ready_) refuse_proposals(writable.error(), output);
         return;
     }
+    if (raft_->transferring()) return;
+    if (raft_->last_index().value - raft_->commit_index().value >= limits::uncommitted_entries_max) return;
     while (!rounds_.empty() && rounds_.front() <= persisted_) rounds_.pop_front();
     if (proposer_.empty() || rounds_.size() >= options_.rounds_in_flight_max) return;
     for (size_t bytes = 0; !proposer_.empty() && bytes < limits::round_bytes_max;) {
@@ -174,6 +168,16 @@ void Core::Impl::propose(Instant now, Output& output) {
         pending.proposed_at_ms = now.monotonic_ms;
     }
     rounds_.push_back(raft_->last_index());
+}
+
+void Core::Impl::refuse_proposals(const Error& why, Output& output) {
+    for (const Client& client : proposer_.clear()) {
+        if (client.internal) {
+            compaction_.dropped();
+        } else {
+            answer(client.connection, client.request, why, output);
+        }
+    }
 }
 
 void Core::Impl::compact_by_itself(Instant now, Output& output) {
@@ -198,7 +202,7 @@ void Core::Impl::publish(Instant now, Output& output) {
 uint64_t Core::Impl::next_wake_ms(Instant now) {
     if (stopped_) return UINT64_MAX;
     uint64_t wake = std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms,
-                              log_full_.retry_at_ms, held_.commit_at_ms});
+                              log_full_.retry_at_ms, held_.commit_at_ms, gate_->wake_at_ms(), forwarder_.wake_at_ms()});
     if (can_write_now()) wake = std::min(wake, compaction_.wake_at_ms());
     if (ready_) wake = std::min(wake, feed_.wake_at_ms());
     const Index can_apply = std::min(raft_->commit_index(), persisted_);
@@ -212,7 +216,11 @@ void Core::Impl::on(TopicChanged& input, Instant now, Output&) {
     feed_.on_topic(input.channel, input.subscribed, now.monotonic_ms);
 }
 
-void Core::Impl::on(ConnectionClosed& input, Instant, Output&) { waiting_reads_.forget(input.connection); }
+void Core::Impl::on(ConnectionClosed& input, Instant, Output&) {
+    waiting_reads_.forget(input.connection);
+    gate_->forget(input.connection);
+    forwarder_.forget(input.connection);
+}
 
 void Core::Impl::on(TimerFired&, Instant, Output&) {}  // flush() looks at every clock
 

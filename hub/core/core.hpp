@@ -100,13 +100,11 @@ struct Fetch {
     uint64_t from = 0;  // member
     Index index;
 };
-// Replace log and state by the snapshot that was fetched: everything queued for the log before is void; the log is empty
-// after (index, term) with `configuration` in force there, and the state store holds the snapshot. All of it durable, then
-// SnapshotInstalled. A crash in between must leave either the old log and state or, after the next start, the new ones.
-struct Install {
-    Index index;
+// Where a log begins: what the next start must know of the entries that are gone.
+struct Boundary {
+    Index index;  // of the last entry that is gone
     Term term;
-    raft::Entry configuration;
+    raft::Entry configuration;  // the CHANGE in force there
 };
 struct OutgoingReply {
     ConnectionId connection = 0;
@@ -114,16 +112,20 @@ struct OutgoingReply {
     Bytes frame;  // if not empty: the reply, encoded already, as a frame of its own; `reply` then has the id alone
 };
 struct Output {
-    Persist persist;                  // to the log writer, in order
-    std::optional<Install> install;   // after it
-    std::vector<MemberMessage> messages;  // to other members, in order; not before persist.vote (and every vote before) is durable
+    Persist persist;                 // to the log writer, in order
+    // After it: replace log and state by the snapshot that was fetched. Everything queued for the log before is void; the log
+    // is empty after `index`, and the state store holds the snapshot of it. All of it durable, then SnapshotInstalled. A
+    // crash in between must leave the old log and state or, after the next start, the new ones.
+    std::optional<Boundary> install;
+    // To other members, in order; they leave when persist.vote, and every vote before it, is durable.
+    std::vector<MemberMessage> messages;
     std::optional<Fetch> fetch;
     std::optional<ReadEntries> read;  // from the log store; answer with EntriesRead
     std::vector<OutgoingReply> replies;
     std::vector<feed::Message> deliveries;      // to the feed, in order
     std::optional<protocol::JoinMessage> join;  // the answer to joins from now on (after the deliveries)
     bool take_snapshot = false;                 // hot copy of the store; answer with SnapshotPersisted or SnapshotFailed
-    std::optional<Index> compact_before;        // the log may forget entries before this
+    std::optional<Boundary> compact_to;         // the log may forget entries up to there, when this is durable
     uint64_t wake_at_ms = UINT64_MAX;           // send TimerFired then
     std::optional<Error> fatal;                 // stop the node: say this and exit
     void clear() { *this = Output{}; }
@@ -144,7 +146,8 @@ struct Options {
     // the multiple.
     uint64_t snapshot_log_bytes = 256ull * 1024 * 1024;
     uint64_t snapshot_log_multiple_max = 16;
-    uint64_t log_trailing_entries = 1024;  // kept behind a snapshot
+    uint64_t log_trailing_entries = 1024;  // kept behind a snapshot, and as many more as these octets hold
+    uint64_t log_trailing_bytes = 64ull * 1024 * 1024;
     uint64_t snapshot_bytes_at_start = 0;  // length of the last snapshot; 0 = none
     uint64_t log_bytes_at_start = 0;       // what the log holds already; counts towards the next snapshot
     uint64_t keep_revisions = 100'000;     // automatic compaction by count; 0 = off

@@ -1,27 +1,38 @@
 // The parts of the core and what they share. Private to hub/core.
 //
-//   core.cpp        the round: inputs to parts, time, what raft says
-//   requests.cpp    a request in: to the proposer, or answered at once
+//   core.cpp        the round: inputs to parts, time
+//   effects.cpp     what raft says: entries, truncations, messages, office
+//   members.cpp     what other members say; their snapshots
+//   requests.cpp    a request in: to the proposer, to the leader, to the gate, or answered at once
 //   apply.cpp       committed and durable entries -> key space -> replies and feed; when the store commits; reading entries
 //                   back after a restart
 //   disk.cpp        what the disk said: durable, full, snapshot taken
 //   proposer.*      waiting writes -> entries        waiting_reads.*   reads that wait for a revision
+//   read_gate.*     linearizable reads               forwarder.*       requests that only the leader can answer
+//   replicator.*    entries into messages            member_message.*  what members say, as octets
 //   compaction.*    automatic compaction             invariants.cpp    what must always hold
 //   status.cpp      figures
 //
 // Entries:  submitted ─▶ durable ─▶ committed ─▶ applied ─▶ in the store ─▶ snapshot ─▶ forgotten
 //           last_index   persisted_ commit_index applied_   (held_)                   boundary
-// pending_ holds applied_+1 .. loaded_; entries after loaded_ are read back from the log when their turn comes.
+// pending_ holds applied_+1 .. loaded_; entries after loaded_ are taken from the replicator's memory, or read back from the
+// log, when their turn comes. What is not durable is always in the replicator's memory.
 #pragma once
 
 #include <map>
 
 #include "hub/core/compaction.hpp"
 #include "hub/core/core.hpp"
+#include "hub/core/forwarder.hpp"
 #include "hub/core/proposer.hpp"
+#include "hub/core/read_gate.hpp"
+#include "hub/core/replicator.hpp"
 #include "hub/core/waiting_reads.hpp"
 
 namespace belfry::hub::core {
+
+// Requests that another member forwarded come on a connection of this kind; transports' numbers are small.
+inline constexpr ConnectionId member_connection_bit = 1ull << 63;
 
 class Core::Impl {
 public:
@@ -55,6 +66,7 @@ private:
         size_t entries = 0;
         size_t bytes = 0;
         std::vector<ChangeSet> changes;
+        std::vector<OutgoingReply> replies;
     };
     // Entries that are applied and told, in the store's open batch. Kept because a failing store forgets that batch.
     struct Held {
@@ -72,17 +84,41 @@ private:
     // core.cpp
     Status load_state();
     Status start_raft(raft::Restored& restored, Instant now, Output& output);
-    void take_effects(raft::Effects& effects, Output& output);
     void check_ready();
     void propose(Instant now, Output& output);
+    void refuse_proposals(const Error& why, Output& output);
     void compact_by_itself(Instant now, Output& output);
     void publish(Instant now, Output& output);
     uint64_t next_wake_ms(Instant now);
     void stop(Error error, Output& output);
     void stop_unless(const Status& status, Output& output);
 
+    // effects.cpp
+    void take_effects(raft::Effects& effects, Output& output);
+    void append(raft::Entry entry, Output& output);
+    void truncate_after(Index last_kept, Output& output);
+    void watch_office(Instant now, Output& output);
+    void leave_office(Output& output);
+    bool alone() const { return raft_->sole_voter() && role() == raft::Role::leader; }
+
+    // members.cpp
+    void on(MessageReceived& input, Instant now, Output& output);
+    void on(SnapshotFetched& input, Instant now, Output& output);
+    void on(FetchFailed& input, Instant now, Output& output);
+    void on(SnapshotInstalled& input, Instant now, Output& output);
+    void on_raft(raft::Message& message, Instant now, Output& output);
+    void on_offer(raft::Message& message, Instant now, Output& output);
+    void on_forwarded(uint64_t peer, ForwardedRequests& forwarded, Instant now, Output& output);
+    void begin_install(const raft::Install& install, Output& output);
+    void offer_snapshot(Index index);
+    void send_to_members(Instant now, Output& output);
+
     // requests.cpp
     void on(RequestReceived& input, Instant now, Output& output);
+    void on_read(RequestReceived& input, Instant now, Output& output);
+    void forward(RequestReceived& input, Instant now, Output& output);
+    void answer_gated_reads(Instant now, Output& output);
+    void deliver(OutgoingReply reply, Output& output);
     void on_range(const RequestReceived& input, Instant now, Output& output);
     void answer_range(uint64_t connection, uint64_t request, const protocol::RangeRequest& range, Output& output);
     template <class Request>
@@ -103,8 +139,8 @@ private:
 
     // apply.cpp
     void apply(Instant now, Output& output);
-    Status apply_batch(Index limit, Batch& batch, Instant now, Output& output);
-    Status apply_entry(Pending& pending, Batch& batch, Output& output);
+    Status apply_batch(Index limit, Batch& batch, Instant now);
+    Status apply_entry(Pending& pending, Batch& batch);
     Status commit_held();
     Status restore_held();
     Status forget_batch();
@@ -121,6 +157,7 @@ private:
     void on(SnapshotFailed& input, Instant now, Output& output);
     void take_snapshot_if_due(Instant now, Output& output);
     uint64_t log_bytes_after(uint64_t snapshot_bytes) const;
+    uint64_t trailing_entries() const;
 
     void on(TopicChanged& input, Instant now, Output& output);
     void on(ConnectionClosed& input, Instant now, Output& output);
@@ -145,11 +182,19 @@ private:
     Index applied_;
     Index loaded_;
     std::deque<Index> rounds_;  // last index of each round of proposals that is not durable yet
-    Index persisted_;
-    bool reading_back_ = false;
-    bool ready_ = false;  // all that was committed at the start has been applied
-    Index ready_at_;      // ... up to here
+    Index persisted_;           // the engine's account of it; goes back with a truncation
+    enum class Reading { nothing, to_apply, to_send, in_vain };
+    Reading reading_ = Reading::nothing;  // one read of the log at a time
+    bool ready_ = false;                  // all that was committed when this process met its cluster has been applied
+    Index ready_at_;                      // ... up to here
     uint64_t entry_time_ms_ = 0;
+    Term office_;  // in which this member leads; 0 = it does not
+
+    std::optional<Replicator> replicator_;
+    std::optional<ReadGate> gate_;
+    Forwarder forwarder_;
+    std::map<uint64_t, std::vector<protocol::Reply>> forwarded_replies_;  // by member, of this round
+    std::optional<raft::Message> offer_;  // the InstallSnapshot whose snapshot is being fetched
 
     Proposer proposer_;
     WaitingReads waiting_reads_;
@@ -171,8 +216,10 @@ private:
     uint64_t snapshot_not_before_ms_ = 0;
     uint64_t snapshot_due_bytes_ = log_bytes_after(options_.snapshot_bytes_at_start);  // of log since the last one
     uint64_t log_bytes_ = 0;                                                           // since the last snapshot
+    uint64_t trailing_entries_ = options_.log_trailing_entries;                        // behind the snapshot under way
     Index snapshot_index_;
-    Index boundary_;  // the log holds what comes after this
+    Index boundary_;            // the log holds what comes after this
+    uint64_t log_entries_ = 0;  // since the last snapshot, as log_bytes_
 
     Counters counters_;
     Facts last_facts_;

@@ -17,12 +17,13 @@ void Core::Impl::check_invariants() {
     const Facts now = facts();
     // Holds now.
     BELFRY_ASSERT(now.applied <= now.commit);
-    BELFRY_ASSERT(now.applied <= now.persisted);
+    BELFRY_ASSERT(now.applied <= now.persisted || raft_->installing());
     BELFRY_ASSERT(now.persisted <= raft_->last_index());
     BELFRY_ASSERT(now.compacted <= now.revision);
     BELFRY_ASSERT(loaded_.value == applied_.value + pending_.size());
     BELFRY_ASSERT(!ready_ || now.applied >= ready_at_);
-    BELFRY_ASSERT(store_.in_batch() == (!held_.entries.empty() && !behind_));
+    BELFRY_ASSERT(pending_.empty() || !raft_->installing());
+    BELFRY_ASSERT(raft_->installing() || store_.in_batch() == (!held_.entries.empty() && !behind_));
     BELFRY_ASSERT(held_.entries.empty() || held_.entries.back().entry.index == applied_);
     // May change so.
     if (!behind_) {
@@ -31,7 +32,6 @@ void Core::Impl::check_invariants() {
     }
     BELFRY_ASSERT(now.applied >= last_facts_.applied);
     BELFRY_ASSERT(now.commit >= last_facts_.commit);
-    BELFRY_ASSERT(now.persisted >= last_facts_.persisted);
     BELFRY_ASSERT(now.term >= last_facts_.term);
     const Facts before = std::exchange(last_facts_, now);
     if (behind_) {  // must come back to these

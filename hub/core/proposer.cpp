@@ -53,6 +53,12 @@ bool can_write(const std::vector<protocol::TxnOp>& ops) {
 
 }  // namespace
 
+bool needs_leader(const protocol::RequestOp& op) {
+    if (const auto* txn = std::get_if<protocol::TxnRequest>(&op)) return can_write(*txn);
+    return std::holds_alternative<protocol::PutRequest>(op) || std::holds_alternative<protocol::DeleteRequest>(op) ||
+           std::holds_alternative<protocol::CompactRequest>(op);
+}
+
 bool can_write(const protocol::TxnRequest& txn) { return can_write(txn.then_ops) || can_write(txn.else_ops); }
 
 }  // namespace belfry::hub::core

@@ -14,13 +14,12 @@ constexpr size_t compiled_filters_max = 256;
 
 // ---- at the door ----
 
-// Reads are linearizable without a round of probes: the one voter cannot have been replaced, everything acknowledged by
-// this process was applied before the reply, and everything acknowledged before it has been applied once it is ready.
+// Of a member that decides alone: everything acknowledged by this process was applied before the reply, and everything
+// acknowledged before it has been applied once it is ready. Among several members the gate knows.
 Status Core::Impl::can_read() const {
-    if (role() != raft::Role::leader) return Error{Code::unavailable, "this member is not the leader"};
     if (!ready_) {
         std::string detail = "the hub is starting: applied " + std::to_string(applied_.value) + " of " +
-                             std::to_string(ready_at_.value) + " log entries";
+                             std::to_string(std::max(ready_at_, raft_->commit_index()).value) + " log entries";
         if (log_full_.active) detail += "; the log cannot grow: " + log_full_.error.detail;
         if (store_full_.active) detail += "; the state store cannot grow: " + store_full_.error.detail;
         return Error{Code::unavailable, std::move(detail)};
@@ -30,12 +29,14 @@ Status Core::Impl::can_read() const {
 
 Status Core::Impl::state_is_whole() const {
     if (!behind_) return {};
+    if (raft_->installing()) return Error{Code::unavailable, "a snapshot of another member is being installed"};
     return Error{Code::unavailable,
                  "the state store cannot grow and lacks the newest changes: " + store_full_.error.detail};
 }
 
 Status Core::Impl::can_write_now() const {
     if (stopped_) return Error{Code::unavailable, "the hub is stopping"};
+    if (role() != raft::Role::leader) return Error{Code::unavailable, "this member does not lead; nothing was changed"};
     if (log_full_.active) return Error{Code::no_space, "the log cannot grow: " + log_full_.error.detail};
     if (store_full_.active) return Error{Code::no_space, "the state store cannot grow: " + store_full_.error.detail};
     return can_read();
@@ -43,21 +44,35 @@ Status Core::Impl::can_write_now() const {
 
 void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {
     auto& op = input.request.op;
-    if (std::holds_alternative<protocol::RangeRequest>(op)) return on_range(input, now, output);
-    if (auto* put = std::get_if<protocol::PutRequest>(&op)) return on_write(input, *put, counters_.puts, output);
-    if (auto* erase = std::get_if<protocol::DeleteRequest>(&op)) return on_write(input, *erase, counters_.deletes, output);
-    if (auto* compact = std::get_if<protocol::CompactRequest>(&op)) {
-        return on_write(input, *compact, counters_.compactions, output);
-    }
-    if (auto* txn = std::get_if<protocol::TxnRequest>(&op)) {
-        if (can_write(*txn)) return on_write(input, *txn, counters_.txns, output);
-        return on_read_txn(input, now, output);
+    if (needs_leader(op)) {
+        if (role() != raft::Role::leader) return forward(input, now, output);
+        if (auto* put = std::get_if<protocol::PutRequest>(&op)) return on_write(input, *put, counters_.puts, output);
+        if (auto* erase = std::get_if<protocol::DeleteRequest>(&op))
+            return on_write(input, *erase, counters_.deletes, output);
+        if (auto* txn = std::get_if<protocol::TxnRequest>(&op)) return on_write(input, *txn, counters_.txns, output);
+        return on_write(input, std::get<protocol::CompactRequest>(op), counters_.compactions, output);
     }
     const auto connection = input.connection;
     const auto id = input.request.id;
     if (std::holds_alternative<protocol::StatusRequest>(op)) {
         return answer(connection, id, Result<protocol::StatusReply>(status()), output);
     }
+    const auto* range = std::get_if<protocol::RangeRequest>(&op);
+    const bool anywhere = (range != nullptr && range->local) || std::holds_alternative<protocol::ChannelRequest>(op);
+    if (anywhere || alone()) return on_read(input, now, output);
+    if (gate_->full()) {
+        return answer(connection, id, Error{Code::busy, "too many reads wait for the cluster's agreement"}, output);
+    }
+    gate_->add(std::move(input), now.monotonic_ms);
+}
+
+// Nothing acknowledged is missing here any more: the state as it is answers.
+void Core::Impl::on_read(RequestReceived& input, Instant now, Output& output) {
+    auto& op = input.request.op;
+    if (std::holds_alternative<protocol::RangeRequest>(op)) return on_range(input, now, output);
+    if (std::holds_alternative<protocol::TxnRequest>(op)) return on_read_txn(input, now, output);
+    const auto connection = input.connection;
+    const auto id = input.request.id;
     if (auto readable = can_read(); !readable) return answer(connection, id, readable.error(), output);
     ++counters_.other_reads;
     if (std::holds_alternative<protocol::ChannelRequest>(op)) return on_channel(input, now, output);
@@ -73,6 +88,25 @@ void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {
     if (const auto* digest = std::get_if<protocol::DigestRequest>(&op)) {
         return on_filtered_read(input, *digest, &model::Keyspace::digest, output);
     }
+}
+
+void Core::Impl::answer_gated_reads(Instant now, Output& output) {
+    gate_->flush(now.monotonic_ms, output.messages);
+    for (RequestReceived& read : gate_->take_ready(applied_)) on_read(read, now, output);
+    for (const RequestReceived& late : gate_->take_late(now.monotonic_ms)) {
+        answer(late.connection, late.request.id,
+               Error{Code::unavailable,
+                     "the cluster did not agree in time on what is newest; is a majority of its members "
+                     "up? A local read needs none"},
+               output);
+    }
+}
+
+void Core::Impl::forward(RequestReceived& input, Instant now, Output& output) {
+    if (forwarder_.full()) {
+        return answer(input.connection, input.request.id, Error{Code::busy, "too many writes wait for the leader"}, output);
+    }
+    forwarder_.add(std::move(input), now.monotonic_ms);
 }
 
 // ---- writes ----
@@ -178,12 +212,12 @@ Result<std::shared_ptr<const plugin::Filter>> Core::Impl::compile(const protocol
 template <class T>
 void Core::Impl::answer(uint64_t connection, uint64_t request, Result<T> result, Output& output) {
     if (!result) return answer(connection, request, std::move(result).error(), output);
-    output.replies.push_back({connection, {request, keyspace_.revision(), {}, std::move(*result)}, {}});
+    deliver({connection, {request, keyspace_.revision(), {}, std::move(*result)}, {}}, output);
 }
 
 void Core::Impl::answer(uint64_t connection, uint64_t request, Error error, Output& output) {
     ++counters_.refused;
-    output.replies.push_back({connection, {request, keyspace_.revision(), std::move(error), {}}, {}});
+    deliver({connection, {request, keyspace_.revision(), std::move(error), {}}, {}}, output);
 }
 
 }  // namespace belfry::hub::core

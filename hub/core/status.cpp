@@ -19,7 +19,9 @@ const char* name_of(raft::Role role) {
 const char* Core::Impl::state() const {
     if (store_full_.active) return "store full";
     if (log_full_.active) return "log full";
-    return ready_ ? "ready" : "starting";
+    if (raft_->installing()) return "installing a snapshot";
+    if (!ready_) return "starting";
+    return raft_->leader() != 0 ? "ready" : "no leader";
 }
 
 // Fixed order; new names only at the end of their group (sdk/protocol/messages.hpp).
@@ -43,9 +45,9 @@ protocol::StatusReply Core::Impl::status() const {
     add("raft.snapshot", snapshot_index_.value);
     add("proposals.waiting", proposer_.count());
     add("proposals.in_flight", raft_->last_index().value - persisted_.value);
-    add("reads.waiting", waiting_reads_.count());
+    add("reads.waiting", waiting_reads_.count() + gate_->count());
     add("feed.channels", feed_.channel_count());
-    if (const auto stats = store_.stats()) {
+    if (const auto stats = raft_->installing() ? Result<plugin::StateStore::Stats>(Error{}) : store_.stats()) {
         add("store.bytes", stats->bytes_used);
         add("store.bytes_max", stats->bytes_max);
     }
@@ -61,6 +63,7 @@ protocol::StatusReply Core::Impl::status() const {
     add("applied.entries", counters_.entries_applied);
     add("applied.commands", counters_.commands_applied);
     add("applied.batches", counters_.batches_applied);
+    add("forwards.waiting", forwarder_.count());
     for (const auto& figure : figures_.figures) reply.figures.push_back(figure);
     return reply;
 }

@@ -58,6 +58,20 @@ std::pair<Index, Bytes> Engine::configuration() const {
     return {changes_.back().index, changes_.back().payload};
 }
 
+const Engine::Change* Engine::in_force_at(Index index) const {
+    const Change* found = nullptr;
+    for (const Change& change : changes_) {
+        if (change.index <= index) found = &change;
+    }
+    return found;
+}
+
+std::pair<Index, Bytes> Engine::configuration_at(Index index) const {
+    const Change* const change = in_force_at(index);
+    if (change == nullptr) return {};
+    return {change->index, change->payload};
+}
+
 bool Engine::sole_voter() const { return !changes_.empty() && is_sole_voter(*changes_.back().servers, options_.id); }
 
 }  // namespace belfry::hub::raft

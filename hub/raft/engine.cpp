@@ -259,6 +259,8 @@ Role Engine::role() const {
     }
 }
 
+Index Engine::stored() const { return {raft_->last_stored}; }
+
 Term Engine::term() const { return {raft_current_term(raft_)}; }
 
 uint64_t Engine::leader() const {

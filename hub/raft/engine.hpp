@@ -53,8 +53,11 @@ public:
     Index last_index() const override { return trail_.last(); }
     Index boundary() const override { return trail_.boundary(); }
     Term term_of(Index index) const override { return trail_.term_of(index); }
+    Index stored() const override;
     std::pair<Index, Bytes> configuration() const override;
+    std::pair<Index, Bytes> configuration_at(Index index) const override;
     bool sole_voter() const override;
+    size_t member_count() const override { return changes_.empty() ? 0 : changes_.back().servers->n; }
 
 private:
     // A CHANGE entry of the log.
@@ -87,6 +90,7 @@ private:
     void take_vote(const raft_update& update, Effects& effects);
     Status take_entries(const raft_update& update, const Source& source, Effects& effects);
     Status take_install(const raft_update& update, Effects& effects);
+    const Change* in_force_at(Index index) const;
     Status take_change(Index index, const Bytes& payload);
     Status confirm_changes(uint64_t now_ms, Effects& effects);
     Status confirm_change(const Change& change, uint64_t now_ms, Effects& effects);
@@ -127,7 +131,7 @@ private:
     Trail trail_;
     Index commit_;
     Vote vote_;  // as last reported
-    // From the one in force at the newest snapshot (or at the log's beginning) to the newest.
+    // From the one in force at the boundary (or at the log's beginning) to the newest.
     std::deque<Change> changes_;
     Index change_confirmed_;  // the engine knows that this CHANGE is committed
     std::optional<Install> installing_;

@@ -141,9 +141,14 @@ public:
     virtual Index last_index() const = 0;
     virtual Index boundary() const = 0;           // the entry before the first one that is kept
     virtual Term term_of(Index index) const = 0;  // 0 if not in the trail
-    // The last configuration and the index of its entry (to be kept with snapshots).
+    // How much of the log the engine counts as durable; goes back with a truncation.
+    virtual Index stored() const = 0;
+    // The last configuration and the index of its entry.
     virtual std::pair<Index, Bytes> configuration() const = 0;
+    // The one in force at `index`, to be kept with a snapshot of it; index 0 if that is not known any more.
+    virtual std::pair<Index, Bytes> configuration_at(Index index) const = 0;
     virtual bool sole_voter() const = 0;
+    virtual size_t member_count() const = 0;  // by the newest configuration in the log
 };
 
 }  // namespace belfry::hub::raft

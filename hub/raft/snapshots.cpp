@@ -18,10 +18,7 @@ Status Engine::snapshot_taken(Index index, unsigned trailing, uint64_t now_ms, E
                                                  std::to_string(commit_.value)};
     }
     // The membership in force at `index`.
-    const Change* in_force = nullptr;
-    for (const Change& change : changes_) {
-        if (change.index <= index) in_force = &change;
-    }
+    const Change* const in_force = in_force_at(index);
     BELFRY_ASSERT(in_force != nullptr);
     if (installing_) return {};  // a newer one is on its way
     raft_event taken = event(RAFT_SNAPSHOT, now_ms);
@@ -32,7 +29,7 @@ Status Engine::snapshot_taken(Index index, unsigned trailing, uint64_t now_ms, E
     const Index cut = cut_for(index, trailing);
     taken.snapshot.trailing = static_cast<unsigned>(index.value - cut.value);
     if (cut > trail_.boundary()) trail_.drop_to(cut);
-    while (changes_.front().index < in_force->index) changes_.pop_front();
+    while (changes_.size() > 1 && changes_[1].index <= trail_.boundary()) changes_.pop_front();
     return step(taken, {}, effects);
 }
 

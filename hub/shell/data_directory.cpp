@@ -92,58 +92,80 @@ Status DataDirectory::mark_running() const {
 
 Status DataDirectory::mark_clean() const { return remove_file_durably(path_ + "/running"); }
 
-// configuration := u32 crc32c of the rest, u64 index, u64 term, payload
-Status DataDirectory::keep_configuration(const raft::Entry& configuration) const {
-    if (configuration.index == Index{}) return {};
-    Bytes body(16, '\0');
-    std::memcpy(body.data(), &configuration.index.value, 8);
-    std::memcpy(body.data() + 8, &configuration.term.value, 8);
-    if (configuration.payload) body += *configuration.payload;
+// boundary := u32 crc32c of the rest, u64 index, u64 term, u64 configuration's index, u64 its term, its payload
+Status DataDirectory::keep_boundary(const core::Boundary& boundary) const {
+    Bytes body;
+    const uint64_t numbers[] = {boundary.index.value, boundary.term.value, boundary.configuration.index.value,
+                                boundary.configuration.term.value};
+    body.append(reinterpret_cast<const char*>(numbers), sizeof numbers);
+    if (boundary.configuration.payload) body += *boundary.configuration.payload;
     const uint32_t crc = crc32c(0, body);
-    return write_file_durably(path_ + "/configuration", Bytes(reinterpret_cast<const char*>(&crc), 4) + body);
+    return write_file_durably(path_ + "/boundary", Bytes(reinterpret_cast<const char*>(&crc), sizeof crc) + body);
 }
 
-Result<raft::Entry> DataDirectory::kept_configuration() const {
-    const std::string path = path_ + "/configuration";
+Result<core::Boundary> DataDirectory::kept_boundary() const {
+    const std::string path = path_ + "/boundary";
     const auto content = read_file(path);
-    if (!content) return content.error().code == Code::not_found ? Result<raft::Entry>(raft::Entry{}) : content.error();
+    if (!content)
+        return content.error().code == Code::not_found ? Result<core::Boundary>(core::Boundary{}) : content.error();
     uint32_t crc = 0;
-    if (content->size() < 20 || (std::memcpy(&crc, content->data(), 4), crc != crc32c(0, BytesView(*content).substr(4)))) {
+    uint64_t numbers[4];
+    const size_t head = sizeof crc + sizeof numbers;
+    if (content->size() < head ||
+        (std::memcpy(&crc, content->data(), 4), crc != crc32c(0, BytesView(*content).substr(4)))) {
         return Error{Code::corrupt, "'" + path + "' is damaged; restore it from a backup"};
     }
-    raft::Entry entry;
-    std::memcpy(&entry.index.value, content->data() + 4, 8);
-    std::memcpy(&entry.term.value, content->data() + 12, 8);
-    entry.type = raft::EntryType::change;
-    entry.payload = std::make_shared<const Bytes>(content->substr(20));
-    return entry;
+    std::memcpy(numbers, content->data() + sizeof crc, sizeof numbers);
+    return core::Boundary{
+        {numbers[0]},
+        {numbers[1]},
+        {{numbers[2]}, {numbers[3]}, raft::EntryType::change, std::make_shared<const Bytes>(content->substr(head))}};
 }
 
-Result<raft::Restored> restore_log(plugin::LogStore& log, const raft::Entry& kept_configuration, uint64_t& payload_bytes) {
+namespace {
+
+// Whether the log goes on from the boundary: it reaches it, with the entry that belongs there.
+Result<bool> goes_on_from(plugin::LogStore& log, const belfry_log_state& state, const core::Boundary& kept) {
+    if (state.boundary_index == kept.index.value) return state.boundary_term == kept.term.value;
+    if (state.boundary_index > kept.index.value || state.last_index < kept.index.value) return false;
+    uint64_t term = 0;
+    auto read = log.read(kept.index, [&](const belfry_log_entry& entry) { return term = entry.term, false; });
+    if (!read) return read.error();
+    return term == kept.term.value;
+}
+
+}  // namespace
+
+Result<raft::Restored> restore_log(plugin::LogStore& log, const core::Boundary& kept, uint64_t& payload_bytes) {
     payload_bytes = 0;
-    const auto state = log.state();
+    auto state = log.state();
     if (!state) return state.error();
+    if (state->boundary_index > kept.index.value) {
+        return Error{Code::corrupt, "the log begins at " + std::to_string(state->first_index) +
+                                        " but what was before it is not known; restore from a backup"};
+    }
+    const auto goes_on = goes_on_from(log, *state, kept);
+    if (!goes_on) return goes_on.error();
+    if (!*goes_on) {
+        if (auto emptied = log.reset(kept.index, kept.term); !emptied) return emptied.error();
+        state = log.state();
+        if (!state) return state.error();
+    }
     raft::Restored restored;
     restored.term = {state->term};
     restored.voted_for = state->voted_for;
-    restored.boundary = {state->boundary_index};
-    restored.boundary_term = {state->boundary_term};
-    if (restored.boundary != Index{}) {
-        if (kept_configuration.index == Index{} || kept_configuration.index > restored.boundary) {
-            return Error{Code::corrupt, "the log begins at " + std::to_string(state->first_index) +
-                                            " but no configuration from before it was kept; restore from a backup"};
+    restored.boundary = kept.index;
+    restored.boundary_term = kept.term;
+    restored.configuration_index = kept.configuration.index;
+    if (kept.configuration.payload) restored.configuration = *kept.configuration.payload;
+    if (state->last_index <= kept.index.value) return restored;
+    restored.trail.reserve(state->last_index - kept.index.value);
+    auto read = log.read(kept.index.next(), [&](const belfry_log_entry& entry) {
+        raft::Entry found{Index{entry.index}, Term{entry.term}, static_cast<raft::EntryType>(entry.type), nullptr};
+        if (found.type == raft::EntryType::change) {
+            found.payload = std::make_shared<const Bytes>(static_cast<const char*>(entry.payload.data), entry.payload.size);
         }
-        restored.configuration_index = kept_configuration.index;
-        restored.configuration = *kept_configuration.payload;
-    }
-    if (state->last_index < state->first_index) return restored;
-    restored.trail.reserve(state->last_index - state->first_index + 1);
-    auto read = log.read({state->first_index}, [&](const belfry_log_entry& entry) {
-        raft::Entry kept{Index{entry.index}, Term{entry.term}, static_cast<raft::EntryType>(entry.type), nullptr};
-        if (kept.type == raft::EntryType::change) {
-            kept.payload = std::make_shared<const Bytes>(static_cast<const char*>(entry.payload.data), entry.payload.size);
-        }
-        restored.trail.push_back(std::move(kept));
+        restored.trail.push_back(std::move(found));
         payload_bytes += entry.payload.size;
         return true;
     });

@@ -3,13 +3,14 @@
 //   DIR/LOCK            held by the running process
 //   DIR/identity        one "name = value" a line: format, epoch, member, store, log; written once
 //   DIR/running         boot id of the machine while a hub runs on the state store; removed by a clean stop
-//   DIR/configuration   newest raft configuration entry that the log no longer holds
+//   DIR/boundary        where the log begins: index, term and the raft configuration in force there
 //   DIR/log/  DIR/state/  DIR/snapshots/
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "hub/core/core.hpp"
 #include "hub/plugin/log_store.hpp"
 #include "hub/plugin/state_store.hpp"
 #include "hub/raft/raft.hpp"
@@ -41,9 +42,10 @@ public:
     Status mark_running() const;
     Status mark_clean() const;  // after the store was synced
 
-    Status keep_configuration(const raft::Entry& configuration) const;
+    // Before the log forgets what is before it, or is emptied for a snapshot.
+    Status keep_boundary(const core::Boundary& boundary) const;
     // index 0 if none was kept
-    Result<raft::Entry> kept_configuration() const;
+    Result<core::Boundary> kept_boundary() const;
 
 private:
     DataDirectory(std::string path, Identity identity, DirectoryLock lock)
@@ -54,7 +56,9 @@ private:
 };
 
 // What the log holds, for the core: term, vote, boundary and the trail of entries (payloads only of CHANGE entries).
-// `payload_bytes` becomes what all payloads add up to.
-Result<raft::Restored> restore_log(plugin::LogStore& log, const raft::Entry& kept_configuration, uint64_t& payload_bytes);
+// `payload_bytes` becomes what all payloads add up to. Entries up to the boundary that are still in the log are not seen. A
+// log that does not reach the boundary, or differs there, was to be replaced by a snapshot when the process ended: it is
+// emptied now.
+Result<raft::Restored> restore_log(plugin::LogStore& log, const core::Boundary& kept, uint64_t& payload_bytes);
 
 }  // namespace belfry::hub::shell

@@ -1,11 +1,13 @@
 #include "hub/shell/log_writer.hpp"
 
+#include <algorithm>
+
 #include "hub/shell/clock.hpp"
 
 namespace belfry::hub::shell {
 
-LogWriter::LogWriter(plugin::LogStore& log, raft::Entry last_configuration, Hooks hooks)
-    : log_(log), last_configuration_(std::move(last_configuration)), hooks_(std::move(hooks)), thread_([this] { run(); }) {}
+LogWriter::LogWriter(plugin::LogStore& log, Hooks hooks)
+    : log_(log), hooks_(std::move(hooks)), thread_([this] { run(); }) {}
 
 LogWriter::~LogWriter() {
     jobs_.close();
@@ -59,7 +61,8 @@ void LogWriter::run_jobs(std::vector<Job>& jobs) {
         sync_and_report();  // reads and compaction see only what is durable
         if (failed_) return;
         if (auto* read = std::get_if<core::ReadEntries>(&job)) run_read(*read);
-        if (auto* first_kept = std::get_if<Index>(&job)) run_compact(*first_kept);
+        if (auto* compact = std::get_if<Compact>(&job)) run_compact(compact->boundary);
+        if (auto* install = std::get_if<Install>(&job)) run_install(install->boundary);
     }
     if (!failed_) sync_and_report();
 }
@@ -71,7 +74,10 @@ bool LogWriter::start_persist(core::Persist& job) {
     }
     if (job.truncate_after) {
         if (auto cut = log_.truncate_after(*job.truncate_after); !cut) return fail(cut.error()), false;
+        unsynced_ = std::min(unsynced_, *job.truncate_after);
+        if (refused_from_ > job.truncate_after->next()) refused_from_ = {};
     }
+    generation_ = std::max(generation_, job.generation);
     if (job.entries.empty()) return true;
     // What was queued behind refused entries would leave a gap; the core asks for all of it again.
     if (refused_from_ != Index{} && job.entries.front().index != refused_from_) return false;
@@ -93,9 +99,6 @@ bool LogWriter::start_persist(core::Persist& job) {
     refused_from_ = {};
     bytes_appended_.fetch_add(bytes, std::memory_order_relaxed);
     unsynced_ = job.entries.back().index;
-    for (raft::Entry& entry : job.entries) {
-        if (entry.type == raft::EntryType::change) last_configuration_ = std::move(entry);
-    }
     return true;
 }
 
@@ -105,7 +108,7 @@ void LogWriter::sync_and_report() {
     if (auto synced = log_.sync(); !synced) return fail(synced.error());
     sync_latency_us_.add(now_us() - started_us);
     sync_count_.fetch_add(1, std::memory_order_relaxed);
-    answer(core::EntriesPersisted{std::exchange(unsynced_, Index{})});
+    answer(core::EntriesPersisted{std::exchange(unsynced_, Index{}), generation_});
 }
 
 void LogWriter::run_read(const core::ReadEntries& job) {
@@ -123,9 +126,23 @@ void LogWriter::run_read(const core::ReadEntries& job) {
     answer(std::move(read_back));
 }
 
-void LogWriter::run_compact(Index first_kept) {
-    if (auto kept = hooks_.keep_configuration(last_configuration_); !kept) return fail(kept.error());
-    if (auto compacted = log_.compact(first_kept); !compacted) fail(compacted.error());
+void LogWriter::run_compact(const core::Boundary& boundary) {
+    if (auto kept = hooks_.keep_boundary(boundary); !kept) return fail(kept.error());
+    if (auto compacted = log_.compact(boundary.index.next()); !compacted) fail(compacted.error());
+}
+
+// If the process ends between the two the next start empties the log (restore_log).
+void LogWriter::run_install(const core::Boundary& boundary) {
+    if (auto kept = hooks_.keep_boundary(boundary); !kept) return fail(kept.error());
+    if (auto emptied = log_.reset(boundary.index, boundary.term); !emptied) return fail(emptied.error());
+    unsynced_ = refused_from_ = {};
+    hooks_.on_emptied(boundary.index);
+}
+
+void LogWriter::save_vote(const raft::Vote& vote) {
+    const std::lock_guard lock(working_);
+    if (failed_) return;
+    if (auto saved = log_.save_vote(vote.term, vote.voted_for); !saved) fail(saved.error());
 }
 
 void LogWriter::fail(Error error) {

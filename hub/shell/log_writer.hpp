@@ -2,7 +2,8 @@
 //
 //     Persist{vote, truncate, entries}  -> EntriesPersisted      (several waiting jobs share one sync)
 //     ReadEntries{first, last}          -> EntriesRead
-//     compact_before                    -> nothing
+//     Output::compact_to                -> nothing
+//     Output::install                   -> on_emptied, when the log is empty after the boundary
 //
 // A lone write need not change threads twice: when nothing else waits, persist_now() does the same work on the caller's
 // thread (a wake-up costs as much as a sync on small virtual machines). Under load the writer thread syncs while the core
@@ -30,12 +31,13 @@ public:
     struct Hooks {
         std::function<void(core::Input)> on_done;  // called on the writer thread
         std::function<void(Error)> on_fatal;
-        // Called before entries are dropped, with the newest configuration entry; keeps it where restart finds it.
-        std::function<Status(const raft::Entry& configuration)> keep_configuration;
+        // Called before entries are dropped; keeps the boundary where the next start finds it.
+        std::function<Status(const core::Boundary& boundary)> keep_boundary;
+        std::function<void(Index boundary)> on_emptied;
     };
 
-    // `last_configuration`: the newest CHANGE entry of the log at start (index 0 = none yet). The log outlives the writer.
-    LogWriter(plugin::LogStore& log, raft::Entry last_configuration, Hooks hooks);
+    // The log outlives the writer.
+    LogWriter(plugin::LogStore& log, Hooks hooks);
     ~LogWriter();  // finishes what is queued
 
     void persist(core::Persist job) { put(std::move(job)); }
@@ -43,14 +45,23 @@ public:
     // not, and `job` is untouched.
     bool persist_now(core::Persist& job, std::vector<core::Input>& answers);
     void read(core::ReadEntries job) { put(job); }
-    void compact_before(Index first_kept) { put(first_kept); }
+    void compact_to(core::Boundary boundary) { put(Compact{std::move(boundary)}); }
+    void install(core::Boundary boundary) { put(Install{std::move(boundary)}); }
+    // At once, on the calling thread: no message may leave before it. Waits for the job under way; an error is final.
+    void save_vote(const raft::Vote& vote);
 
     const Histogram& sync_latency_us() const { return sync_latency_us_; }
     uint64_t sync_count() const { return sync_count_.load(std::memory_order_relaxed); }
     uint64_t bytes_appended() const { return bytes_appended_.load(std::memory_order_relaxed); }
 
 private:
-    using Job = std::variant<core::Persist, core::ReadEntries, Index>;
+    struct Compact {
+        core::Boundary boundary;
+    };
+    struct Install {
+        core::Boundary boundary;
+    };
+    using Job = std::variant<core::Persist, core::ReadEntries, Compact, Install>;
 
     void put(Job job);
     void answer(core::Input input);
@@ -59,17 +70,18 @@ private:
     bool start_persist(core::Persist& job);
     void sync_and_report();
     void run_read(const core::ReadEntries& job);
-    void run_compact(Index first_kept);
+    void run_compact(const core::Boundary& boundary);
+    void run_install(const core::Boundary& boundary);
     void fail(Error error);
 
     plugin::LogStore& log_;
-    raft::Entry last_configuration_;
     Hooks hooks_;
     Mailbox<Job> jobs_;
     std::atomic<uint64_t> jobs_left_{0};  // queued or being done by the writer thread
     std::mutex working_;                  // held by whoever calls the log store; guards what follows up to entries_
     std::vector<core::Input>* answers_ = nullptr;  // of persist_now
     Index unsynced_;                               // last entry appended since the last sync; 0 = none
+    uint64_t generation_ = 0;                      // of the log, by the last job
     Index refused_from_;                           // a full disk kept entries from here on out; 0 = none
     bool failed_ = false;
     std::vector<belfry_log_entry> entries_;  // reused

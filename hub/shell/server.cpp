@@ -107,15 +107,11 @@ Status Server::open_stores(const std::vector<plugin::Plugin>& plugins) {
                                       settings_.log.settings);
     if (!log) return log.error();
     log_ = std::move(*log);
-    const auto kept = directory_->kept_configuration();
+    const auto kept = directory_->kept_boundary();
     if (!kept) return kept.error();
     auto restored = restore_log(*log_, *kept, log_bytes_at_start_);
     if (!restored) return restored.error();
     restored_ = std::move(*restored);
-    last_configuration_ = *kept;
-    for (const auto& entry : restored_.trail) {
-        if (entry.type == raft::EntryType::change) last_configuration_ = entry;
-    }
 
     const auto doubtful = directory_->state_is_doubtful();
     if (!doubtful) return doubtful.error();
@@ -134,9 +130,10 @@ Status Server::open_stores(const std::vector<plugin::Plugin>& plugins) {
 Status Server::recover_state() {
     auto applied = store_->applied_index();
     if (!applied) return applied.error();
+    const Index last = restored_.trail.empty() ? restored_.boundary : restored_.trail.back().index;
     if (*applied < restored_.boundary) {
         std::vector<std::string> warnings;
-        auto index = Snapshots(directory_->snapshots_path()).restore_newest(*store_, warnings);
+        auto index = Snapshots(directory_->snapshots_path()).restore_newest(*store_, last, warnings);
         for (const auto& warning : warnings) logger_.warning("snapshot skipped", {{"reason", warning}});
         if (!index)
             return Error{Code::corrupt, "the log begins after what the state store holds, and " + index.error().detail};
@@ -144,7 +141,6 @@ Status Server::recover_state() {
         applied = store_->applied_index();
         if (!applied) return applied.error();
     }
-    const Index last = restored_.trail.empty() ? restored_.boundary : restored_.trail.back().index;
     if (*applied < restored_.boundary || *applied > last) {
         return Error{Code::corrupt, "the state store is at index " + std::to_string(applied->value) +
                                         " but the log holds " + std::to_string(restored_.boundary.value + 1) + ".." +
@@ -155,21 +151,23 @@ Status Server::recover_state() {
 }
 
 Status Server::start_core() {
+    const auto queue = [this](core::Input input) { mailbox_.put(Item(std::move(input))); };
+    const auto fatal = [this](Error error) { fail(std::move(error)); };
+    snapshotter_ = std::make_unique<Snapshotter>(*store_, Snapshots(directory_->snapshots_path()), queue, fatal);
     log_writer_ = std::make_unique<LogWriter>(
-        *log_, last_configuration_,
-        LogWriter::Hooks{
-            [this](core::Input input) { mailbox_.put(Item(std::move(input))); },
-            [this](Error error) { fail(std::move(error)); },
-            [this](const raft::Entry& configuration) { return directory_->keep_configuration(configuration); }});
-    snapshotter_ = std::make_unique<Snapshotter>(*store_, Snapshots(directory_->snapshots_path()),
-                                                 [this](core::Input input) { mailbox_.put(Item(std::move(input))); });
+        *log_, LogWriter::Hooks{queue, fatal,
+                                [this](const core::Boundary& boundary) { return directory_->keep_boundary(boundary); },
+                                [this](Index boundary) { snapshotter_->install(boundary); }});
     core::Options options;
     options.member_id = directory_->identity().member;
     options.epoch = directory_->identity().epoch;
     options.incarnation = random_u64();
     options.seed = static_cast<unsigned>(random_u64());
     options.snapshot_log_bytes = settings_.snapshot_log_bytes;
-    options.snapshot_bytes_at_start = Snapshots(directory_->snapshots_path()).newest_bytes();
+    const Index last = restored_.trail.empty() ? restored_.boundary : restored_.trail.back().index;
+    const auto newest = Snapshots(directory_->snapshots_path()).newest(last);
+    options.snapshot_at_start = newest.index;
+    options.snapshot_bytes_at_start = newest.bytes;
     options.log_bytes_at_start = log_bytes_at_start_;
     options.keep_revisions = settings_.history.keep_revisions;
     options.keep_ms = settings_.history.keep_age_ms;
@@ -250,7 +248,9 @@ void Server::send_replies(core::Output& output) {
 // In the order of Output's fields.
 void Server::act(core::Output& output) {
     if (output.fatal) return fail(std::move(*output.fatal));
+    if (output.persist.vote) log_writer_->save_vote(*std::exchange(output.persist.vote, std::nullopt));
     if (!output.persist.empty()) log_writer_->persist(std::move(output.persist));
+    if (output.install) log_writer_->install(std::move(*output.install));
     if (output.read) log_writer_->read(*output.read);
     send_replies(output);
     for (auto& message : output.deliveries) outbox_->publish(std::move(message));
@@ -261,7 +261,7 @@ void Server::act(core::Output& output) {
     }
     outbox_->flush();
     if (output.take_snapshot) snapshotter_->take();
-    if (output.compact_before) log_writer_->compact_before(*output.compact_before);
+    if (output.compact_to) log_writer_->compact_to(std::move(*output.compact_to));
 }
 
 // An operator reads in the log when the hub stops taking writes, and when it takes them again.

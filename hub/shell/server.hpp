@@ -72,7 +72,6 @@ private:
     std::unique_ptr<plugin::StateStore> store_;
     raft::Restored restored_;
     uint64_t log_bytes_at_start_ = 0;
-    raft::Entry last_configuration_;
     std::unique_ptr<core::Core> core_;
 
     Mailbox<Item> mailbox_;

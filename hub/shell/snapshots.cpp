@@ -33,6 +33,14 @@ uint32_t footer_crc(const Footer& footer) {
     return crc32c(0, BytesView(reinterpret_cast<const char*>(&footer), offsetof(Footer, footer_crc)));
 }
 
+std::string name_of(Index index) {
+    char name[32];
+    std::snprintf(name, sizeof name, "%020llu.snap", static_cast<unsigned long long>(index.value));
+    return name;
+}
+
+Index index_of(const std::string& name) { return {std::strtoull(name.c_str(), nullptr, 10)}; }
+
 struct Descriptor {
     int fd = -1;
     ~Descriptor() {
@@ -94,18 +102,17 @@ Result<Snapshots::Taken> Snapshots::take(plugin::StateStore& store) {
         ::unlink(temporary.c_str());
         return written.error();
     }
-    char name[32];
-    std::snprintf(name, sizeof name, "/%020llu.snap", static_cast<unsigned long long>(index->value));
-    if (::rename(temporary.c_str(), (directory_ + name).c_str()) != 0)
-        return system_error("cannot rename to", directory_ + name);
+    const std::string path = directory_ + "/" + name_of(*index);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error("cannot rename to", path);
     if (auto synced = sync_directory(directory_); !synced) return synced.error();
     remove_all_but_newest(snapshots_kept);
     return Taken{*index, footer.image_bytes};
 }
 
-Result<Index> Snapshots::restore_newest(plugin::StateStore& store, std::vector<std::string>& warnings) {
+Result<Index> Snapshots::restore_newest(plugin::StateStore& store, Index last, std::vector<std::string>& warnings) {
     const auto found = names();
     for (auto name = found.rbegin(); name != found.rend(); ++name) {
+        if (index_of(*name) > last) continue;
         auto index = restore(store, directory_ + "/" + *name);
         if (index) return index;
         warnings.push_back(index.error().detail);
@@ -145,11 +152,20 @@ Result<Index> Snapshots::restore(plugin::StateStore& store, const std::string& p
     return Index{footer->index};
 }
 
-uint64_t Snapshots::newest_bytes() const {
+Status Snapshots::restore_at(plugin::StateStore& store, Index index) {
+    const auto restored = restore(store, directory_ + "/" + name_of(index));
+    return restored ? Status() : Status(restored.error());
+}
+
+Snapshots::Taken Snapshots::newest(Index last) const {
     const auto found = names();
-    std::error_code failed;
-    const auto bytes = found.empty() ? 0 : std::filesystem::file_size(directory_ + "/" + found.back(), failed);
-    return failed ? 0 : bytes;
+    for (auto name = found.rbegin(); name != found.rend(); ++name) {
+        if (index_of(*name) > last) continue;
+        std::error_code failed;
+        const auto bytes = std::filesystem::file_size(directory_ + "/" + *name, failed);
+        return {index_of(*name), failed ? 0 : bytes};
+    }
+    return {};
 }
 
 void Snapshots::remove_all_but_newest(size_t kept) {

@@ -23,10 +23,12 @@ public:
     };
     // Copies the store; overlaps with the core thread's use of it.
     Result<Taken> take(plugin::StateStore& store);
-    // Restores the newest snapshot that is whole; damaged ones are named in `warnings`. not_found: there is none.
-    Result<Index> restore_newest(plugin::StateStore& store, std::vector<std::string>& warnings);
-    // Length of the newest one's file; 0 if there is none.
-    uint64_t newest_bytes() const;
+    // Restores the newest snapshot that is whole and not after `last`; damaged ones are named in `warnings`. not_found:
+    // there is none. (A later one is another member's, fetched and not installed.)
+    Result<Index> restore_newest(plugin::StateStore& store, Index last, std::vector<std::string>& warnings);
+    Status restore_at(plugin::StateStore& store, Index index);
+    // The newest one not after `last`, and the length of its file; 0 and 0 if there is none.
+    Taken newest(Index last) const;
 
 private:
     Result<Index> restore(plugin::StateStore& store, const std::string& path);

@@ -80,8 +80,9 @@ void append_change_set(const ChangeSet& change, Bytes& out);
 // put twice in one transaction. The SDK calls it before sending, the hub after decoding.
 Status validate(const Request& request);
 
-// Encoded size of a request, roughly (for batching and bounds).
+// Encoded size, roughly (for batching and bounds). Of a reply: of what answers a write.
 size_t approximate_bytes(const Request& request);
+size_t approximate_bytes(const Reply& reply);
 size_t approximate_bytes(const KeyValue& kv);
 size_t approximate_bytes(const ChangeSet& change);
 

@@ -160,6 +160,25 @@ size_t bytes_of(const TxnRequest& op) {
     return bytes;
 }
 
+size_t bytes_of(const std::vector<KeyValue>& kvs) {
+    size_t bytes = envelope_bytes;
+    for (const KeyValue& kv : kvs) bytes += approximate_bytes(kv);
+    return bytes;
+}
+size_t bytes_of(const RangeReply& reply) { return bytes_of(reply.kvs); }
+size_t bytes_of(const PutReply& reply) {
+    return envelope_bytes + (reply.previous ? approximate_bytes(*reply.previous) : 0);
+}
+size_t bytes_of(const DeleteReply& reply) { return bytes_of(reply.previous); }
+
+size_t bytes_of(const TxnReply& reply) {
+    size_t bytes = envelope_bytes;
+    for (const TxnOpReply& inner : reply.replies) {
+        bytes += std::visit([](const auto& some) { return bytes_of(some); }, inner.reply);
+    }
+    return bytes;
+}
+
 }  // namespace
 
 Status validate(const Request& request) {
@@ -172,6 +191,14 @@ Status validate(const Request& request) {
 size_t approximate_bytes(const Request& request) {
     return 2 * envelope_bytes + request.author.size() + request.comment.size() +
            std::visit([](const auto& op) { return bytes_of(op); }, request.op);
+}
+
+size_t approximate_bytes(const Reply& reply) {
+    const size_t bytes = 2 * envelope_bytes + reply.error.detail.size();
+    if (const auto* put = std::get_if<PutReply>(&reply.result)) return bytes + bytes_of(*put);
+    if (const auto* erase = std::get_if<DeleteReply>(&reply.result)) return bytes + bytes_of(*erase);
+    if (const auto* txn = std::get_if<TxnReply>(&reply.result)) return bytes + bytes_of(*txn);
+    return bytes;
 }
 
 size_t approximate_bytes(const KeyValue& kv) { return 2 * envelope_bytes + kv.key.size() + kv.value.size(); }

@@ -17,6 +17,7 @@ Hub::Hub(World& world, Publisher& publisher, Truth& truth, const hub::plugin::Fi
     options_.snapshot_log_bytes = world.random.between(2, 40) * 1024;
     options_.snapshot_log_multiple_max = world.random.between(1, 4);
     options_.log_trailing_entries = world.random.below(30);
+    options_.log_trailing_bytes = 0;
     options_.keep_revisions = world.random.chance(40) ? world.random.between(20, 200) : 0;
     publisher_.on_topic = [this](ChannelId channel, bool subscribed) {
         if (core_) queue(hub::core::TopicChanged{channel, subscribed});
@@ -121,7 +122,7 @@ void Hub::act(hub::core::Output& output) {
     }
     if (output.join) join_ = protocol::encode_join(*output.join);
     if (output.take_snapshot) take_snapshot();
-    if (output.compact_before) to_disk([this, first = *output.compact_before] { log_.compact(first); }, 1);
+    if (output.compact_to) to_disk([this, first = output.compact_to->index.next()] { log_.compact(first); }, 1);
     if (output.wake_at_ms == UINT64_MAX || output.wake_at_ms == wake_at_ms_) return;
     wake_at_ms_ = output.wake_at_ms;
     world_.at(wake_at_ms_, mine([this, wake = wake_at_ms_] {

@@ -298,6 +298,7 @@ TEST_CASE("when the log has grown enough a snapshot is taken and the log cut beh
     auto options = World::default_options();
     options.snapshot_log_bytes = 10'000;
     options.log_trailing_entries = 4;
+    options.log_trailing_bytes = 0;
     Ready world(options);
     for (int i = 0; i < 30 && !world.take_snapshot; ++i) world.write(put_of("a", Bytes(1000, 'x')));
     REQUIRE(world.take_snapshot);
@@ -306,12 +307,12 @@ TEST_CASE("when the log has grown enough a snapshot is taken and the log cut beh
     for (int i = 0; i < 30; ++i) world.write(put_of("b", Bytes(1000, 'x')));
     CHECK_FALSE(world.take_snapshot);  // one at a time
     world.step(SnapshotPersisted{at});
-    REQUIRE(world.compact_before);
-    CHECK(*world.compact_before == Index{at.value - 3});
+    REQUIRE(world.compact_to);
+    CHECK(*world.compact_to == Index{at.value - 4});
     CHECK(world.take_snapshot);  // the log has grown again meanwhile
 
     // The log is cut; a restart goes on from there.
-    const size_t dropped = world.compact_before->value - 1;
+    const size_t dropped = world.compact_to->value;
     world.boundary = Index{dropped};
     world.boundary_term = world.written[dropped - 1].term;
     world.written.erase(world.written.begin(), world.written.begin() + static_cast<ptrdiff_t>(dropped));
@@ -347,7 +348,7 @@ TEST_CASE("a snapshot near the log's beginning cuts nothing", "[core]") {
     world.write(put_of("a", Bytes(2000, 'x')));
     REQUIRE(world.take_snapshot);
     world.step(SnapshotPersisted{world.core->applied()});
-    CHECK_FALSE(world.compact_before);
+    CHECK_FALSE(world.compact_to);
     CHECK(world.write(put_of("a", "on")).error.code == Code::ok);
 }
 

@@ -217,7 +217,7 @@ void World::act() {
     if (output_.join) join = output_.join;
     if (output_.read) read = output_.read;
     take_snapshot = take_snapshot || output_.take_snapshot;
-    if (output_.compact_before) compact_before = output_.compact_before;
+    if (output_.compact_to) compact_to = output_.compact_to->index;
     if (output_.fatal) fatal = output_.fatal;
     if (output_.wake_at_ms != UINT64_MAX) wake_at_ms = output_.wake_at_ms;
     trace += "wake " + std::to_string(wake_at_ms) + "\n";

@@ -63,7 +63,7 @@ public:
     std::optional<protocol::JoinMessage> join;
     std::optional<ReadEntries> read;
     bool take_snapshot = false;
-    std::optional<Index> compact_before;
+    std::optional<Index> compact_to;
     std::optional<Error> fatal;
     uint64_t wake_at_ms = 0;
     Bytes trace;  // everything that came out, as text

@@ -1,0 +1,81 @@
+// What Raft says must be done, and what follows from leading or not.
+#include <algorithm>
+
+#include "hub/base/assert.hpp"
+#include "hub/core/impl.hpp"
+
+namespace belfry::hub::core {
+
+void Core::Impl::take_effects(raft::Effects& effects, Output& output) {
+    const bool leads_on = role() == raft::Role::leader && raft_->term() == office_;
+    if (office_ != Term{} && !leads_on) leave_office(output);  // before what it proposed is cut
+    if (effects.vote) output.persist.vote = effects.vote;
+    if (effects.install) begin_install(*effects.install, output);
+    if (effects.truncate_after) truncate_after(*effects.truncate_after, output);
+    for (raft::Entry& entry : effects.entries) append(std::move(entry), output);
+    output.persist.generation = std::max(output.persist.generation, effects.generation);
+    for (raft::Message& message : effects.messages) replicator_->add(std::move(message), output.messages);
+    persisted_ = bootstrapping_ ? Index{} : raft_->stored();
+    effects = {};
+}
+
+// Payloads stay here until they are durable and applied; an entry that comes while older ones still have to be read back is
+// taken from the replicator's memory, or read back too.
+void Core::Impl::append(raft::Entry entry, Output& output) {
+    if (entry.index == loaded_.next()) {
+        pending_.push_back({entry, {}, {}, 0});
+        loaded_ = entry.index;
+    }
+    replicator_->append(entry);
+    output.persist.entries.push_back(std::move(entry));
+}
+
+// What was appended in this round has not reached the log yet, and need not be cut there.
+void Core::Impl::truncate_after(Index last_kept, Output& output) {
+    BELFRY_ASSERT(last_kept >= applied_);
+    auto& entries = output.persist.entries;
+    const bool unsent = !entries.empty() && entries.front().index <= last_kept;
+    std::erase_if(entries, [&](const raft::Entry& entry) { return entry.index > last_kept; });
+    if (!unsent) output.persist.truncate_after = std::min(output.persist.truncate_after.value_or(last_kept), last_kept);
+    replicator_->truncate_after(last_kept);
+    for (; !pending_.empty() && pending_.back().entry.index > last_kept; pending_.pop_back()) {
+        BELFRY_ASSERT(pending_.back().clients.empty());  // leave_office() has told them
+    }
+    loaded_ = std::min(loaded_, last_kept);
+    if (log_full_.active && log_full_first_ > last_kept.next()) log_full_ = {};
+}
+
+// A new leader knows what is committed when an entry of its own term is: it appends one that says nothing. A sole voter
+// knows without.
+void Core::Impl::watch_office(Instant now, Output& output) {
+    if (stopped_) return;
+    if (role() != raft::Role::leader || raft_->term() == office_) return;
+    office_ = raft_->term();
+    if (raft_->sole_voter()) return;
+    if (raft_->last_index() > raft_->commit_index() && raft_->term_of(raft_->last_index()) == office_) return;
+    raft::Effects effects;
+    log::EntryBuilder nothing;
+    entry_time_ms_ = std::max({entry_time_ms_, keyspace_.time_ms(), now.wall_ms});
+    auto payload = std::make_shared<const Bytes>(nothing.take(entry_time_ms_));
+    const auto index = raft_->submit(std::move(payload), now.monotonic_ms, effects);
+    take_effects(effects, output);
+    if (!index && index.error().code != Code::not_leader) stop(index.error(), output);
+}
+
+// What was proposed may still be committed by the next leader; what was not proposed yet is certainly not done.
+void Core::Impl::leave_office(Output& output) {
+    office_ = {};
+    for (Pending& pending : pending_) {
+        for (const Client& client : pending.clients) {
+            if (client.internal) continue;
+            answer(client.connection, client.request,
+                   Error{Code::uncertain, "this member leads no more; the change is perhaps made"}, output);
+        }
+        pending.clients.clear();
+    }
+    rounds_.clear();
+    compaction_.dropped();
+    refuse_proposals({Code::unavailable, "this member leads no more; nothing was changed"}, output);
+}
+
+}  // namespace belfry::hub::core

@@ -1,0 +1,57 @@
+// A follower's clients' requests that only the leader can answer: sent on to it, and its answers brought back.
+//
+//     add() ─▶ waiting ── a leader is known ─▶ sent ── replies ─▶ back to the client
+//                 │                             │
+//                 ▼ nobody leads for long       ▼ another leader, or no answer for long
+//             `unavailable`                 `uncertain`: it is perhaps done
+//
+// Pure; one thread.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "hub/core/core.hpp"
+
+namespace belfry::hub::core {
+
+class Forwarder {
+public:
+    // `incarnation`: random per process; numbers start there, so that no answer to an earlier process fits.
+    explicit Forwarder(uint64_t incarnation) : last_number_(incarnation) {}
+
+    bool full() const;
+    size_t count() const { return waiting_.size() + sent_.size(); }
+    // REQUIRES: !full().
+    void add(RequestReceived request, uint64_t now_ms);
+    void forget(uint64_t connection);
+    // `leader` 0 = none is known, or this member leads itself.
+    void flush(uint64_t leader, Term term, uint64_t now_ms, std::vector<MemberMessage>& out,
+               std::vector<OutgoingReply>& replies);
+    void receive(uint64_t peer, std::vector<protocol::Reply>& answers, std::vector<OutgoingReply>& replies);
+    uint64_t wake_at_ms() const;
+
+private:
+    struct Waiting {
+        RequestReceived request;
+        size_t bytes = 0;
+        uint64_t deadline_ms = 0;
+    };
+    struct Sent {
+        uint64_t connection = 0;
+        uint64_t request = 0;
+        uint64_t leader = 0;
+        uint64_t deadline_ms = 0;
+    };
+    void send_waiting(uint64_t leader, uint64_t now_ms, std::vector<MemberMessage>& out);
+
+    std::deque<Waiting> waiting_;
+    size_t bytes_ = 0;
+    std::map<uint64_t, Sent> sent_;  // by number; all wait equally long, so the first is the first to be late
+    uint64_t last_number_;
+    uint64_t leader_ = 0;  // of the last flush
+    Term term_;
+};
+
+}  // namespace belfry::hub::core

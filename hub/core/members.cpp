@@ -1,0 +1,165 @@
+// What other members say, and the snapshots that take the place of this member's log.
+//
+//     InstallSnapshot (an offer) ─▶ fetch ─▶ SnapshotFetched ─▶ Raft ─▶ install ─▶ SnapshotInstalled ─▶ go on from there
+//
+// While a snapshot is being fetched the member goes on as it was: it votes, follows and serves reads. Only the installation
+// itself stops it.
+#include <algorithm>
+
+#include "hub/base/assert.hpp"
+#include "hub/core/impl.hpp"
+#include "sdk/protocol/codec.hpp"
+
+namespace belfry::hub::core {
+
+void Core::Impl::on(MessageReceived& input, Instant now, Output& output) {
+    const uint64_t peer = input.message.peer;
+    auto& body = input.message.body;
+    if (auto* message = std::get_if<raft::Message>(&body)) return on_raft(*message, now, output);
+    if (const auto* ask = std::get_if<ReadIndexAsk>(&body)) return gate_->receive(peer, *ask);
+    if (const auto* answer = std::get_if<ReadIndexAnswer>(&body)) return gate_->receive(peer, *answer, now.monotonic_ms);
+    if (auto* requests = std::get_if<ForwardedRequests>(&body)) return on_forwarded(peer, *requests, now, output);
+    if (auto* replies = std::get_if<ForwardedReplies>(&body)) {
+        return forwarder_.receive(peer, replies->replies, output.replies);
+    }
+}
+
+void Core::Impl::on_raft(raft::Message& message, Instant now, Output& output) {
+    const bool is_probe = std::holds_alternative<raft::ReadProbe>(message.body);
+    if (is_probe || std::holds_alternative<raft::ReadProbeResult>(message.body)) {
+        return gate_->receive(message, output.messages);
+    }
+    if (std::holds_alternative<raft::InstallSnapshot>(message.body)) return on_offer(message, now, output);
+    raft::Effects effects;
+    const Status received = raft_->receive(message, now.monotonic_ms, effects);
+    take_effects(effects, output);
+    watch_office(now, output);  // before the next message can take back what clients wait for
+    if (!received && received.error().code != Code::invalid_argument) stop(received.error(), output);
+}
+
+// ---- forwarded requests ----
+
+void Core::Impl::on_forwarded(uint64_t peer, ForwardedRequests& forwarded, Instant now, Output& output) {
+    for (protocol::Request& request : forwarded.requests) {
+        RequestReceived received{peer | member_connection_bit, std::move(request)};
+        const uint64_t id = received.request.id;
+        if (!needs_leader(received.request.op)) {
+            answer(received.connection, id, Error{Code::invalid_argument, "a read need not be forwarded"}, output);
+        } else if (role() != raft::Role::leader) {  // not further: a request must not travel in circles
+            answer(received.connection, id,
+                   Error{Code::unavailable, "the member asked to make the change leads no more; nothing was changed"},
+                   output);
+        } else {
+            on(received, now, output);
+        }
+    }
+}
+
+// A reply goes where its request came from.
+void Core::Impl::deliver(OutgoingReply outgoing, Output& output) {
+    if ((outgoing.connection & member_connection_bit) == 0) return output.replies.push_back(std::move(outgoing));
+    BELFRY_ASSERT(outgoing.frame.empty());
+    forwarded_replies_[outgoing.connection & ~member_connection_bit].push_back(std::move(outgoing.reply));
+}
+
+// The end of a round: what waited for its end to travel together.
+void Core::Impl::send_to_members(Instant now, Output& output) {
+    const bool leads = role() == raft::Role::leader;
+    forwarder_.flush(leads ? 0 : raft_->leader(), raft_->term(), now.monotonic_ms, output.messages, output.replies);
+    for (auto& [peer, replies] : forwarded_replies_) {
+        ForwardedReplies message;
+        size_t bytes = 0;
+        for (protocol::Reply& reply : replies) {
+            bytes += protocol::approximate_bytes(reply);
+            message.replies.push_back(std::move(reply));
+            if (message.replies.size() < belfry::limits::frame_requests_max && bytes < limits::forwarded_bytes_aim)
+                continue;
+            output.messages.push_back({peer, std::exchange(message, {})});
+            bytes = 0;
+        }
+        if (!message.replies.empty()) output.messages.push_back({peer, std::move(message)});
+    }
+    forwarded_replies_.clear();
+}
+
+// ---- snapshots of others ----
+
+// The leader repeats its offer until the entries after it are taken.
+void Core::Impl::on_offer(raft::Message& message, Instant now, Output& output) {
+    const Index offered = std::get<raft::InstallSnapshot>(message.body).last;
+    if (raft_->installing()) return;
+    if (message.term < raft_->term() || offered <= raft_->commit_index()) {  // nothing to fetch: the engine answers
+        const Term here = raft_->term_of(offered);
+        if (here != Term{} && here != std::get<raft::InstallSnapshot>(message.body).last_term) return;  // impossible
+        raft::Effects effects;
+        (void)raft_->receive(message, now.monotonic_ms, effects);
+        return take_effects(effects, output);
+    }
+    const bool known = offer_ && std::get<raft::InstallSnapshot>(offer_->body).last == offered;
+    if (!known) output.fetch = Fetch{message.peer, offered};
+    offer_ = std::move(message);
+}
+
+void Core::Impl::on(FetchFailed& input, Instant, Output&) {
+    if (offer_ && std::get<raft::InstallSnapshot>(offer_->body).last == input.index) offer_.reset();
+}
+
+void Core::Impl::on(SnapshotFetched& input, Instant now, Output& output) {
+    if (!offer_ || std::get<raft::InstallSnapshot>(offer_->body).last != input.index || raft_->installing()) return;
+    const raft::Message offer = *std::exchange(offer_, std::nullopt);
+    raft::Effects effects;
+    const Status received = raft_->receive(offer, now.monotonic_ms, effects);
+    take_effects(effects, output);
+    watch_office(now, output);
+    if (!received && received.error().code != Code::invalid_argument) stop(received.error(), output);
+}
+
+// What the state holds is told already, so it stays readable as far as its store could keep it; the log's newest part is
+// gone from here on.
+void Core::Impl::begin_install(const raft::Install& install, Output& output) {
+    output.persist.truncate_after.reset();
+    output.persist.entries.clear();
+    output.install = Boundary{install.index, install.term,
+                              raft::Entry{install.configuration_index,
+                                          {},
+                                          raft::EntryType::change,
+                                          std::make_shared<const Bytes>(install.configuration)}};
+    if (store_.in_batch()) store_.rollback();
+    pending_.clear();
+    held_ = {};
+    behind_ = true;  // until the store is the snapshot's
+    store_full_ = log_full_ = {};
+    loaded_ = applied_;
+    replicator_->reset(install.index);
+    if (reading_ != Reading::nothing) reading_ = Reading::in_vain;
+}
+
+void Core::Impl::on(SnapshotInstalled& input, Instant now, Output& output) {
+    BELFRY_ASSERT(raft_->installing());
+    const auto applied = store_.applied_index();
+    if (!applied || *applied != input.index) {
+        return stop(applied ? Error{Code::corrupt, "the snapshot at " + std::to_string(input.index.value) +
+                                                       " left the state store at " + std::to_string(applied->value)}
+                            : applied.error(),
+                    output);
+    }
+    raft::Effects effects;
+    stop_unless(raft_->snapshot_installed(now.monotonic_ms, effects), output);
+    behind_ = false;
+    applied_ = loaded_ = boundary_ = snapshot_index_ = input.index;
+    log_bytes_ = log_entries_ = 0;
+    stop_unless(keyspace_.reload(), output);
+    if (ready_) feed_.reset(keyspace_.revision());
+    take_effects(effects, output);
+    offer_snapshot(input.index);
+}
+
+// From now on whoever lacks entries that are gone from the log gets this snapshot.
+void Core::Impl::offer_snapshot(Index index) {
+    const Term term = raft_->term_of(index);
+    const auto [configuration_index, configuration] = raft_->configuration_at(index);
+    if (index == Index{} || term == Term{} || configuration_index == Index{}) return;
+    replicator_->offer({index, term, configuration_index, configuration});
+}
+
+}  // namespace belfry::hub::core

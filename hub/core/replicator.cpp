@@ -1,0 +1,132 @@
+#include "hub/core/replicator.hpp"
+
+#include <algorithm>
+
+#include "hub/base/assert.hpp"
+#include "hub/base/limits.hpp"
+#include "hub/raft/message_codec.hpp"
+
+namespace belfry::hub::core {
+
+namespace {
+
+// A part of this size is cheap to lose and does not keep a heartbeat waiting on the wire.
+constexpr size_t part_bytes_max = 256 * 1024;
+// Messages of one member that wait for entries from the log; Raft repeats what is dropped past it.
+constexpr size_t waiting_messages_max = 64;
+
+}  // namespace
+
+// ---- entries ----
+
+void Replicator::append(const raft::Entry& entry) {
+    BELFRY_ASSERT(entries_.empty() || entry.index == entries_.back().index.next());
+    bytes_ += entry.payload ? entry.payload->size() : 0;
+    entries_.push_back(entry);
+}
+
+void Replicator::truncate_after(Index last_kept) {
+    while (!entries_.empty() && entries_.back().index > last_kept) {
+        bytes_ -= entries_.back().payload ? entries_.back().payload->size() : 0;
+        entries_.pop_back();
+    }
+}
+
+void Replicator::reset(Index) {
+    entries_.clear();
+    bytes_ = 0;
+}
+
+void Replicator::trim(Index durable) {
+    const size_t bytes_max = raft_.member_count() > 1 ? bytes_max_ : 0;
+    while (!entries_.empty() && bytes_ > bytes_max && entries_.front().index <= durable) {
+        bytes_ -= entries_.front().payload ? entries_.front().payload->size() : 0;
+        entries_.pop_front();
+    }
+}
+
+const raft::Entry* Replicator::find(Index index) const {
+    if (entries_.empty() || index < entries_.front().index || index > entries_.back().index) return nullptr;
+    return &entries_[static_cast<size_t>(index.value - entries_.front().index.value)];
+}
+
+// ---- messages ----
+
+// A message of an office that has ended names entries that may not be the log's any more.
+bool Replicator::is_current(const raft::Message& message) const {
+    return raft_.role() == raft::Role::leader && message.term == raft_.term();
+}
+
+void Replicator::add(raft::Message message, std::vector<MemberMessage>& out) {
+    const uint64_t peer = message.peer;
+    if (auto* install = std::get_if<raft::InstallSnapshot>(&message.body)) {
+        if (offer_.last == Index{}) return;
+        *install = offer_;
+    }
+    if (!std::holds_alternative<raft::AppendEntries>(message.body)) return out.push_back({peer, std::move(message)});
+    const auto found = waiting_.find(peer);
+    const bool must_wait = found != waiting_.end() && !found->second.empty();
+    const auto in_memory = [&](Index index) { return find(index); };
+    if (!must_wait && send(message, in_memory, out)) return;
+    Queue& queue = waiting_[peer];
+    if (queue.size() < waiting_messages_max) queue.push_back(std::move(message));
+}
+
+template <class Find>
+bool Replicator::send(raft::Message& message, Find find_entry, std::vector<MemberMessage>& out) {
+    auto& whole = std::get<raft::AppendEntries>(message.body);
+    do {
+        raft::AppendEntries part{whole.previous, whole.previous_term, whole.commit, 0, {}};
+        size_t bytes = 0;
+        while (part.count < whole.count && part.count < raft::message_entries_max && bytes < part_bytes_max) {
+            const raft::Entry* const entry = find_entry(Index{part.previous.value + part.count + 1});
+            if (entry == nullptr) break;
+            part.entries.push_back(*entry);
+            bytes += entry->payload ? entry->payload->size() : 0;
+            ++part.count;
+        }
+        if (part.count == 0 && whole.count > 0) return false;
+        whole.count -= part.count;
+        if (part.count > 0) {
+            whole.previous = part.entries.back().index;
+            whole.previous_term = part.entries.back().term;
+        }
+        part.commit = std::min(part.commit, Index{part.previous.value + part.count});
+        out.push_back({message.peer, raft::Message{message.peer, message.version, message.term, std::move(part)}});
+    } while (whole.count > 0);
+    return true;
+}
+
+std::optional<ReadEntries> Replicator::wants_read() {
+    for (auto queue = waiting_.begin(); queue != waiting_.end();) {
+        std::erase_if(queue->second, [&](const raft::Message& message) { return !is_current(message); });
+        queue = queue->second.empty() ? waiting_.erase(queue) : std::next(queue);
+    }
+    if (waiting_.empty()) return std::nullopt;
+    // Each member in turn.
+    auto next = waiting_.upper_bound(read_for_);
+    if (next == waiting_.end()) next = waiting_.begin();
+    read_for_ = next->first;
+    const auto& first = std::get<raft::AppendEntries>(next->second.front().body);
+    return ReadEntries{first.previous.next(), Index{first.previous.value + first.count}, limits::replay_bytes};
+}
+
+void Replicator::on_read(const std::vector<raft::Entry>& entries, std::vector<MemberMessage>& out) {
+    const auto found = waiting_.find(read_for_);
+    if (found == waiting_.end()) return;
+    Queue& queue = found->second;
+    const auto lookup = [&](Index index) -> const raft::Entry* {
+        if (const raft::Entry* const kept = find(index)) return kept;
+        if (entries.empty() || index < entries.front().index || index > entries.back().index) return nullptr;
+        return &entries[static_cast<size_t>(index.value - entries.front().index.value)];
+    };
+    const size_t before = out.size();
+    while (!queue.empty()) {
+        if (is_current(queue.front()) && !send(queue.front(), lookup, out)) break;
+        queue.pop_front();
+    }
+    // The log does not have them any more: Raft will notice and offer a snapshot.
+    if (out.size() == before || queue.empty()) waiting_.erase(found);
+}
+
+}  // namespace belfry::hub::core

@@ -1,0 +1,60 @@
+// What goes to other members: fills the entries into AppendEntries messages, from memory or from the log, and splits them.
+//
+//     Raft's messages ─▶ add() ─▶ per member: in order, as far as the entries are at hand ─▶ out
+//                                     │ older entries                  ▲
+//                                     ▼                                │
+//                                 wants_read() ─▶ the log store ─▶ on_read()
+//
+// It keeps the newest entries of the log in memory: all that is not durable here yet, and as much before that as the bound
+// allows. Pure; one thread.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "hub/core/core.hpp"
+
+namespace belfry::hub::core {
+
+class Replicator {
+public:
+    // The Raft outlives the replicator. `bytes_max`: payloads kept of what is durable, if there is anybody to send it to.
+    Replicator(const raft::Raft& raft, size_t bytes_max) : raft_(raft), bytes_max_(bytes_max) {}
+
+    // ---- the log's newest entries ----
+    void append(const raft::Entry& entry);
+    void truncate_after(Index last_kept);
+    void reset(Index boundary);  // what follows is the entry after this
+    void trim(Index durable);
+    const raft::Entry* find(Index index) const;  // NULL: not in memory; valid until the next change
+
+    // ---- messages ----
+    // What an InstallSnapshot is to offer; index 0: nothing, then such messages are dropped.
+    void offer(raft::InstallSnapshot snapshot) { offer_ = std::move(snapshot); }
+    const raft::InstallSnapshot& offered() const { return offer_; }
+    // Never fails: what cannot be filled or is one too many is dropped, Raft asks again.
+    void add(raft::Message message, std::vector<MemberMessage>& out);
+    // The entries that the oldest waiting message needs from the log.
+    std::optional<ReadEntries> wants_read();
+    // The answer; what still lacks entries goes on waiting.
+    void on_read(const std::vector<raft::Entry>& entries, std::vector<MemberMessage>& out);
+
+private:
+    using Queue = std::deque<raft::Message>;
+    // Gives `find` for each entry of the message, in parts; true when all of it has left.
+    template <class Find>
+    bool send(raft::Message& message, Find find_entry, std::vector<MemberMessage>& out);
+    bool is_current(const raft::Message& message) const;
+
+    const raft::Raft& raft_;
+    const size_t bytes_max_;
+    std::deque<raft::Entry> entries_;  // contiguous
+    size_t bytes_ = 0;
+    std::map<uint64_t, Queue> waiting_;  // by member; AppendEntries only
+    uint64_t read_for_ = 0;              // the member whose first message the read under way is for
+    raft::InstallSnapshot offer_;
+};
+
+}  // namespace belfry::hub::core
