@@ -182,7 +182,8 @@ private:
     Index applied_;
     Index loaded_;
     std::deque<Index> rounds_;  // last index of each round of proposals that is not durable yet
-    Index persisted_;           // the engine's account of it; goes back with a truncation
+    Index persisted_;             // the engine's account of it; goes back with a truncation
+    bool bootstrapping_ = false;  // the engine was started with a first entry that is not durable yet
     enum class Reading { nothing, to_apply, to_send, in_vain };
     Reading reading_ = Reading::nothing;  // one read of the log at a time
     bool ready_ = false;                  // all that was committed when this process met its cluster has been applied
