@@ -114,8 +114,8 @@ struct OutgoingReply {
 struct Output {
     Persist persist;                 // to the log writer, in order
     // After it: replace log and state by the snapshot that was fetched. All that is queued for the log before is void; the
-    // log is empty after `index`, and the state store holds the snapshot of it. All of it durable, then SnapshotInstalled. A
-    // crash in between must leave the old log and state or, after the next start, the new ones.
+    // log is empty after `index`, and the state store holds the snapshot of it. All of it durable, then SnapshotInstalled.
+    // A crash in between must leave the old log and state or, after the next start, the new ones.
     std::optional<Boundary> install;
     // To other members, in order; they leave when persist.vote, and every vote before it, is durable.
     std::vector<MemberMessage> messages;
