@@ -42,7 +42,7 @@ Status Core::Impl::start(raft::Restored restored, Instant now, Output& output) {
                                         std::to_string(restored.boundary.value + 1) + ".." + std::to_string(last.value) +
                                         ": they do not belong together"};
     }
-    loaded_ = applied_;
+    loaded_ = applied_at_start_ = applied_;
     boundary_ = restored.boundary;
     snapshot_index_ = std::max(restored.boundary, options_.snapshot_at_start);
     if (snapshot_index_ > last) snapshot_index_ = restored.boundary;  // of another log
@@ -188,8 +188,12 @@ void Core::Impl::compact_by_itself(Instant now, Output& output) {
     proposer_.add({0, 0, true}, {"belfry", "automatic", protocol::CompactRequest{*due}}, sizeof(protocol::CompactRequest));
 }
 
+// A member that has lost its leader falls silent: what it knows may be old for long, and subscribers that miss its marks
+// move to another member.
+bool Core::Impl::speaks() const { return ready_ && raft_->leader() != 0; }
+
 void Core::Impl::publish(Instant now, Output& output) {
-    if (!ready_) return;
+    if (!speaks()) return;
     if (now.monotonic_ms >= feed_.wake_at_ms()) feed_.tick(now.monotonic_ms, output.deliveries);
     const protocol::JoinMessage answer = feed_.join_answer();
     const bool same = join_ && join_->epoch == answer.epoch && join_->incarnation == answer.incarnation &&
@@ -204,7 +208,7 @@ uint64_t Core::Impl::next_wake_ms(Instant now) {
     uint64_t wake = std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms,
                               log_full_.retry_at_ms, held_.commit_at_ms, gate_->wake_at_ms(), forwarder_.wake_at_ms()});
     if (can_write_now()) wake = std::min(wake, compaction_.wake_at_ms());
-    if (ready_) wake = std::min(wake, feed_.wake_at_ms());
+    if (speaks()) wake = std::min(wake, feed_.wake_at_ms());
     const Index can_apply = std::min(raft_->commit_index(), persisted_);
     if (!store_full_.active && !pending_.empty() && applied_ < can_apply) wake = now.monotonic_ms;
     return std::max(wake, now.monotonic_ms);

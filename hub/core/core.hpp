@@ -112,7 +112,7 @@ struct OutgoingReply {
     Bytes frame;  // if not empty: the reply, encoded already, as a frame of its own; `reply` then has the id alone
 };
 struct Output {
-    Persist persist;                 // to the log writer, in order
+    Persist persist;  // to the log writer, in order
     // After it: replace log and state by the snapshot that was fetched. All that is queued for the log before is void; the
     // log is empty after `index`, and the state store holds the snapshot of it. All of it durable, then SnapshotInstalled.
     // A crash in between must leave the old log and state or, after the next start, the new ones.

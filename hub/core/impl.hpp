@@ -88,6 +88,7 @@ private:
     void propose(Instant now, Output& output);
     void refuse_proposals(const Error& why, Output& output);
     void compact_by_itself(Instant now, Output& output);
+    bool speaks() const;
     void publish(Instant now, Output& output);
     uint64_t next_wake_ms(Instant now);
     void stop(Error error, Output& output);
@@ -180,8 +181,9 @@ private:
     Held held_;
     bool behind_ = false;  // the state lacks what is held: the store had no room for it
     Index applied_;
+    Index applied_at_start_;
     Index loaded_;
-    std::deque<Index> rounds_;  // last index of each round of proposals that is not durable yet
+    std::deque<Index> rounds_;    // last index of each round of proposals that is not durable yet
     Index persisted_;             // the engine's account of it; goes back with a truncation
     bool bootstrapping_ = false;  // the engine was started with a first entry that is not durable yet
     enum class Reading { nothing, to_apply, to_send, in_vain };

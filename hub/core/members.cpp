@@ -88,7 +88,8 @@ void Core::Impl::send_to_members(Instant now, Output& output) {
 void Core::Impl::on_offer(raft::Message& message, Instant now, Output& output) {
     const Index offered = std::get<raft::InstallSnapshot>(message.body).last;
     if (raft_->installing()) return;
-    if (message.term < raft_->term() || offered <= raft_->commit_index()) {  // nothing to fetch: the engine answers
+    if (message.term < raft_->term() ||
+        offered <= std::max(raft_->commit_index(), applied_)) {  // nothing to fetch: the engine answers
         const Term here = raft_->term_of(offered);
         if (here != Term{} && here != std::get<raft::InstallSnapshot>(message.body).last_term) return;  // impossible
         raft::Effects effects;

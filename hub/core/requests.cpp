@@ -39,7 +39,7 @@ Status Core::Impl::can_write_now() const {
     if (role() != raft::Role::leader) return Error{Code::unavailable, "this member does not lead; nothing was changed"};
     if (log_full_.active) return Error{Code::no_space, "the log cannot grow: " + log_full_.error.detail};
     if (store_full_.active) return Error{Code::no_space, "the state store cannot grow: " + store_full_.error.detail};
-    return can_read();
+    return alone() ? can_read() : state_is_whole();  // among several a leader's log is all there is to wait for
 }
 
 void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {

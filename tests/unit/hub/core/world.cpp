@@ -141,7 +141,7 @@ Bytes World::get(const Bytes& key) {
 void World::sync() {
     while (unsynced() > 0) {
         durable = written.size();
-        step(EntriesPersisted{written.back().index});
+        step(EntriesPersisted{written.back().index, generation});
     }
     // A flush applies one batch and asks to be woken for the next.
     for (int i = 0; i < 100 && wake_at_ms == now.monotonic_ms; ++i) flush();
@@ -159,6 +159,37 @@ void World::give_read() {
     read.reset();
     step(std::move(answer));
     for (int i = 0; i < 100 && wake_at_ms == now.monotonic_ms; ++i) flush();
+}
+
+std::pair<Index, Bytes> World::snapshot() {
+    take_snapshot = false;
+    Bytes image;
+    const auto index = store->snapshot_write([&](BytesView part) { return image += part, Status(); });
+    REQUIRE(index);
+    step(SnapshotPersisted{*index, image.size()});
+    if (!compact_to) return {*index, image};
+    const size_t dropped = compact_to->value - boundary.value;
+    boundary_term = written[dropped - 1].term;
+    written.erase(written.begin(), written.begin() + static_cast<ptrdiff_t>(dropped));
+    durable -= dropped;
+    boundary = *std::exchange(compact_to, std::nullopt);
+    return {*index, image};
+}
+
+void World::install(const Bytes& image, const Boundary& to) {
+    to_install.reset();
+    written.clear();
+    durable = 0;
+    boundary = to.index;
+    boundary_term = to.term;
+    configuration = to.configuration;
+    size_t at = 0;
+    REQUIRE(store->snapshot_read([&](char* buffer, size_t capacity) -> Result<size_t> {
+        const size_t size = image.copy(buffer, capacity, at);
+        at += size;
+        return size;
+    }));
+    step(SnapshotInstalled{to.index});
 }
 
 void World::step(Input input) {
@@ -187,7 +218,12 @@ void World::pass(uint64_t ms) {
 void World::act() {
     auto& persist = output_.persist;
     if (persist.vote) vote = *persist.vote;
-    REQUIRE_FALSE(persist.truncate_after);
+    generation = std::max(generation, persist.generation);
+    if (persist.truncate_after) {
+        REQUIRE(*persist.truncate_after >= boundary);
+        written.resize(std::min<size_t>(written.size(), persist.truncate_after->value - boundary.value));
+        durable = std::min(durable, written.size());
+    }
     if (!persist.entries.empty()) {
         const Index last = written.empty() ? boundary : written.back().index;
         REQUIRE(persist.entries.front().index == last.next());
@@ -216,6 +252,9 @@ void World::act() {
     }
     if (output_.join) join = output_.join;
     if (output_.read) read = output_.read;
+    for (MemberMessage& message : output_.messages) messages.push_back(std::move(message));
+    if (output_.fetch) fetch = output_.fetch;
+    if (output_.install) to_install = output_.install;
     take_snapshot = take_snapshot || output_.take_snapshot;
     if (output_.compact_to) compact_to = output_.compact_to->index;
     if (output_.fatal) fatal = output_.fatal;

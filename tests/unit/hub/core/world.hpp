@@ -38,7 +38,9 @@ public:
     // ---- the disk ----
     void sync();  // makes what is written durable and tells the core, until nothing is left
     size_t unsynced() const { return written.size() - durable; }
-    void give_read();  // answers Output.read
+    void give_read();                                            // answers Output.read
+    std::pair<Index, Bytes> snapshot();                          // takes one and tells the core, which may cut the log
+    void install(const Bytes& image, const Boundary& boundary);  // what Output.install asks for
 
     void step(Input input);
     void flush();
@@ -62,8 +64,12 @@ public:
     std::vector<feed::Message> deliveries;
     std::optional<protocol::JoinMessage> join;
     std::optional<ReadEntries> read;
+    std::vector<MemberMessage> messages;
+    std::optional<Fetch> fetch;
     bool take_snapshot = false;
     std::optional<Index> compact_to;
+    std::optional<Boundary> to_install;
+    uint64_t generation = 0;
     std::optional<Error> fatal;
     uint64_t wake_at_ms = 0;
     Bytes trace;  // everything that came out, as text
