@@ -55,6 +55,7 @@ Status Core::Impl::apply_batch(Index limit, Batch& batch, Instant now) {
     for (size_t at = 0; applied && at < pending_.size(); ++at) {
         if (pending_[at].entry.index > limit || batch.entries == entries_max || batch.bytes >= batch_bytes_max) break;
         applied = apply_entry(pending_[at], batch);
+        if (applied && Agreement::is_due(batch.last)) batch.digests.push_back({batch.last, keyspace_.history_digest()});
     }
     if (applied) applied = keyspace_.finish_batch();
     if (applied && careful) applied = store_.commit(batch.last);
@@ -113,6 +114,7 @@ void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
     } else {
         held_ = {};
     }
+    digests_to_tell_.insert(digests_to_tell_.end(), batch.digests.begin(), batch.digests.end());
     log_bytes_ += batch.bytes;
     log_entries_ += batch.entries;
     ++counters_.batches_applied;

@@ -128,6 +128,7 @@ struct Output {
     std::optional<Boundary> compact_to;         // the log may forget entries up to there, when this is durable
     uint64_t wake_at_ms = UINT64_MAX;           // send TimerFired then
     std::optional<Error> fatal;                 // stop the node: say this and exit
+    bool fence = false;                         // with `fatal`: nor start again, until somebody has repaired it
     void clear() { *this = Output{}; }
 };
 

@@ -10,6 +10,7 @@
 //   proposer.*      waiting writes -> entries        waiting_reads.*   reads that wait for a revision
 //   read_gate.*     linearizable reads               forwarder.*       requests that only the leader can answer
 //   replicator.*    entries into messages            member_message.*  what members say, as octets
+//   agreement.*     do the members agree?
 //   compaction.*    automatic compaction             invariants.cpp    what must always hold
 //   status.cpp      figures
 //
@@ -21,6 +22,7 @@
 
 #include <map>
 
+#include "hub/core/agreement.hpp"
 #include "hub/core/compaction.hpp"
 #include "hub/core/core.hpp"
 #include "hub/core/forwarder.hpp"
@@ -67,6 +69,7 @@ private:
         size_t bytes = 0;
         std::vector<ChangeSet> changes;
         std::vector<OutgoingReply> replies;
+        std::vector<StateDigest> digests;
     };
     // Entries that are applied and told, in the store's open batch. Kept because a failing store forgets that batch.
     struct Held {
@@ -113,6 +116,7 @@ private:
     void begin_install(const raft::Install& install, Output& output);
     void offer_snapshot(Index index);
     void send_to_members(Instant now, Output& output);
+    void check_agreement(Output& output);
 
     // requests.cpp
     void on(RequestReceived& input, Instant now, Output& output);
@@ -202,6 +206,8 @@ private:
     Proposer proposer_;
     WaitingReads waiting_reads_;
     Compaction compaction_;
+    Agreement agreement_;
+    std::vector<StateDigest> digests_to_tell_;
     std::map<std::pair<std::string, Bytes>, std::shared_ptr<const plugin::Filter>> compiled_;
     std::optional<protocol::JoinMessage> join_;
 

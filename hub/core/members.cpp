@@ -18,6 +18,7 @@ void Core::Impl::on(MessageReceived& input, Instant now, Output& output) {
     if (auto* message = std::get_if<raft::Message>(&body)) return on_raft(*message, now, output);
     if (const auto* ask = std::get_if<ReadIndexAsk>(&body)) return gate_->receive(peer, *ask);
     if (const auto* answer = std::get_if<ReadIndexAnswer>(&body)) return gate_->receive(peer, *answer, now.monotonic_ms);
+    if (const auto* digest = std::get_if<StateDigest>(&body)) return agreement_.receive(peer, *digest);
     if (auto* requests = std::get_if<ForwardedRequests>(&body)) return on_forwarded(peer, *requests, now, output);
     if (auto* replies = std::get_if<ForwardedReplies>(&body)) {
         return forwarder_.receive(peer, replies->replies, output.replies);
@@ -80,6 +81,27 @@ void Core::Impl::send_to_members(Instant now, Output& output) {
         if (!message.replies.empty()) output.messages.push_back({peer, std::move(message)});
     }
     forwarded_replies_.clear();
+    if (raft_->member_count() > 1) check_agreement(output);
+    digests_to_tell_.clear();
+}
+
+void Core::Impl::check_agreement(Output& output) {
+    if (digests_to_tell_.empty() && agreement_.differing().empty()) return;
+    const std::vector<raft::Member> members = raft_->members();
+    for (const StateDigest& own : digests_to_tell_) {
+        agreement_.add(own);
+        for (const raft::Member& member : members) {
+            if (member.id != options_.member_id) output.messages.push_back({member.id, own});
+        }
+    }
+    const auto differs = agreement_.difference(members);
+    if (!differs) return;
+    output.fence = true;
+    stop({Code::corrupt, "this member's state differs from what a majority of the members has at log entry " +
+                             std::to_string(differs->index.value) + " (digest " + std::to_string(differs->own) +
+                             ", theirs " + std::to_string(differs->theirs) +
+                             "): its data cannot be trusted; replace the member (docs/cluster.md, \"Repair\")"},
+         output);
 }
 
 // ---- snapshots of others ----
@@ -149,6 +171,7 @@ void Core::Impl::on(SnapshotInstalled& input, Instant now, Output& output) {
     behind_ = false;
     applied_ = loaded_ = boundary_ = snapshot_index_ = input.index;
     log_bytes_ = log_entries_ = 0;
+    agreement_.reset();
     stop_unless(keyspace_.reload(), output);
     if (ready_) feed_.reset(keyspace_.revision());
     take_effects(effects, output);

@@ -64,6 +64,10 @@ protocol::StatusReply Core::Impl::status() const {
     add("applied.commands", counters_.commands_applied);
     add("applied.batches", counters_.batches_applied);
     add("forwards.waiting", forwarder_.count());
+    add("digest.checked", agreement_.checked().value);
+    std::string differing;
+    for (const uint64_t id : agreement_.differing()) differing += (differing.empty() ? "" : " ") + std::to_string(id);
+    reply.figures.emplace_back("digest.differing", differing);
     for (const auto& figure : figures_.figures) reply.figures.push_back(figure);
     return reply;
 }

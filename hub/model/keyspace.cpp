@@ -1,6 +1,7 @@
 #include "hub/model/keyspace.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,8 @@
 namespace belfry::hub::model {
 
 namespace {
+
+constexpr uint64_t digest_factor = 0x9E3779B97F4A7C15u;  // odd, so that nothing of the past is lost
 
 // What a command can be told; every other error is the store's.
 bool is_refusal(Code code) { return code == Code::invalid_argument || code == Code::compacted || code == Code::too_large; }
@@ -57,6 +60,7 @@ Result<Applied> Keyspace::apply(const log::Command& command, uint64_t time_ms, b
         if (Status status = store_.put(table_changes, view(revision_key(newest())), change_); !status)
             return status.error();
         meta_.revision = newest();
+        meta_.digest = std::rotl(meta_.digest, 1) * digest_factor + hash64(change_);
     }
     events_ = 0;
     applied.revision = meta_.revision;

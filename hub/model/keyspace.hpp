@@ -52,6 +52,9 @@ public:
     Revision compacted() const { return meta_.compacted; }
     uint64_t key_count() const { return meta_.key_count; }
     uint64_t time_ms() const { return meta_.time_ms; }
+    // Of everything that was ever changed, in order, with what it replaced: members that applied the same entries have the
+    // same one, or one of them has computed something else.
+    uint64_t history_digest() const { return meta_.digest; }
 
     // `with_change` false: nobody wants Applied::change, it is not made; the state is the same either way.
     // Applies one command inside the store's open batch. A Status error is the store's: roll back, stop.

@@ -36,6 +36,7 @@ Bytes encode_meta(const Meta& meta) {
     for (const Revision revision : {meta.revision, meta.compacted, meta.dropped, meta.drop_target}) out.u64(revision.value);
     out.u64(meta.key_count);
     out.u64(meta.time_ms);
+    out.u64(meta.digest);
     return record;
 }
 
@@ -51,6 +52,7 @@ Result<Meta> decode_meta(BytesView record) {
         revision->value = in.u64();
     meta.key_count = in.u64();
     meta.time_ms = in.u64();
+    if (format > 1) meta.digest = in.u64();
     if (!in.ok() || !in.at_end() || format == 0) return damaged("meta", in.offset());
     return meta;
 }

@@ -2,8 +2,8 @@
 // hub/base/binary.hpp; key:rev is a revision as 8 octets, big-endian, so that the table is in revision order. On disk since
 // 1.0: numbers are never reused.
 //
-// table 0 meta     "keyspace" -> u32 format (1), u64 revision, u64 compacted, u64 dropped, u64 drop_target, u64 key_count,
-//                                u64 time_ms
+// table 0 meta     "keyspace" -> u32 format (2), u64 revision, u64 compacted, u64 dropped, u64 drop_target, u64 key_count,
+//                                u64 time_ms, u64 digest (not in format 1)
 // table 1 current  key        -> varint create, varint mod, varint version, varint lease, value (the rest)
 // table 2 changes  key:rev    -> u8 format (1), u64 time_ms, bytes author, bytes comment, event*      (to the end)
 // table 3 deleted  key        -> varint revision of the delete
@@ -31,7 +31,7 @@ namespace belfry::hub::model {
 
 enum Table : uint32_t { table_meta = 0, table_current = 1, table_changes = 2, table_deleted = 3 };
 
-inline constexpr uint32_t meta_format = 1;
+inline constexpr uint32_t meta_format = 2;
 inline constexpr uint8_t change_format = 1;
 inline constexpr BytesView meta_key = "keyspace";
 
@@ -42,6 +42,7 @@ struct Meta {
     Revision drop_target;  // dropped goes here at the end of the batch; trails `compacted` while a debt is worked off
     uint64_t key_count = 0;
     uint64_t time_ms = 0;
+    uint64_t digest = 0;  // of all change records ever, each folded into the one before
 };
 Bytes encode_meta(const Meta& meta);
 Result<Meta> decode_meta(BytesView record);

@@ -30,7 +30,7 @@ HubProcess::HubProcess(std::string data_dir, std::vector<std::string> settings)
     settings_.insert(settings_.begin(), "log.settings.segment_bytes=4194304");
 }
 
-bool HubProcess::start() {
+void HubProcess::launch() {
     const auto options = client_options();
     std::vector<std::string> arguments = {
         program("belfryd"), "--data-dir", data_dir_, "--listen", options.endpoints[0], "--feed", options.feed_endpoints[0]};
@@ -38,6 +38,9 @@ bool HubProcess::start() {
     fs::create_directories(fs::path(data_dir_).parent_path());
     process_.reset();
     process_ = std::make_unique<Process>(std::move(arguments), data_dir_ + ".log");
+}
+
+bool HubProcess::is_ready() {
     for (int tries = 0; tries < 100; ++tries) {
         const auto answer = client(200ms)->get("ready?");
         if (answer.ok() || answer.error().code == Code::not_found) return true;

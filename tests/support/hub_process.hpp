@@ -29,7 +29,9 @@ public:
     // `settings`: "key=value" for --set. Small log segments by default, so that tests are quick.
     explicit HubProcess(std::string data_dir, std::vector<std::string> settings = {});
 
-    bool start();  // false: it ended or did not answer within 20 s; see log()
+    bool start() { return launch(), is_ready(); }
+    void launch();
+    bool is_ready();  // waits for its first answer to a read; false: it ended or did not answer within 20 s; see log()
     void kill() { process_->kill_now(); }
     int stop();  // SIGTERM; the exit code
     Process& process() { return *process_; }

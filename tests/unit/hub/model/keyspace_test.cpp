@@ -363,7 +363,7 @@ TEST_CASE("batch: a rollback forgets, a restart remembers", "[model]") {
 TEST_CASE("load: a newer format is refused by name", "[model]") {
     Hub hub(GENERATE(from_range(stores())));
     Bytes meta = encode_meta({});
-    meta[0] = 2;
+    meta[0] = 3;
     hub.begin();
     REQUIRE(hub.store().put(table_meta, meta_key, meta));
     REQUIRE(hub.store().commit(Index{9}));

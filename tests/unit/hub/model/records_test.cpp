@@ -65,7 +65,7 @@ TEST_CASE("records: the octets of format 1 stay as they are", "[model]") {
     CHECK(view(revision_key({258})) == BytesView("\0\0\0\0\0\0\x01\x02", 8));
     CHECK(revision_of(view(revision_key({258}))) == Revision{258});
     CHECK(encode_deleted({300}) == "\xac\x02");
-    CHECK(encode_meta({{1}, {2}, {3}, {4}, 5, 6}).size() == 52);
+    CHECK(encode_meta({{1}, {2}, {3}, {4}, 5, 6, 7}).size() == 60);
     CHECK(table_meta == 0);
     CHECK(table_current == 1);
     CHECK(table_changes == 2);

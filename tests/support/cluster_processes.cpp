@@ -1,0 +1,93 @@
+#include "tests/support/cluster_processes.hpp"
+
+#include <algorithm>
+#include <thread>
+
+namespace belfry::test {
+
+using namespace std::chrono_literals;
+
+ClusterProcesses::ClusterProcesses(const std::string& directory, uint64_t size, std::vector<std::string> settings) {
+    std::vector<std::string> endpoints;
+    std::string members;
+    for (uint64_t id = 1; id <= size; ++id) {
+        endpoints.push_back("tcp://127.0.0.1:" + std::to_string(free_port_pair()));
+        members += (id > 1 ? "," : "") + std::to_string(id) + "=" + endpoints.back();
+    }
+    for (uint64_t id = 1; id <= size; ++id) {
+        std::vector<std::string> own = settings;
+        own.push_back("member.id=" + std::to_string(id));
+        own.push_back("cluster.endpoint=" + endpoints[id - 1]);
+        own.push_back("cluster.members=" + members);
+        members_[id] = std::make_unique<HubProcess>(directory + "/member" + std::to_string(id), std::move(own));
+    }
+}
+
+bool ClusterProcesses::start() {
+    for (auto& [id, member] : members_) member->launch();
+    return std::all_of(members_.begin(), members_.end(), [](auto& entry) { return entry.second->is_ready(); });
+}
+
+std::vector<uint64_t> ClusterProcesses::ids() const {
+    std::vector<uint64_t> ids;
+    for (const auto& [id, member] : members_) ids.push_back(id);
+    return ids;
+}
+
+uint64_t figure(const HubProcess& hub, const std::string& name, uint64_t missing) {
+    const auto status = hub.client(300ms)->status();
+    if (!status) return missing;
+    for (const auto& [known, value] : status->figures) {
+        if (known == name && std::holds_alternative<uint64_t>(value)) return std::get<uint64_t>(value);
+    }
+    return missing;
+}
+
+uint64_t ClusterProcesses::leader(std::chrono::milliseconds patience) const {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < end) {
+        std::map<uint64_t, size_t> votes;
+        for (const auto& [id, member] : members_) ++votes[figure(*member, "raft.leader")];
+        for (const auto& [id, count] : votes) {
+            if (id != 0 && count > members_.size() / 2) return id;
+        }
+        std::this_thread::sleep_for(20ms);
+    }
+    return 0;
+}
+
+ClientOptions ClusterProcesses::client_options(uint64_t first) const {
+    ClientOptions options;
+    options.endpoints.clear();
+    options.feed_endpoints.clear();
+    options.author = "test";
+    const auto add = [&](const HubProcess& member) {
+        const auto own = member.client_options();
+        options.endpoints.push_back(own.endpoints[0]);
+        options.feed_endpoints.push_back(own.feed_endpoints[0]);
+    };
+    add(*members_.at(first));
+    for (const auto& [id, member] : members_) {
+        if (id != first) add(*member);
+    }
+    return options;
+}
+
+std::shared_ptr<Client> ClusterProcesses::client(std::chrono::milliseconds timeout, uint64_t first) const {
+    auto options = client_options(first);
+    options.timeout = timeout;
+    return std::move(*Client::connect(options));
+}
+
+std::string ClusterProcesses::logs() const {
+    constexpr size_t bytes_max = 2000;
+    std::string text;
+    for (const auto& [id, member] : members_) {
+        const std::string log = member->log();
+        text +=
+            "\n--- member " + std::to_string(id) + "\n" + log.substr(log.size() > bytes_max ? log.size() - bytes_max : 0);
+    }
+    return text;
+}
+
+}  // namespace belfry::test

@@ -1,0 +1,38 @@
+// Several real belfryds on loopback that are one cluster.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/hub_process.hpp"
+
+namespace belfry::test {
+
+class ClusterProcesses {
+public:
+    // Members 1 .. size, each with a data directory of its own under `directory`. `settings`: for all of them.
+    ClusterProcesses(const std::string& directory, uint64_t size, std::vector<std::string> settings = {});
+
+    bool start();  // all of them, until each answers a linearizable read; false: see log()
+    HubProcess& at(uint64_t id) { return *members_.at(id); }
+    std::vector<uint64_t> ids() const;
+
+    // Whom a majority of those that answer holds for the leader; waits for one. 0: none within the time.
+    uint64_t leader(std::chrono::milliseconds patience = std::chrono::milliseconds(10'000)) const;
+    // All members' endpoints, `first` in front.
+    ClientOptions client_options(uint64_t first = 1) const;
+    std::shared_ptr<Client> client(std::chrono::milliseconds timeout = std::chrono::milliseconds(5000),
+                                   uint64_t first = 1) const;
+    // The last lines of every member's log.
+    std::string logs() const;
+
+private:
+    std::map<uint64_t, std::unique_ptr<HubProcess>> members_;
+};
+
+// A number of a member's status; `missing` if it does not answer.
+uint64_t figure(const HubProcess& hub, const std::string& name, uint64_t missing = 0);
+
+}  // namespace belfry::test
