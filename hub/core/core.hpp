@@ -120,7 +120,8 @@ struct Output {
     // To other members, in order; they leave when persist.vote, and every vote before it, is durable.
     std::vector<MemberMessage> messages;
     std::optional<Fetch> fetch;
-    std::optional<ReadEntries> read;  // from the log store; answer with EntriesRead
+    std::optional<std::vector<raft::Member>> members;  // by the newest configuration in the log, when it is another one
+    std::optional<ReadEntries> read;                   // from the log store; answer with EntriesRead
     std::vector<OutgoingReply> replies;
     std::vector<feed::Message> deliveries;      // to the feed, in order
     std::optional<protocol::JoinMessage> join;  // the answer to joins from now on (after the deliveries)

@@ -117,6 +117,7 @@ private:
     void offer_snapshot(Index index);
     void send_to_members(Instant now, Output& output);
     void check_agreement(Output& output);
+    void tell_members(Output& output);
 
     // requests.cpp
     void on(RequestReceived& input, Instant now, Output& output);
@@ -201,6 +202,7 @@ private:
     std::optional<ReadGate> gate_;
     Forwarder forwarder_;
     std::map<uint64_t, std::vector<protocol::Reply>> forwarded_replies_;  // by member, of this round
+    Bytes configuration_told_;
     std::optional<raft::Message> offer_;  // the InstallSnapshot whose snapshot is being fetched
 
     Proposer proposer_;

@@ -63,8 +63,16 @@ void Core::Impl::deliver(OutgoingReply outgoing, Output& output) {
     forwarded_replies_[outgoing.connection & ~member_connection_bit].push_back(std::move(outgoing.reply));
 }
 
+void Core::Impl::tell_members(Output& output) {
+    auto [index, configuration] = raft_->configuration();
+    if (configuration == configuration_told_) return;
+    configuration_told_ = std::move(configuration);
+    output.members = raft_->members();
+}
+
 // The end of a round: what waited for its end to travel together.
 void Core::Impl::send_to_members(Instant now, Output& output) {
+    tell_members(output);
     const bool leads = role() == raft::Role::leader;
     forwarder_.flush(leads ? 0 : raft_->leader(), raft_->term(), now.monotonic_ms, output.messages, output.replies);
     for (auto& [peer, replies] : forwarded_replies_) {

@@ -6,6 +6,8 @@
 #include <numeric>
 #include <vector>
 
+#include "hub/settings/cluster.hpp"
+
 namespace belfry::hub::settings {
 
 namespace {
@@ -79,6 +81,37 @@ Status set_text(std::string& field, std::string_view text) {
     return {};
 }
 
+Status set_members(std::vector<Settings::ClusterMember>& field, std::string_view text) {
+    auto members = parse_members(text);
+    if (!members) {
+        return std::move(members).error();
+    }
+    field = *std::move(members);
+    return {};
+}
+
+Status set_cluster_id(uint64_t& field, std::string_view text) {
+    uint64_t id = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
+    if (error != std::errc() || end != text.data() + text.size() || id == 0) {
+        return invalid(quote(text) +
+                       " is not a cluster's id: up to 16 hexadecimal digits, as `belfry member list` shows it");
+    }
+    field = id;
+    return {};
+}
+
+std::string show_cluster_id(uint64_t id) {
+    if (id == 0) {
+        return "";
+    }
+    std::array<char, 17> text{};
+    std::to_chars(text.data(), text.data() + text.size(), id, 16);
+    return text.data();
+}
+
+std::string show_duration(uint64_t ms) { return ms == 0 ? "0" : "\"" + std::to_string(ms) + "ms\""; }
+
 // Another plugin has other settings: the former one's are dropped.
 Status set_plugin(PluginChoice& choice, std::string_view text) {
     const std::string former = choice.plugin;
@@ -144,6 +177,34 @@ constexpr std::array key_table{
     Key{"listen.plugin", Kind::text,
         [](Settings& s, std::string_view text) { return set_plugin(s.listen.transport, text); },
         [](const Settings& s) { return s.listen.transport.plugin; }},
+    Key{"cluster.endpoint", Kind::text,
+        [](Settings& s, std::string_view text) { return set_text(s.cluster.endpoint, text); },
+        [](const Settings& s) { return s.cluster.endpoint; }},
+    Key{"cluster.members", Kind::text,
+        [](Settings& s, std::string_view text) { return set_members(s.cluster.members, text); },
+        [](const Settings& s) { return show_members(s.cluster.members); }},
+    Key{"cluster.join", Kind::flag, [](Settings& s, std::string_view text) { return set_flag(s.cluster.join, text); },
+        [](const Settings& s) { return std::string(s.cluster.join ? "true" : "false"); }},
+    Key{"cluster.id", Kind::text, [](Settings& s, std::string_view text) { return set_cluster_id(s.cluster.id, text); },
+        [](const Settings& s) { return show_cluster_id(s.cluster.id); }},
+    Key{"cluster.key_file", Kind::text,
+        [](Settings& s, std::string_view text) { return set_text(s.cluster.key_file, text); },
+        [](const Settings& s) { return s.cluster.key_file; }},
+    Key{"cluster.election_timeout", Kind::duration,
+        [](Settings& s, std::string_view text) {
+            return set_number(s.cluster.election_timeout_ms, parse_duration_ms(text), 100, 60'000);
+        },
+        [](const Settings& s) { return show_duration(s.cluster.election_timeout_ms); }},
+    Key{"cluster.heartbeat", Kind::duration,
+        [](Settings& s, std::string_view text) {
+            return set_number(s.cluster.heartbeat_ms, parse_duration_ms(text), 10, 6'000);
+        },
+        [](const Settings& s) { return show_duration(s.cluster.heartbeat_ms); }},
+    Key{"cluster.snapshot_bytes_per_second", Kind::size,
+        [](Settings& s, std::string_view text) {
+            return set_number(s.cluster.snapshot_bytes_per_second, parse_size(text), 0, tib);
+        },
+        [](const Settings& s) { return std::to_string(s.cluster.snapshot_bytes_per_second); }},
     Key{"store.plugin", Kind::text, [](Settings& s, std::string_view text) { return set_plugin(s.store, text); },
         [](const Settings& s) { return s.store.plugin; }},
     Key{"log.plugin", Kind::text, [](Settings& s, std::string_view text) { return set_plugin(s.log, text); },
@@ -160,9 +221,7 @@ constexpr std::array key_table{
         [](Settings& s, std::string_view text) {
             return set_number(s.history.keep_age_ms, parse_duration_ms(text), 0, 36'500 * day_ms);
         },
-        [](const Settings& s) {
-            return s.history.keep_age_ms == 0 ? "0" : "\"" + std::to_string(s.history.keep_age_ms) + "ms\"";
-        }},
+        [](const Settings& s) { return show_duration(s.history.keep_age_ms); }},
     Key{"limits.inbox_requests", Kind::number,
         [](Settings& s, std::string_view text) {
             return set_number(s.limits.inbox_requests, parse_number(text), 16, 1'000'000);

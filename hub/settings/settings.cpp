@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hub/settings/cluster.hpp"
 #include "hub/settings/keys.hpp"
 
 namespace belfry::hub::settings {
@@ -70,7 +71,7 @@ Status check_settings(const Settings& settings) {
                          std::string("listen.settings.") + name + ": write it as listen." + name + " instead"};
         }
     }
-    return {};
+    return check_cluster(settings);
 }
 
 std::vector<std::pair<std::string, std::string>> transport_settings(const Settings& settings) {

@@ -46,6 +46,23 @@ struct Settings {
         PluginChoice transport{"transport_zmq", {}};
     } listen;
 
+    struct ClusterMember {
+        uint64_t id = 0;
+        std::string endpoint;
+        std::string public_key;  // Z85; empty = none
+        friend bool operator==(const ClusterMember&, const ClusterMember&) = default;
+    };
+    struct Cluster {
+        std::string endpoint;                // for other members; empty = this hub has none
+        std::vector<ClusterMember> members;  // the first ones of a new cluster; or, to join one, those that are known
+        bool join = false;                   // wait for a cluster's leader instead of making one
+        uint64_t id = 0;                     // 0 = made when the cluster is
+        std::string key_file;
+        uint64_t election_timeout_ms = 300;
+        uint64_t heartbeat_ms = 30;
+        uint64_t snapshot_bytes_per_second = 0;  // while one is fetched; 0 = no bound
+    } cluster;
+
     PluginChoice store{"storage_lmdb", {}};
     PluginChoice log{"log_wal", {}};
     std::vector<PluginFile> plugins;
@@ -88,6 +105,16 @@ std::vector<std::pair<std::string, std::string>> transport_settings(const Settin
 
 // Every key with its value, as `key = value` lines in the order of the sample file; for `belfryd --print-settings`.
 std::string to_string(const Settings& settings);
+
+// The id of a cluster that begins with these members: the same on each of them. `name` tells two clusters apart that begin
+// on the same addresses.
+uint64_t initial_cluster_id(const std::vector<Settings::ClusterMember>& members, std::string_view name);
+
+struct KeyPair {
+    std::string public_key, secret_key;  // Z85
+};
+// What `belfry keygen` wrote. `denied`: others may read the file; the sentence says what to type.
+Result<KeyPair> load_key_file(const std::string& path);
 
 // The names of all keys, for completion and for the test of the sample file.
 std::vector<std::string> key_names();

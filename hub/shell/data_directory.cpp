@@ -60,6 +60,16 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, const Identit
         auto parsed = parse_identity(*text, identity_path);
         if (!parsed) return parsed.error();
         identity = *parsed;
+        if (identity.member != wanted.member) {
+            return Error{Code::incompatible,
+                         "data directory '" + path + "' belongs to member " + std::to_string(identity.member) +
+                             ", the settings say member.id = " + std::to_string(wanted.member) + "; correct one of them"};
+        }
+        if (wanted.cluster != 0 && identity.epoch != wanted.cluster) {
+            return Error{Code::incompatible, "data directory '" + path +
+                                                 "' belongs to another cluster than cluster.id says; "
+                                                 "a member of an old cluster joins a new one with an empty directory"};
+        }
         if (auto same = refuse_other_plugin(path, "store", identity.store, wanted.store); !same) return same.error();
         if (auto same = refuse_other_plugin(path, "log", identity.log, wanted.log); !same) return same.error();
     } else if (text.error().code != Code::not_found) {

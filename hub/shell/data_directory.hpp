@@ -19,16 +19,18 @@
 namespace belfry::hub::shell {
 
 struct Identity {
-    uint64_t epoch = 0;  // random; identity of this log lineage
+    uint64_t epoch = 0;  // identity of this log lineage, and so of the cluster
     uint64_t member = 1;
     std::string store;  // plugin names: data of one is never read by another
     std::string log;
+    uint64_t cluster = 0;  // what the settings ask the epoch to be; 0 = nothing. Not kept
 };
 
 class DataDirectory {
 public:
     // Creates what is missing and takes the lock. `wanted` gives member and plugins; its epoch is used if the directory is
-    // new. conflict: in use. incompatible: made by other plugins or a newer format; the sentence says what to do.
+    // new. conflict: in use. incompatible: made for another member or cluster, by other plugins, or in a newer format; the
+    // sentence says what to do.
     static Result<DataDirectory> open(const std::string& path, const Identity& wanted);
 
     const Identity& identity() const { return identity_; }

@@ -55,13 +55,17 @@ Result<std::unique_ptr<Server>> Server::start(const settings::Settings& settings
             if (auto added = server->filters_.add(*table); !added) return added.error();
         }
     }
-    const Identity wanted{random_u64(), settings.member.id, settings.store.plugin, settings.log.plugin};
+    const auto& cluster = settings.cluster;
+    const uint64_t first_id = !cluster.members.empty() ? settings::initial_cluster_id(cluster.members, "") : random_u64();
+    const Identity wanted{cluster.id != 0 ? cluster.id : first_id, settings.member.id, settings.store.plugin,
+                          settings.log.plugin, cluster.id};
     auto directory = DataDirectory::open(settings.data_dir, wanted);
     if (!directory) return directory.error();
     server->directory_.emplace(std::move(*directory));
     if (auto opened = server->open_transport(plugins); !opened) return opened.error();
     if (auto opened = server->open_stores(plugins); !opened) return opened.error();
     if (auto recovered = server->recover_state(); !recovered) return recovered.error();
+    if (auto opened = server->open_links(); !opened) return opened.error();
     if (auto started = server->start_core(); !started) return started.error();
     return server;
 }
@@ -69,9 +73,19 @@ Result<std::unique_ptr<Server>> Server::start(const settings::Settings& settings
 // Callbacks end first, then the threads that answer them, then what they use.
 Server::~Server() {
     transport_.reset();
+    links_.reset();
     log_writer_.reset();
     snapshotter_.reset();
     core_.reset();
+}
+
+Status Server::open_links() {
+    if (settings_.cluster.endpoint.empty()) return {};
+    auto links = MemberLinks::open(settings_, directory_->identity().epoch, directory_->snapshots_path(), logger_,
+                                   [this](core::Input input) { mailbox_.put(Item(std::move(input))); });
+    if (!links) return links.error();
+    links_ = std::move(*links);
+    return {};
 }
 
 Status Server::open_transport(const std::vector<plugin::Plugin>& plugins) {
@@ -163,6 +177,9 @@ Status Server::start_core() {
     options.epoch = directory_->identity().epoch;
     options.incarnation = random_u64();
     options.seed = static_cast<unsigned>(random_u64());
+    options.bootstrap = initial_voters(settings_);
+    options.election_timeout_ms = static_cast<unsigned>(settings_.cluster.election_timeout_ms);
+    options.heartbeat_timeout_ms = static_cast<unsigned>(settings_.cluster.heartbeat_ms);
     options.snapshot_log_bytes = settings_.snapshot_log_bytes;
     const Index last = restored_.trail.empty() ? restored_.boundary : restored_.trail.back().index;
     const auto newest = Snapshots(directory_->snapshots_path()).newest(last);
@@ -198,6 +215,8 @@ Status Server::run() {
         take(items, instant, output);
         core_->flush(instant, output);
         // A lone write is made durable here and answered in the same round; under load the log writer's thread does it.
+        // Other members get it meanwhile.
+        send_messages(output);
         while (is_lone_write(output.persist) && mailbox_.empty() && log_writer_->persist_now(output.persist, answers_)) {
             output.persist = {};
             act(output);
@@ -206,6 +225,7 @@ Status Server::run() {
             for (core::Input& answer : answers_) core_->step(std::move(answer), later, output);
             answers_.clear();
             core_->flush(later, output);
+            send_messages(output);
         }
         wake_at_ms = output.wake_at_ms;
         act(output);
@@ -245,12 +265,23 @@ void Server::send_replies(core::Output& output) {
     output.replies.clear();
 }
 
+// No message leaves before the vote is durable. They need not wait for the entries.
+void Server::send_messages(core::Output& output) {
+    if (output.fatal) return;
+    if (output.persist.vote) log_writer_->save_vote(*std::exchange(output.persist.vote, std::nullopt));
+    if (!links_) return;
+    if (output.members) links_->set_members(*std::exchange(output.members, std::nullopt));
+    for (const core::MemberMessage& message : output.messages) links_->send(message);
+    output.messages.clear();
+}
+
 // In the order of Output's fields.
 void Server::act(core::Output& output) {
     if (output.fatal) return fail(std::move(*output.fatal));
-    if (output.persist.vote) log_writer_->save_vote(*std::exchange(output.persist.vote, std::nullopt));
+    send_messages(output);
     if (!output.persist.empty()) log_writer_->persist(std::move(output.persist));
     if (output.install) log_writer_->install(std::move(*output.install));
+    if (output.fetch && links_) links_->fetch(*output.fetch);
     if (output.read) log_writer_->read(*output.read);
     send_replies(output);
     for (auto& message : output.deliveries) outbox_->publish(std::move(message));
@@ -291,6 +322,13 @@ core::FiguresMeasured Server::measure() {
     }
     add("log.syncs", log_writer_->sync_count());
     add("log.bytes_appended", log_writer_->bytes_appended());
+    if (links_) {
+        const auto& counters = links_->counters();
+        add("members.messages_sent", counters.sent.load());
+        add("members.messages_dropped", counters.dropped.load());
+        add("members.messages_received", counters.received.load());
+        add("members.messages_refused", counters.refused.load());
+    }
     add_latency("fsync_us", log_writer_->sync_latency_us());
     add_latency("round_us", round_latency_us_);
     add("inbox.refused", inbox_.refused_count());
@@ -322,6 +360,7 @@ void Server::stop() {
 // A clean end: nothing new comes in, what is queued for the log is written, the state store proves itself.
 Status Server::end(Status outcome) {
     transport_.reset();
+    links_.reset();
     log_writer_.reset();
     snapshotter_.reset();
     if (auto settled = core_->settle(); !settled) return settled;

@@ -2,7 +2,7 @@
 //
 //        ┌───────────── frames ◀──────────────── outbox ◀── Output ──┐
 //        │                                       │                   │
-//   transport (own threads)         log writer thread  snapshotter   CORE (one thread: run())
+//   transport, member links         log writer thread  snapshotter   CORE (one thread: run())
 //        │                              │                 │          ▲
 //        └─▶ inbox: decode, admit ─┐    │                 │          │
 //                                  ▼    ▼                 ▼          │
@@ -27,6 +27,7 @@
 #include "hub/shell/log_writer.hpp"
 #include "hub/shell/logger.hpp"
 #include "hub/shell/mailbox.hpp"
+#include "hub/shell/member_links.hpp"
 #include "hub/shell/outbox.hpp"
 #include "hub/shell/snapshotter.hpp"
 
@@ -53,10 +54,12 @@ private:
     Status open_stores(const std::vector<plugin::Plugin>& plugins);
     Status recover_state();
     Status open_transport(const std::vector<plugin::Plugin>& plugins);
+    Status open_links();
     Status start_core();
 
     void take(std::vector<Item>& items, Instant instant, core::Output& output);
     void send_replies(core::Output& output);
+    void send_messages(core::Output& output);
     void act(core::Output& output);
     void tell_state();
     core::FiguresMeasured measure();
@@ -79,6 +82,7 @@ private:
     std::mutex join_mutex_;
     Bytes join_answer_;  // encoded; under join_mutex_
     std::unique_ptr<plugin::Transport> transport_;
+    std::unique_ptr<MemberLinks> links_;  // none in a cluster of one that will not grow
     std::unique_ptr<LogWriter> log_writer_;
     std::unique_ptr<Snapshotter> snapshotter_;
     std::optional<Outbox> outbox_;

@@ -72,6 +72,29 @@ Result<Footer> read_footer(int fd, const std::string& path) {
     return footer;
 }
 
+// The next octets of the image, of which `left` are left.
+Result<size_t> read_image(int fd, const std::string& path, char* buffer, size_t capacity, uint64_t& left) {
+    const ssize_t size = ::read(fd, buffer, std::min<uint64_t>(capacity, left));
+    if (size < 0) return system_error("cannot read", path);
+    left -= static_cast<uint64_t>(size);
+    return static_cast<size_t>(size);
+}
+
+Status check_image(int fd, const Footer& footer, const std::string& path) {
+    ::lseek(fd, 0, SEEK_SET);
+    uint64_t left = footer.image_bytes;
+    uint32_t crc = 0;
+    Bytes buffer(1 << 20, '\0');
+    while (left > 0) {
+        const auto size = read_image(fd, path, buffer.data(), buffer.size(), left);
+        if (!size) return size.error();
+        if (*size == 0) break;
+        crc = crc32c(crc, BytesView(buffer.data(), *size));
+    }
+    if (left != 0 || crc != footer.image_crc) return Error{Code::corrupt, "snapshot '" + path + "' is damaged"};
+    return {};
+}
+
 }  // namespace
 
 Result<Snapshots::Taken> Snapshots::take(plugin::StateStore& store) {
@@ -125,30 +148,12 @@ Result<Index> Snapshots::restore(plugin::StateStore& store, const std::string& p
     if (file.fd < 0) return system_error("cannot open", path);
     const auto footer = read_footer(file.fd, path);
     if (!footer) return footer.error();
-    // Two passes: the image is checked before the store is touched.
-    for (const bool check_only : {true, false}) {
-        ::lseek(file.fd, 0, SEEK_SET);
-        uint64_t left = footer->image_bytes;
-        uint32_t crc = 0;
-        const auto source = [&](char* buffer, size_t capacity) -> Result<size_t> {
-            const ssize_t size = ::read(file.fd, buffer, std::min<uint64_t>(capacity, left));
-            if (size < 0) return system_error("cannot read", path);
-            left -= static_cast<uint64_t>(size);
-            return static_cast<size_t>(size);
-        };
-        if (!check_only) {
-            if (auto restored = store.snapshot_read(source); !restored) return restored.error();
-            break;
-        }
-        Bytes buffer(1 << 20, '\0');
-        while (left > 0) {
-            const auto size = source(buffer.data(), buffer.size());
-            if (!size) return size.error();
-            if (*size == 0) break;
-            crc = crc32c(crc, BytesView(buffer.data(), *size));
-        }
-        if (left != 0 || crc != footer->image_crc) return Error{Code::corrupt, "snapshot '" + path + "' is damaged"};
-    }
+    // The image is checked before the store is touched.
+    if (auto whole = check_image(file.fd, *footer, path); !whole) return whole.error();
+    ::lseek(file.fd, 0, SEEK_SET);
+    uint64_t left = footer->image_bytes;
+    const auto source = [&](char* buffer, size_t capacity) { return read_image(file.fd, path, buffer, capacity, left); };
+    if (auto restored = store.snapshot_read(source); !restored) return restored.error();
     return Index{footer->index};
 }
 
@@ -165,6 +170,31 @@ Snapshots::Taken Snapshots::newest(Index last) const {
         const auto bytes = std::filesystem::file_size(directory_ + "/" + *name, failed);
         return {index_of(*name), failed ? 0 : bytes};
     }
+    return {};
+}
+
+std::string Snapshots::path_of(Index index) const {
+    const std::string path = directory_ + "/" + name_of(index);
+    std::error_code ignored;
+    return std::filesystem::exists(path, ignored) ? path : "";
+}
+
+Status Snapshots::adopt(const std::string& path, Index index) {
+    {
+        const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+        if (file.fd < 0) return system_error("cannot open", path);
+        const auto footer = read_footer(file.fd, path);
+        if (!footer) return footer.error();
+        if (footer->index != index.value) {
+            return Error{Code::corrupt, "snapshot '" + path + "' is of entry " + std::to_string(footer->index) + ", not " +
+                                            std::to_string(index.value)};
+        }
+        if (auto whole = check_image(file.fd, *footer, path); !whole) return whole;
+    }
+    const std::string name = directory_ + "/" + name_of(index);
+    if (::rename(path.c_str(), name.c_str()) != 0) return system_error("cannot rename to", name);
+    if (auto synced = sync_directory(directory_); !synced) return synced;
+    remove_all_but_newest(snapshots_kept);
     return {};
 }
 

@@ -30,6 +30,11 @@ public:
     // The newest one not after `last`, and the length of its file; 0 and 0 if there is none.
     Taken newest(Index last) const;
 
+    // The file of the snapshot of this index; "" if there is none.
+    std::string path_of(Index index) const;
+    // Takes a file that came from another member, if it is whole and of this index.
+    Status adopt(const std::string& path, Index index);
+
 private:
     Result<Index> restore(plugin::StateStore& store, const std::string& path);
     void remove_all_but_newest(size_t kept);

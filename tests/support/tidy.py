@@ -25,7 +25,8 @@ LADDER = {
     "hub/feed": ["hub/base", "hub/model", "hub/plugin", "sdk/base", "sdk/protocol"],
     "hub/core": ["hub/base", "hub/log", "hub/raft", "hub/model", "hub/feed", "hub/plugin", "sdk/base", "sdk/plugin",
                  "sdk/protocol"],
-    "hub/shell": ["hub/base", "hub/log", "hub/raft", "hub/model", "hub/feed", "hub/plugin", "hub/core", "hub/settings",
+    "hub/peer": ["hub/base", "hub/log", "hub/raft", "hub/core", "sdk/base", "sdk/protocol"],
+    "hub/shell": ["hub/peer", "hub/base", "hub/log", "hub/raft", "hub/model", "hub/feed", "hub/plugin", "hub/core", "hub/settings",
                   "sdk/base", "sdk/plugin", "sdk/protocol"],
     "hub": ["hub/shell", "hub/settings", "hub/plugin", "sdk/base"],
     "plugins": ["sdk/base", "sdk/plugin"],
@@ -34,7 +35,7 @@ LADDER = {
 }
 # A third-party header (a prefix of what stands in <...>) and the folders that may include it.
 HOMES = {
-    "zmq": ["transports/zmq", "sdk/client"],
+    "zmq": ["transports/zmq", "hub/peer", "sdk/client"],
     "msgpack": ["sdk/protocol"],
     "lmdb": ["plugins/storage_lmdb"],
     "boost/dll": ["hub/plugin", "sdk/testing"],

@@ -1,0 +1,115 @@
+#include "hub/core/member_message.hpp"
+
+#include "hub/base/binary.hpp"
+#include "hub/raft/message_codec.hpp"
+#include "sdk/protocol/codec.hpp"
+
+namespace belfry::hub::core {
+
+namespace {
+
+enum class Kind : uint8_t {
+    raft = 1,
+    read_index_ask = 2,
+    read_index_answer = 3,
+    requests = 4,
+    replies = 5,
+    state_digest = 6,
+};
+
+void begin(Writer& out, Kind kind) { out.u8(static_cast<uint8_t>(kind)); }
+
+void write(Writer& out, const raft::Message& body) {
+    begin(out, Kind::raft);
+    out.raw(raft::encode_message(body));
+}
+void write(Writer& out, const ReadIndexAsk& body) {
+    begin(out, Kind::read_index_ask);
+    out.varint(body.round);
+}
+void write(Writer& out, const ReadIndexAnswer& body) {
+    begin(out, Kind::read_index_answer);
+    out.varint(body.round);
+    out.u8(body.granted ? 1 : 0);
+    out.varint(body.index.value);
+}
+void write(Writer& out, const ForwardedRequests& body) {
+    begin(out, Kind::requests);
+    out.raw(protocol::encode_requests(body.requests));
+}
+void write(Writer& out, const ForwardedReplies& body) {
+    begin(out, Kind::replies);
+    out.raw(protocol::encode_replies(body.replies));
+}
+void write(Writer& out, const StateDigest& body) {
+    begin(out, Kind::state_digest);
+    out.varint(body.index.value);
+    out.u64(body.digest);
+}
+
+Error nonsense(const std::string& what) { return {Code::invalid_argument, "member message: " + what}; }
+
+Result<MemberMessage> requests_of(uint64_t peer, BytesView frame) {
+    auto requests = protocol::decode_requests(frame);
+    if (!requests) return nonsense(requests.error().detail);
+    for (const protocol::Request& request : *requests) {
+        if (const Status valid = protocol::validate(request); !valid) return nonsense(valid.error().detail);
+    }
+    return MemberMessage{peer, ForwardedRequests{std::move(*requests)}};
+}
+
+Result<MemberMessage> replies_of(uint64_t peer, BytesView frame) {
+    auto replies = protocol::decode_replies(frame);
+    if (!replies) return nonsense(replies.error().detail);
+    return MemberMessage{peer, ForwardedReplies{std::move(*replies)}};
+}
+
+// Kinds of a few numbers each.
+Result<MemberMessage> numbers_of(uint64_t peer, Kind kind, BytesView octets) {
+    Reader in(octets);
+    MemberMessage message{peer, ReadIndexAsk{}};
+    if (kind == Kind::read_index_ask) {
+        message.body = ReadIndexAsk{in.varint()};
+    } else if (kind == Kind::read_index_answer) {
+        const uint64_t round = in.varint();
+        const uint8_t flags = in.u8();
+        if (flags > 1) in.fail();
+        message.body = ReadIndexAnswer{round, flags == 1, Index{in.varint()}};
+    } else {
+        const Index index{in.varint()};
+        message.body = StateDigest{index, in.u64()};
+    }
+    if (!in.ok() || !in.at_end()) return nonsense("not understood at octet " + std::to_string(in.offset() + 1));
+    return message;
+}
+
+}  // namespace
+
+Bytes encode_member_message(const MemberMessage& message) {
+    Bytes octets;
+    Writer out(octets);
+    std::visit([&](const auto& body) { write(out, body); }, message.body);
+    return octets;
+}
+
+Result<MemberMessage> decode_member_message(uint64_t peer, BytesView octets) {
+    if (octets.empty()) return nonsense("it is empty");
+    const auto kind = static_cast<Kind>(octets[0]);
+    const BytesView body = octets.substr(1);
+    switch (kind) {
+        case Kind::raft: {
+            auto message = raft::decode_message(peer, body);
+            if (!message) return message.error();
+            return MemberMessage{peer, std::move(*message)};
+        }
+        case Kind::requests: return requests_of(peer, body);
+        case Kind::replies: return replies_of(peer, body);
+        case Kind::read_index_ask:
+        case Kind::read_index_answer:
+        case Kind::state_digest: return numbers_of(peer, kind, body);
+    }
+    return Error{Code::incompatible, "member message of kind " + std::to_string(static_cast<unsigned>(kind)) +
+                                         ": the other member runs another release"};
+}
+
+}  // namespace belfry::hub::core

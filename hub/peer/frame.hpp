@@ -1,0 +1,36 @@
+// What stands in front of everything that members send each other.
+//
+// frame := u8 format (1), u8 kind, u64 cluster, u64 sender, u64 receiver, body          kind 1: member message
+//                                                                                       kind 2: snapshot exchange
+// Integers as in hub/base/binary.hpp. With keys, who the sender is says the key; without, this does.
+#pragma once
+
+#include <cstdint>
+
+#include "sdk/base/error.hpp"
+#include "sdk/base/types.hpp"
+
+namespace belfry::hub::peer {
+
+inline constexpr uint8_t frame_format = 1;
+// The largest is a reply with all that a delete has replaced (32 MiB), on its way back through another member.
+inline constexpr int64_t frame_bytes_max = 64 * 1024 * 1024;
+
+enum class FrameKind : uint8_t { member_message = 1, snapshot = 2 };
+
+struct FrameHead {
+    FrameKind kind = FrameKind::member_message;
+    uint64_t cluster = 0;
+    uint64_t sender = 0;
+    uint64_t receiver = 0;
+};
+
+Bytes encode_frame(const FrameHead& head, BytesView body);
+struct Frame {
+    FrameHead head;
+    BytesView body;  // of the octets given
+};
+// Any octets; `incompatible` for another release's format.
+Result<Frame> decode_frame(BytesView octets);
+
+}  // namespace belfry::hub::peer

@@ -1,0 +1,45 @@
+// public_key = "..." and secret_key = "...", as TOML.
+#define TOML_EXCEPTIONS 0
+#include <sys/stat.h>
+#include <toml++/toml.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "hub/settings/settings.hpp"
+
+namespace belfry::hub::settings {
+
+namespace {
+
+constexpr size_t key_characters = 40;
+constexpr mode_t others = 077;
+
+}  // namespace
+
+Result<KeyPair> load_key_file(const std::string& path) {
+    struct stat facts {};
+    if (::stat(path.c_str(), &facts) != 0) {
+        return Error{errno == ENOENT ? Code::not_found : Code::io, "cluster.key_file: cannot open '" + path +
+                                                                       "': " + std::strerror(errno) +
+                                                                       "; make one with: belfry keygen " + path};
+    }
+    if ((facts.st_mode & others) != 0) {
+        return Error{Code::denied, "cluster.key_file: others may read '" + path + "'; type: chmod 600 " + path};
+    }
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    const toml::parse_result parsed = toml::parse(text.str());
+    const auto key = [&](const char* name) -> std::string {
+        return parsed ? parsed.table()[name].value_or(std::string()) : std::string();
+    };
+    KeyPair keys{key("public_key"), key("secret_key")};
+    if (keys.public_key.size() == key_characters && keys.secret_key.size() == key_characters) return keys;
+    return Error{Code::invalid_argument, "cluster.key_file: '" + path + "' does not hold public_key and secret_key of " +
+                                             std::to_string(key_characters) + " characters; make one with: belfry keygen"};
+}
+
+}  // namespace belfry::hub::settings

@@ -1,0 +1,88 @@
+#include "hub/shell/member_links.hpp"
+
+#include <algorithm>
+
+namespace belfry::hub::shell {
+
+Result<std::unique_ptr<MemberLinks>> MemberLinks::open(const settings::Settings& settings, uint64_t cluster,
+                                                       const std::string& snapshots_path, Logger& logger,
+                                                       std::function<void(core::Input)> on_input) {
+    peer::LinkOptions options;
+    options.member = settings.member.id;
+    options.cluster = cluster;
+    options.endpoint = settings.cluster.endpoint;
+    options.insecure = settings.listen.insecure;
+    if (!settings.cluster.key_file.empty()) {
+        auto keys = settings::load_key_file(settings.cluster.key_file);
+        if (!keys) return keys.error();
+        options.keys = {keys->public_key, keys->secret_key};
+    }
+    std::unique_ptr<MemberLinks> links(new MemberLinks(settings, Snapshots(snapshots_path)));
+    MemberLinks* const self = links.get();
+    auto link = peer::Link::open(
+        options, {[on_input](core::MemberMessage message) { on_input(core::MessageReceived{std::move(message)}); },
+                  [self](uint64_t from, Bytes body) {
+                      if (auto* exchange = self->exchange_now_.load()) exchange->on_frame(from, std::move(body));
+                  },
+                  [&logger](const std::string& sentence) {
+                      logger.warning("member link", {{"reason", sentence}});
+                  }});
+    if (!link) return link.error();
+    links->link_ = std::move(*link);
+    links->exchange_ = std::make_unique<peer::SnapshotExchange>(
+        *links->link_, snapshots_path, settings.cluster.snapshot_bytes_per_second,
+        peer::SnapshotExchange::Hooks{
+            [self](Index index) { return self->snapshots_.path_of(index); },
+            [self](const std::string& path, Index index) { return self->snapshots_.adopt(path, index); },
+            [on_input, &logger](core::Input done) {
+                if (const auto* failed = std::get_if<core::FetchFailed>(&done)) {
+                    logger.warning("snapshot not fetched", {{"reason", failed->error.detail}});
+                }
+                on_input(std::move(done));
+            }});
+    links->exchange_now_ = links->exchange_.get();
+    links->set_members({});
+    return links;
+}
+
+// The link's thread may be about to give the exchange a frame: it ends first.
+MemberLinks::~MemberLinks() {
+    exchange_now_ = nullptr;
+    if (link_) link_->stop();
+}
+
+void MemberLinks::set_members(const std::vector<raft::Member>& members) {
+    std::vector<peer::Peer> peers;
+    const auto& known = settings_.cluster.members;
+    for (const auto& member : known) {
+        const bool counts = members.empty() || std::any_of(members.begin(), members.end(),
+                                                           [&](const raft::Member& one) { return one.id == member.id; });
+        if (counts) peers.push_back({member.id, member.endpoint, member.public_key});
+    }
+    for (const raft::Member& member : members) {
+        const bool named = std::any_of(known.begin(), known.end(), [&](const auto& one) { return one.id == member.id; });
+        if (!named && member.address != "local") peers.push_back(peer::parse_address(member.id, member.address));
+    }
+    exchange_->set_peers(peers);
+    link_->set_peers(std::move(peers));
+}
+
+std::vector<std::pair<uint64_t, std::string>> initial_voters(const settings::Settings& settings) {
+    const auto& cluster = settings.cluster;
+    if (cluster.join) return {};
+    std::vector<std::pair<uint64_t, std::string>> voters;
+    for (const auto& member : cluster.members) {
+        voters.emplace_back(member.id, peer::format_address(member.endpoint, member.public_key));
+    }
+    std::sort(voters.begin(), voters.end());
+    if (!voters.empty()) return voters;
+    std::string address = "local";
+    if (!cluster.endpoint.empty()) {
+        const auto keys = cluster.key_file.empty() ? Result<settings::KeyPair>(settings::KeyPair{})
+                                                   : settings::load_key_file(cluster.key_file);
+        address = peer::format_address(cluster.endpoint, keys ? keys->public_key : "");
+    }
+    return {{settings.member.id, address}};
+}
+
+}  // namespace belfry::hub::shell

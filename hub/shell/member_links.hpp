@@ -1,0 +1,45 @@
+// What connects this hub with the other members: the link for messages, and the exchange of snapshot files.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "hub/peer/link.hpp"
+#include "hub/peer/snapshot_exchange.hpp"
+#include "hub/settings/settings.hpp"
+#include "hub/shell/logger.hpp"
+#include "hub/shell/snapshots.hpp"
+
+namespace belfry::hub::shell {
+
+class MemberLinks {
+public:
+    // `on_input` is called on the links' threads. Everything given outlives the links.
+    static Result<std::unique_ptr<MemberLinks>> open(const settings::Settings& settings, uint64_t cluster,
+                                                     const std::string& snapshots_path, Logger& logger,
+                                                     std::function<void(core::Input)> on_input);
+    // The core's thread:
+    void send(const core::MemberMessage& message) { link_->send(message); }
+    void fetch(const core::Fetch& wanted) { exchange_->fetch(wanted); }
+    // Those of the log's configuration. An address in the settings is preferred: it may be newer.
+    void set_members(const std::vector<raft::Member>& members);
+    const peer::Link::Counters& counters() const { return link_->counters(); }
+    const std::string& endpoint() const { return link_->endpoint(); }
+
+private:
+    MemberLinks(const settings::Settings& settings, Snapshots snapshots)
+        : settings_(settings), snapshots_(std::move(snapshots)) {}
+    const settings::Settings& settings_;
+    Snapshots snapshots_;
+    std::unique_ptr<peer::Link> link_;
+    std::atomic<peer::SnapshotExchange*> exchange_now_{nullptr};
+    std::unique_ptr<peer::SnapshotExchange> exchange_;
+
+public:
+    ~MemberLinks();
+};
+
+// The first voters of a new cluster as these settings say; empty if this member joins one.
+std::vector<std::pair<uint64_t, std::string>> initial_voters(const settings::Settings& settings);
+
+}  // namespace belfry::hub::shell
