@@ -29,7 +29,7 @@ void Core::Impl::apply(Instant now, Output& output) {
     if (behind_) {
         if (auto restored = restore_held(); !restored) return on_apply_error(restored.error(), now, output);
     }
-    const Index limit = std::min(raft_->commit_index(), persisted_);
+    const Index limit = can_apply_to();
     if (!pending_.empty() && applied_ < limit) {
         Batch batch;
         if (auto applied = apply_batch(limit, batch, now); !applied) {
@@ -188,13 +188,12 @@ void Core::Impl::on_apply_error(const Error& error, Instant now, Output& output)
 void Core::Impl::read_back(Output& output) {
     replicator_->trim(persisted_);
     if (stopped_ || raft_->installing()) return;
-    const Index limit = std::min(raft_->commit_index(), persisted_);
+    const Index limit = can_apply_to();
     for (size_t bytes = 0; loaded_ < limit && bytes < limits::replay_bytes;) {
         const raft::Entry* const kept = replicator_->find(loaded_.next());
         if (kept == nullptr) break;
         bytes += kept->payload->size();
-        loaded_ = kept->index;
-        pending_.push_back({*kept, {}, {}, 0});
+        load(*kept);
     }
     if (reading_ != Reading::nothing) return;
     if (pending_.empty() && loaded_ < limit) {
@@ -214,7 +213,7 @@ void Core::Impl::on(EntriesRead& input, Instant, Output& output) {
     if (input.entries.empty()) {
         return stop({Code::corrupt, "the log does not give back entry " + std::to_string(loaded_.value + 1)}, output);
     }
-    for (raft::Entry& entry : input.entries) {
+    for (const raft::Entry& entry : input.entries) {
         if (entry.index != loaded_.next() || entry.term != raft_->term_of(entry.index)) {
             return stop(
                 {Code::corrupt, "the log gave back entry " + std::to_string(entry.index.value) + " of term " +
@@ -222,8 +221,7 @@ void Core::Impl::on(EntriesRead& input, Instant, Output& output) {
                                     " of term " + std::to_string(raft_->term_of(loaded_.next()).value) + " belongs"},
                 output);
         }
-        loaded_ = entry.index;
-        pending_.push_back({std::move(entry), {}, {}, 0});
+        load(entry);
     }
 }
 

@@ -19,6 +19,7 @@ Status Core::settle() { return impl_->settle(); }
 Revision Core::revision() const { return impl_->revision(); }
 Index Core::applied() const { return impl_->applied(); }
 raft::Role Core::role() const { return impl_->role(); }
+Term Core::term() const { return impl_->term(); }
 const char* Core::state() const { return impl_->state(); }
 
 Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters)
@@ -124,6 +125,7 @@ void Core::Impl::flush(Instant now, Output& output) {
     answer_waiting_reads(now, output);
     publish(now, output);
     send_to_members(now, output);
+    output.persist.generation = generation_;
     check_invariants();
     output.wake_at_ms = next_wake_ms(now);
 }
@@ -160,12 +162,13 @@ void Core::Impl::propose(Instant now, Output& output) {
         const auto index = raft_->submit(std::move(proposal.payload), now.monotonic_ms, effects);
         if (!index) return stop(index.error(), output);
         take_effects(effects, output);
-        BELFRY_ASSERT(!pending_.empty());
-        Pending& pending = pending_.back();
-        BELFRY_ASSERT(pending.entry.index == *index);
-        pending.commands = std::move(proposal.entry);
-        pending.clients = std::move(proposal.clients);
-        pending.proposed_at_ms = now.monotonic_ms;
+        Pending* const pending = pending_of(*index);
+        if (pending == nullptr) {  // older entries are still to be read back
+            proposed_.push_back({*replicator_->find(*index), std::move(proposal.entry), std::move(proposal.clients)});
+            continue;
+        }
+        pending->commands = std::move(proposal.entry);
+        pending->clients = std::move(proposal.clients);
     }
     rounds_.push_back(raft_->last_index());
 }
@@ -209,7 +212,7 @@ uint64_t Core::Impl::next_wake_ms(Instant now) {
                               log_full_.retry_at_ms, held_.commit_at_ms, gate_->wake_at_ms(), forwarder_.wake_at_ms()});
     if (can_write_now()) wake = std::min(wake, compaction_.wake_at_ms());
     if (speaks()) wake = std::min(wake, feed_.wake_at_ms());
-    const Index can_apply = std::min(raft_->commit_index(), persisted_);
+    const Index can_apply = can_apply_to();
     if (!store_full_.active && !pending_.empty() && applied_ < can_apply) wake = now.monotonic_ms;
     return std::max(wake, now.monotonic_ms);
 }

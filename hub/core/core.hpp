@@ -133,6 +133,12 @@ struct Output {
     void clear() { *this = Output{}; }
 };
 
+// Bugs on purpose: only for the simulator, which must find each of them (docs/simulation.md).
+struct Plants {
+    bool stale_read = false;           // a member answers from what it has, without asking anybody
+    bool reply_before_quorum = false;  // what is on one's own disk counts as committed
+};
+
 struct Options {
     uint64_t member_id = 1;
     uint64_t epoch = 0;        // identity of this log lineage
@@ -155,6 +161,7 @@ struct Options {
     uint64_t keep_revisions = 100'000;     // automatic compaction by count; 0 = off
     uint64_t keep_ms = 0;                  // automatic compaction by age; 0 = off
     size_t rounds_in_flight_max = limits::rounds_in_flight_max;
+    Plants plants;
     bool guard_sole_voter = true;  // docs/raft.md, D5; false only in the test that shows what it is for
 };
 
@@ -179,6 +186,7 @@ public:
     Revision revision() const;
     Index applied() const;
     raft::Role role() const;
+    Term term() const;
     // "starting", "ready", "store full" or "log full"; static text, for people.
     const char* state() const;
 

@@ -13,26 +13,44 @@ void Core::Impl::take_effects(raft::Effects& effects, Output& output) {
     if (effects.install) begin_install(*effects.install, output);
     if (effects.truncate_after) truncate_after(*effects.truncate_after, output);
     for (raft::Entry& entry : effects.entries) append(std::move(entry), output);
-    output.persist.generation = std::max(output.persist.generation, effects.generation);
+    generation_ = std::max(generation_, effects.generation);
     for (raft::Message& message : effects.messages) replicator_->add(std::move(message), output.messages);
     persisted_ = bootstrapping_ ? Index{} : raft_->stored();
     effects = {};
 }
 
+// What is committed, and on this member's own disk.
+Index Core::Impl::can_apply_to() const {
+    if (options_.plants.reply_before_quorum && role() == raft::Role::leader) return persisted_;
+    return std::min(raft_->commit_index(), persisted_);
+}
+
 // Payloads stay here until they are durable and applied; an entry that comes while older ones still have to be read back is
 // taken from the replicator's memory, or read back too.
 void Core::Impl::append(raft::Entry entry, Output& output) {
-    if (entry.index == loaded_.next()) {
-        pending_.push_back({entry, {}, {}, 0});
-        loaded_ = entry.index;
-    }
+    if (entry.index == loaded_.next()) load(entry);
     replicator_->append(entry);
     output.persist.entries.push_back(std::move(entry));
 }
 
+// The next one to apply, with what this member knows of it if it proposed it itself.
+void Core::Impl::load(const raft::Entry& entry) {
+    loaded_ = entry.index;
+    while (!proposed_.empty() && proposed_.front().entry.index < entry.index) proposed_.pop_front();
+    const bool ours = !proposed_.empty() && proposed_.front().entry.index == entry.index;
+    if (!ours) return pending_.push_back({entry, {}, {}});
+    pending_.push_back(std::move(proposed_.front()));
+    proposed_.pop_front();
+}
+
+Core::Impl::Pending* Core::Impl::pending_of(Index index) {
+    if (pending_.empty() || index < pending_.front().entry.index || index > pending_.back().entry.index) return nullptr;
+    return &pending_[static_cast<size_t>(index.value - pending_.front().entry.index.value)];
+}
+
 // What was appended in this round has not reached the log yet, and need not be cut there.
 void Core::Impl::truncate_after(Index last_kept, Output& output) {
-    BELFRY_ASSERT(last_kept >= applied_);
+    if (last_kept < applied_) return stop({Code::corrupt, "an entry that was applied is cut from the log"}, output);
     auto& entries = output.persist.entries;
     const bool unsent = !entries.empty() && entries.front().index <= last_kept;
     std::erase_if(entries, [&](const raft::Entry& entry) { return entry.index > last_kept; });
@@ -65,14 +83,17 @@ void Core::Impl::watch_office(Instant now, Output& output) {
 // What was proposed may still be committed by the next leader; what was not proposed yet is certainly not done.
 void Core::Impl::leave_office(Output& output) {
     office_ = {};
-    for (Pending& pending : pending_) {
-        for (const Client& client : pending.clients) {
-            if (client.internal) continue;
-            answer(client.connection, client.request,
-                   Error{Code::uncertain, "this member leads no more; the change is perhaps made"}, output);
+    for (auto* const entries : {&pending_, &proposed_}) {
+        for (Pending& pending : *entries) {
+            for (const Client& client : pending.clients) {
+                if (client.internal) continue;
+                answer(client.connection, client.request,
+                       Error{Code::uncertain, "this member leads no more; the change is perhaps made"}, output);
+            }
+            pending.clients.clear();
         }
-        pending.clients.clear();
     }
+    proposed_.clear();
     rounds_.clear();
     compaction_.dropped();
     refuse_proposals({Code::unavailable, "this member leads no more; nothing was changed"}, output);

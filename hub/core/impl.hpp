@@ -48,6 +48,7 @@ public:
     Revision revision() const { return keyspace_.revision(); }
     Index applied() const { return applied_; }
     const char* state() const;  // status.cpp
+    Term term() const { return raft_ ? raft_->term() : Term{}; }
     raft::Role role() const { return raft_ ? raft_->role() : raft::Role::unavailable; }
 
 private:
@@ -56,7 +57,6 @@ private:
         raft::Entry entry;
         std::optional<log::CommandEntry> commands;  // decoded; this member's own entries come with it
         std::vector<Client> clients;                // one per command, or none
-        uint64_t proposed_at_ms = 0;
     };
     struct Counters {
         uint64_t puts = 0, deletes = 0, txns = 0, compactions = 0, ranges = 0, other_reads = 0, refused = 0;
@@ -100,9 +100,12 @@ private:
     // effects.cpp
     void take_effects(raft::Effects& effects, Output& output);
     void append(raft::Entry entry, Output& output);
+    void load(const raft::Entry& entry);
+    Pending* pending_of(Index index);
     void truncate_after(Index last_kept, Output& output);
     void watch_office(Instant now, Output& output);
     void leave_office(Output& output);
+    Index can_apply_to() const;
     bool alone() const { return raft_->sole_voter() && role() == raft::Role::leader; }
 
     // members.cpp
@@ -183,6 +186,7 @@ private:
     bool stopped_ = false;  // said `fatal`; does nothing any more
 
     std::deque<Pending> pending_;
+    std::deque<Pending> proposed_;  // by this member, after loaded_
     Held held_;
     bool behind_ = false;  // the state lacks what is held: the store had no room for it
     Index applied_;
@@ -190,6 +194,7 @@ private:
     Index loaded_;
     std::deque<Index> rounds_;    // last index of each round of proposals that is not durable yet
     Index persisted_;             // the engine's account of it; goes back with a truncation
+    uint64_t generation_ = 0;     // of the log, by Raft
     bool bootstrapping_ = false;  // the engine was started with a first entry that is not durable yet
     enum class Reading { nothing, to_apply, to_send, in_vain };
     Reading reading_ = Reading::nothing;  // one read of the log at a time

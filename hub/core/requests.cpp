@@ -59,7 +59,7 @@ void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {
     }
     const auto* range = std::get_if<protocol::RangeRequest>(&op);
     const bool anywhere = (range != nullptr && range->local) || std::holds_alternative<protocol::ChannelRequest>(op);
-    if (anywhere || alone()) return on_read(input, now, output);
+    if (anywhere || alone() || options_.plants.stale_read) return on_read(input, now, output);
     if (gate_->full()) {
         return answer(connection, id, Error{Code::busy, "too many reads wait for the cluster's agreement"}, output);
     }

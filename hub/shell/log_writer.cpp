@@ -113,6 +113,9 @@ void LogWriter::sync_and_report() {
 
 void LogWriter::run_read(const core::ReadEntries& job) {
     core::EntriesRead read_back;
+    const auto state = log_.state();
+    if (!state) return fail(state.error());
+    if (job.first.value < state->first_index) return answer(std::move(read_back));  // compacted meanwhile: there are none
     size_t bytes = 0;
     const auto visitor = [&](const belfry_log_entry& entry) {
         if (entry.index > job.last.value) return false;

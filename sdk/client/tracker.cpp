@@ -263,7 +263,11 @@ void Tracker::on_feed(const FeedMessage& message, uint64_t now_ms, TrackerOutput
 void Tracker::on_mark(const MarkMessage& message, uint64_t now_ms, TrackerOutput& output) {
     if (phase_ < Phase::joining) return;
     last_sign_ms_ = now_ms;
-    if (phase_ == Phase::joining) return;
+    if (phase_ == Phase::joining) {  // it lives: our question or its answer is lost, there is no need to be patient
+        const uint64_t soon = options_.join_timeout_ms / 2;
+        join_deadline_ms_ = std::min(join_deadline_ms_, now_ms + soon + random() % (soon + 1));
+        return;
+    }
     if (message.epoch != *epoch_ || message.incarnation != incarnation_) {
         // Another process publishes now; the JOIN of the new connection may have been lost.
         if (phase_ == Phase::registered) rejoin(now_ms, output);

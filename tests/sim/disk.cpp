@@ -51,7 +51,36 @@ void SimLog::compact(Index first_kept) {
     durable_ -= drop;
 }
 
+void SimLog::truncate_after(Index last_kept) {
+    const size_t kept = last_kept.value - boundary_.value;
+    if (kept >= entries_.size()) return;
+    if (durable_ > kept) {
+        cut_.insert(cut_.begin(), entries_.begin() + static_cast<ptrdiff_t>(kept),
+                    entries_.begin() + static_cast<ptrdiff_t>(durable_));
+    }
+    entries_.resize(kept);
+    durable_ = std::min(durable_, kept);
+}
+
+void SimLog::reset(const hub::core::Boundary& boundary) {
+    boundary_ = boundary.index;
+    boundary_term_ = boundary.term;
+    configuration_ = boundary.configuration;
+    entries_.clear();
+    cut_.clear();
+    durable_ = 0;
+}
+
 size_t SimLog::crash(Random& random) {
+    if (!cut_.empty() && random.chance(50)) {
+        const size_t lost = entries_.size() - durable_;
+        entries_.resize(durable_);
+        entries_.insert(entries_.end(), cut_.begin(), cut_.end());
+        cut_.clear();
+        durable_ = entries_.size();
+        return lost;
+    }
+    cut_.clear();
     const size_t kept = random.between(durable_, entries_.size());
     const size_t lost = entries_.size() - kept;
     entries_.resize(kept);
@@ -61,6 +90,7 @@ size_t SimLog::crash(Random& random) {
 
 std::vector<Entry> SimLog::read(Index first_wanted, Index last_wanted, size_t bytes_max) const {
     std::vector<Entry> read;
+    if (first_wanted < first()) return read;  // gone
     size_t bytes = 0;
     for (Index at_index = first_wanted; at_index <= std::min(last_wanted, last()); at_index = at_index.next()) {
         read.push_back(at(at_index));
@@ -116,10 +146,13 @@ void SimStore::process_crash() {
     if (store_->in_batch()) store_->rollback();
 }
 
-void SimStore::machine_crash(const std::optional<Bytes>& snapshot) {
-    store_.reset();
-    open();
-    if (!snapshot) return;
+// A core may hold the store while a snapshot takes its place; without one there is none.
+void SimStore::replace(const std::optional<Bytes>& snapshot) {
+    if (!snapshot) {
+        store_.reset();
+        return open();
+    }
+    if (store_->in_batch()) store_->rollback();
     size_t at = 0;
     const auto restored = store_->snapshot_read([&](char* buffer, size_t capacity) -> Result<size_t> {
         const size_t size = std::min(capacity, snapshot->size() - at);

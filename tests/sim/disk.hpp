@@ -19,12 +19,19 @@ public:
     // As the log writer's: false = no space, or an entry that does not follow the last (the one before it did not fit).
     bool append(const hub::raft::Entry& entry);
     void save_vote(const hub::raft::Vote& vote) { vote_ = vote; }
-    void sync() { durable_ = entries_.size(); }
+    void sync() {
+        durable_ = entries_.size();
+        cut_.clear();
+    }
+    void truncate_after(Index last_kept);
+    void reset(const hub::core::Boundary& boundary);
     void compact(Index first_kept);
     // The tail that no sync covered: any prefix of it stays; the entry behind that is torn and cut when the log is opened.
+    // A truncation that no sync covered may be undone.
     size_t crash(Random& random);
 
     std::vector<hub::raft::Entry> read(Index first, Index last, size_t bytes_max) const;
+    Index boundary() const { return boundary_; }
     Index first() const { return boundary_.next(); }
     Index last() const { return {boundary_.value + entries_.size()}; }
     Index durable() const { return {boundary_.value + durable_}; }
@@ -38,6 +45,7 @@ private:
     hub::raft::Entry configuration_;  // the newest CHANGE at or before the boundary
     std::vector<hub::raft::Entry> entries_;
     size_t durable_ = 0;
+    std::vector<hub::raft::Entry> cut_;  // were durable, and cut since the last sync
 };
 
 // storage_memory through its C table, with commits that can be told to find no space.
@@ -45,8 +53,8 @@ class SimStore {
 public:
     SimStore();
     hub::plugin::StateStore& get() { return *store_; }
-    void process_crash();                                      // what was committed stays
-    void machine_crash(const std::optional<Bytes>& snapshot);  // back to the snapshot, or to nothing
+    void process_crash();                                // what was committed stays
+    void replace(const std::optional<Bytes>& snapshot);  // by the snapshot, or by nothing
     Result<std::pair<Index, Bytes>> snapshot();
     static void set_full(bool full);
 

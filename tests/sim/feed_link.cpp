@@ -84,22 +84,22 @@ void FeedLink::subscribe(const Bytes& topic) {
         open_ = true;
         connect();
     } else if (connected_) {
-        upstream([this, topic] { publisher_.subscribe(this, topic); });
+        upstream([this, topic] { publisher_->subscribe(this, topic); });
     }
 }
 
 void FeedLink::unsubscribe(const Bytes& topic) {
     topics_.erase(topic);
-    if (connected_) upstream([this, topic] { publisher_.unsubscribe(this, topic); });
+    if (connected_) upstream([this, topic] { publisher_->unsubscribe(this, topic); });
 }
 
 void FeedLink::connect() {
     world_.after(world_.random.between(1, 150), [this, generation = generation_] {
         if (generation != generation_ || !open_ || connected_) return;
-        if (!publisher_.alive()) return connect();
+        if (!publisher_->alive()) return connect();
         connected_ = true;
-        publisher_.attach(this);
-        for (const Bytes& topic : topics_) upstream([this, topic] { publisher_.subscribe(this, topic); });
+        publisher_->attach(this);
+        for (const Bytes& topic : topics_) upstream([this, topic] { publisher_->subscribe(this, topic); });
     });
 }
 
@@ -112,18 +112,19 @@ void FeedLink::broken() {
 
 void FeedLink::cut() {
     if (!connected_) return;
-    publisher_.detach(this);
+    publisher_->detach(this);
     broken();
 }
 
 void FeedLink::renew() {
     close();
+    if (choose) publisher_ = &choose();
     open_ = true;
     connect();
 }
 
 void FeedLink::close() {
-    publisher_.detach(this);
+    publisher_->detach(this);
     open_ = false;
     topics_.clear();
     broken();

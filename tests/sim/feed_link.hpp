@@ -53,14 +53,15 @@ struct LinkTroubles {
 class FeedLink {
 public:
     FeedLink(World& world, Publisher& publisher, std::function<void(const Bytes&)> receive)
-        : world_(world), publisher_(publisher), receive_(std::move(receive)) {}
+        : world_(world), publisher_(&publisher), receive_(std::move(receive)) {}
     FeedLink(const FeedLink&) = delete;
     FeedLink& operator=(const FeedLink&) = delete;
 
     // the subscriber's calls
     void subscribe(const Bytes& topic);
     void unsubscribe(const Bytes& topic);
-    void renew();  // close the socket, build a new one; forgets the topics
+    void renew();  // close the socket, build a new one, to another hub if `choose` says so; forgets the topics
+    std::function<Publisher&()> choose;
     void close();
 
     // troubles
@@ -78,7 +79,7 @@ private:
     void upstream(std::function<void()> action);
 
     World& world_;
-    Publisher& publisher_;
+    Publisher* publisher_;
     std::function<void(const Bytes&)> receive_;
     std::set<Bytes> topics_;
     uint64_t generation_ = 0;  // of the connection; what belongs to an older one is void

@@ -11,8 +11,17 @@ using hub::core::EntriesRead;
 using hub::core::PersistFailed;
 using hub::core::SnapshotPersisted;
 
-Hub::Hub(World& world, Publisher& publisher, Truth& truth, const hub::plugin::Filters& filters)
+namespace {
+
+constexpr size_t snapshots_kept_max = 2;
+
+}  // namespace
+
+Hub::Hub(World& world, Publisher& publisher, Truth& truth, const hub::plugin::Filters& filters, uint64_t id,
+         const Members& members)
     : world_(world), publisher_(publisher), truth_(truth), filters_(filters) {
+    options_.member_id = id;
+    options_.bootstrap = members;
     options_.epoch = Truth::epoch;
     options_.snapshot_log_bytes = world.random.between(2, 40) * 1024;
     options_.snapshot_log_multiple_max = world.random.between(1, 4);
@@ -25,7 +34,9 @@ Hub::Hub(World& world, Publisher& publisher, Truth& truth, const hub::plugin::Fi
     publisher_.join_answer = [this] { return join_; };
 }
 
-hub::Instant Hub::instant() const { return {world_.now(), 1'700'000'000'000 + world_.now()}; }
+hub::Instant Hub::instant() const {
+    return {world_.now(), static_cast<uint64_t>(1'700'000'000'000 + static_cast<int64_t>(world_.now()) + wall_offset_ms_)};
+}
 
 std::function<void()> Hub::mine(std::function<void()> action) {
     return [this, life = life_, action = std::move(action)] {
@@ -33,18 +44,23 @@ std::function<void()> Hub::mine(std::function<void()> action) {
     };
 }
 
+// ---- the process ----
+
 void Hub::start() {
     if (core_) return;
     ++life_;
     options_.incarnation = world_.random.next();
     options_.seed = static_cast<unsigned>(world_.random.next());
-    world_.trace([&] { return "hub starts, log " + std::to_string(log_.last().value); });
-    if (auto followed = truth_.follow(log_); !followed) return world_.fail("log: " + followed.error().detail);
+    options_.plants = plants.core;
+    world_.trace([&] { return "hub " + std::to_string(id()) + " starts, log " + std::to_string(log_.last().value); });
+    const Snapshot* const newest = newest_snapshot();
+    options_.snapshot_at_start = newest != nullptr ? newest->index : Index{};
     core_ = std::make_unique<hub::core::Core>(options_, store_.get(), filters_);
+    observed_ = log_.boundary();
     hub::core::Output output;
     if (auto started = core_->start(log_.restored(), instant(), output); !started) {
         if (started.error().code != Code::no_space) {
-            return world_.fail("hub does not start: " + started.error().detail);
+            return world_.fail("hub " + std::to_string(id()) + " does not start: " + started.error().detail);
         }
         // The operator makes room and tries again.
         core_.reset();
@@ -62,22 +78,25 @@ void Hub::stop(Crash crash) {
     inbox_.clear();
     round_planned_ = false;
     wake_at_ms_ = UINT64_MAX;
-    disk_free_at_ms_ = 0;
+    disk_free_at_ms_ = vote_durable_at_ms_ = stalled_until_ms_ = 0;
     join_.reset();
     publisher_.stop();
     size_t lost = 0;
     if (crash == Crash::machine) {
         lost = log_.crash(world_.random);
-        store_.machine_crash(snapshot_);
+        const Snapshot* const newest = newest_snapshot();
+        store_.replace(newest != nullptr ? std::optional(newest->image) : std::nullopt);
     } else {
         log_.sync();  // the page cache survives
         store_.process_crash();
     }
     world_.trace([&] {
-        return std::string(crash == Crash::machine ? "machine" : "process") + " crash, log ends at " +
-               std::to_string(log_.last().value) + ", entries lost " + std::to_string(lost);
+        return "hub " + std::to_string(id()) + (crash == Crash::machine ? ": machine" : ": process") +
+               " crash, log ends at " + std::to_string(log_.last().value) + ", entries lost " + std::to_string(lost);
     });
 }
+
+// ---- in ----
 
 void Hub::receive(uint64_t connection, const Bytes& frame) {
     if (!core_) return;
@@ -89,15 +108,24 @@ void Hub::receive(uint64_t connection, const Bytes& frame) {
     }
 }
 
+void Hub::receive(hub::core::MemberMessage message) {
+    if (core_) queue(hub::core::MessageReceived{std::move(message)});
+}
+
 void Hub::queue(hub::core::Input input) {
     inbox_.push_back(std::move(input));
+    plan_round(world_.random.below(3));
+}
+
+void Hub::plan_round(uint64_t delay_ms) {
     if (round_planned_) return;
     round_planned_ = true;
-    world_.after(world_.random.below(3), mine([this] { round(); }));
+    world_.after(delay_ms, mine([this] { round(); }));
 }
 
 void Hub::round() {
     round_planned_ = false;
+    if (world_.now() < stalled_until_ms_) return plan_round(stalled_until_ms_ - world_.now());
     hub::core::Output output;
     auto inputs = std::move(inbox_);
     inbox_.clear();
@@ -106,9 +134,15 @@ void Hub::round() {
     act(output);
 }
 
+// ---- out ----
+
 void Hub::act(hub::core::Output& output) {
-    if (output.fatal) return world_.fail("hub stops: " + output.fatal->detail);
+    if (output.fatal) return world_.fail("hub " + std::to_string(id()) + " stops: " + output.fatal->detail);
+    observe();
     if (!output.persist.empty()) persist(output.persist);
+    if (output.install) install(*output.install);
+    if (!output.messages.empty()) send(std::move(output.messages));
+    if (output.fetch) fetch(*output.fetch);
     if (output.read) {
         to_disk(
             [this, read = *output.read] {
@@ -116,7 +150,9 @@ void Hub::act(hub::core::Output& output) {
             },
             world_.random.below(5));
     }
-    for (auto& reply : output.replies) on_reply(reply.connection, protocol::encode_replies({&reply.reply, 1}));
+    for (auto& reply : output.replies) {
+        on_reply(reply.connection, reply.frame.empty() ? protocol::encode_replies({&reply.reply, 1}) : reply.frame);
+    }
     for (const auto& message : output.deliveries) {
         if (!(plants.no_mark && message->front() == 'M')) publisher_.publish(message);
     }
@@ -132,6 +168,27 @@ void Hub::act(hub::core::Output& output) {
               }));
 }
 
+// What this member has applied, before anybody hears of it.
+void Hub::observe() {
+    observed_ = std::max(observed_, log_.boundary());
+    while (observed_ < core_->applied() && observed_ < log_.last()) {
+        observed_ = observed_.next();
+        if (const auto agreed = truth_.learn(log_.at(observed_)); !agreed) {
+            return world_.fail("hub " + std::to_string(id()) + ": " + agreed.error().detail);
+        }
+    }
+}
+
+// They wait for every vote before them.
+void Hub::send(std::vector<hub::core::MemberMessage> messages) {
+    const uint64_t when = plants.messages_before_vote ? world_.now() : std::max(world_.now(), vote_durable_at_ms_);
+    world_.at(when, mine([this, messages = std::move(messages)] {
+                  for (const auto& message : messages) on_message(message);
+              }));
+}
+
+// ---- the log ----
+
 // One job after the other, as the log writer thread does them.
 void Hub::to_disk(std::function<void()> job, uint64_t took_ms) {
     disk_free_at_ms_ = std::max(disk_free_at_ms_, world_.now()) + took_ms;
@@ -139,37 +196,114 @@ void Hub::to_disk(std::function<void()> job, uint64_t took_ms) {
 }
 
 void Hub::persist(hub::core::Persist& job) {
-    if (plants.ack_before_durable && !job.entries.empty()) queue(EntriesPersisted{job.entries.back().index});
+    if (plants.ack_before_durable && !job.entries.empty()) {
+        queue(EntriesPersisted{job.entries.back().index, job.generation});
+    }
     // Written first, durable later: a crash in between finds an unsynced tail.
     to_disk(
         [this, job] {
-            if (job.vote) log_.save_vote(*job.vote);
+            if (job.vote && !plants.forget_vote) log_.save_vote(*job.vote);
+            if (job.truncate_after) log_.truncate_after(*job.truncate_after);
+            if (job.truncate_after) {
+                world_.trace([&] {
+                    return "hub " + std::to_string(id()) + ": log cut after " + std::to_string(job.truncate_after->value);
+                });
+            }
             for (const auto& entry : job.entries) {
                 if (log_.append(entry)) continue;
-                world_.trace([&] { return "log full at entry " + std::to_string(entry.index.value); });
+                world_.trace([&] {
+                    return "hub " + std::to_string(id()) + ": no room for entry " + std::to_string(entry.index.value) +
+                           ", log ends at " + std::to_string(log_.last().value) + (log_.full ? ", full" : "");
+                });
                 return queue(PersistFailed{{Code::no_space, "the simulated disk is full"}, entry.index});
             }
         },
         world_.random.below(3));
+    if (job.vote) vote_durable_at_ms_ = disk_free_at_ms_;
     if (job.entries.empty()) return;
-    to_disk(
-        [this, first = job.entries.front().index, last = job.entries.back().index] {
-            const Index reached = std::min(last, log_.last());
-            log_.sync();
-            if (auto followed = truth_.follow(log_); !followed) return world_.fail("log: " + followed.error().detail);
-            if (!plants.ack_before_durable && reached >= first) queue(EntriesPersisted{reached});
-        },
-        world_.random.between(1, sync_ms_max_));
+    to_disk([this, first = job.entries.front().index, last = job.entries.back().index,
+             generation = job.generation] { sync(first, last, generation); },
+            world_.random.between(1, sync_ms_max_));
+}
+
+void Hub::sync(Index first, Index last, uint64_t generation) {
+    const Index reached = std::min(last, log_.last());
+    if (!plants.skip_sync) log_.sync();
+    if (plants.ack_before_durable || reached < first) return;
+    // A slow answer may cross a truncation.
+    world_.after(world_.random.chance(10) ? world_.random.below(200) : 0, mine([this, reached, generation] {
+                     queue(EntriesPersisted{reached, plants.ignore_generation ? UINT64_MAX : generation});
+                 }));
+}
+
+// ---- snapshots ----
+
+void Hub::keep(Snapshot snapshot) {
+    kept_snapshots_.push_back(std::move(snapshot));
+    if (kept_snapshots_.size() > snapshots_kept_max) kept_snapshots_.pop_front();
+}
+
+const Hub::Snapshot* Hub::snapshot_of(Index index) const {
+    for (const Snapshot& snapshot : kept_snapshots_) {
+        if (snapshot.index == index) return &snapshot;
+    }
+    return nullptr;
+}
+
+const Hub::Snapshot* Hub::newest_snapshot() const {
+    const Snapshot* newest = nullptr;
+    for (const Snapshot& snapshot : kept_snapshots_) {
+        if (snapshot.index <= log_.last() && (newest == nullptr || snapshot.index > newest->index)) newest = &snapshot;
+    }
+    return newest;
 }
 
 void Hub::take_snapshot() {
     auto image = store_.snapshot();
     if (!image) return world_.fail("snapshot: " + image.error().detail);
     world_.after(world_.random.between(5, 200), mine([this, image = std::move(*image)] {
-                     ++snapshots_;
-                     snapshot_ = image.second;
+                     ++snapshots_taken_;
+                     keep({image.first, image.second});
                      queue(SnapshotPersisted{image.first, image.second.size()});
                  }));
+}
+
+// Takes time; the other one may be gone before the end.
+void Hub::fetch(const hub::core::Fetch& wanted) {
+    world_.after(world_.random.between(5, 400), mine([this, wanted] {
+                     const Hub* const source = find(wanted.from);
+                     const Snapshot* const found = source != nullptr ? source->snapshot_of(wanted.index) : nullptr;
+                     if (snapshot_of(wanted.index) == nullptr && found == nullptr) {
+                         return queue(hub::core::FetchFailed{wanted.index, {Code::unavailable, "not to be had"}});
+                     }
+                     if (snapshot_of(wanted.index) == nullptr) {
+                         keep(*found);
+                         if (plants.old_snapshot) kept_snapshots_.back().image = source->kept_snapshots_.front().image;
+                     }
+                     queue(hub::core::SnapshotFetched{wanted.index});
+                 }));
+}
+
+// Both at once: a crash before finds the old ones.
+void Hub::install(const hub::core::Boundary& boundary) {
+    to_disk(
+        [this, boundary] {
+            const Snapshot* const fetched = snapshot_of(boundary.index);
+            if (fetched == nullptr) return world_.fail("a snapshot is to be installed that was not fetched");
+            ++installs_;
+            log_.reset(boundary);
+            if (!plants.install_keeps_state) store_.replace(fetched->image);
+            world_.trace(
+                [&] { return "hub " + std::to_string(id()) + " installs " + std::to_string(boundary.index.value); });
+            queue(hub::core::SnapshotInstalled{boundary.index});
+        },
+        world_.random.between(1, 50));
+}
+
+Bytes Hub::image() {
+    (void)core_->settle();
+    auto image = store_.snapshot();
+    return image ? image->second : Bytes();
 }
 
 }  // namespace belfry::sim

@@ -1,6 +1,7 @@
-// The hub: one core per process, driven as the shell drives it, on a disk that outlives it.
+// A hub: one core per process, driven as the shell drives it, on a disk that outlives it; one member of a cluster.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,36 +15,73 @@
 
 namespace belfry::sim {
 
+// Planted bugs of the driver; hub::core::Plants has those of the core.
 struct HubPlants {
-    bool no_mark = false;             // marks are never published
-    bool ack_before_durable = false;  // the log writer reports before its sync
+    bool no_mark = false;               // marks are never published
+    bool ack_before_durable = false;    // the log writer reports before its sync
+    bool skip_sync = false;             // the log writer's sync does nothing
+    bool forget_vote = false;           // votes are not written
+    bool messages_before_vote = false;  // messages leave before the vote is durable
+    bool ignore_generation = false;     // what was durable before a truncation counts after it
+    bool install_keeps_state = false;   // a snapshot replaces the log and not the state
+    bool old_snapshot = false;          // an older snapshot is given out under the newest one's name
+    hub::core::Plants core;
 };
 
 class Hub {
 public:
-    Hub(World& world, Publisher& publisher, Truth& truth, const hub::plugin::Filters& filters);
+    using Members = std::vector<std::pair<uint64_t, std::string>>;
+    // `members`: the first ones, the same list on each.
+    Hub(World& world, Publisher& publisher, Truth& truth, const hub::plugin::Filters& filters, uint64_t id,
+        const Members& members);
 
     void start();
     enum class Crash { process, machine };
     void stop(Crash crash);
     bool alive() const { return core_ != nullptr; }
+    uint64_t id() const { return options_.member_id; }
+    bool leads() const { return alive() && core_->role() == hub::raft::Role::leader; }
+    Term term() const { return core_->term(); }
+    Index applied() const { return core_ ? core_->applied() : Index{}; }
+    // Nothing runs for a while; then everything that came in meanwhile is there at once.
+    void stall_until(uint64_t time_ms) { stalled_until_ms_ = time_ms; }
+    void move_clock(int64_t ms) { wall_offset_ms_ += ms; }
 
     // A frame of requests from a connection; the answer comes by on_reply, as a frame.
     void receive(uint64_t connection, const Bytes& frame);
+    void receive(hub::core::MemberMessage message);
     std::function<void(uint64_t connection, const Bytes& frame)> on_reply;
+    std::function<void(hub::core::MemberMessage message)> on_message;  // to another member
+    std::function<const Hub*(uint64_t id)> find;                       // another member; NULL = not to be reached now
 
     void set_log_full(bool full) { log_.full = full; }
     void set_sync_ms_max(uint64_t ms) { sync_ms_max_ = ms; }
-    uint64_t snapshots() const { return snapshots_; }
+    uint64_t snapshots() const { return snapshots_taken_; }
+    uint64_t installs() const { return installs_; }
+    // Everything the state store holds, as an image.
+    Bytes image();
     HubPlants plants;
 
 private:
+    struct Snapshot {
+        Index index;
+        Bytes image;
+    };
     void queue(hub::core::Input input);
+    void plan_round(uint64_t delay_ms);
     void round();
     void act(hub::core::Output& output);
+    void observe();
     void to_disk(std::function<void()> job, uint64_t took_ms);
     void persist(hub::core::Persist& job);
+    void sync(Index first, Index last, uint64_t generation);
+    void send(std::vector<hub::core::MemberMessage> messages);
     void take_snapshot();
+    void fetch(const hub::core::Fetch& wanted);
+    void install(const hub::core::Boundary& boundary);
+    void keep(Snapshot snapshot);
+    const Snapshot* snapshot_of(Index index) const;
+    const Snapshot* newest_snapshot() const;
     hub::Instant instant() const;
     // Runs only if the same process still lives.
     std::function<void()> mine(std::function<void()> action);
@@ -55,17 +93,21 @@ private:
     hub::core::Options options_;
     SimLog log_;
     SimStore store_;
-    std::optional<Bytes> snapshot_;
+    std::deque<Snapshot> kept_snapshots_;  // the newest two
 
     std::unique_ptr<hub::core::Core> core_;
     uint64_t life_ = 0;
     std::vector<hub::core::Input> inbox_;
     bool round_planned_ = false;
     uint64_t wake_at_ms_ = UINT64_MAX;
+    uint64_t stalled_until_ms_ = 0;
     uint64_t disk_free_at_ms_ = 0;
+    uint64_t vote_durable_at_ms_ = 0;
     uint64_t sync_ms_max_ = 8;
+    int64_t wall_offset_ms_ = 0;
     std::optional<Bytes> join_;
-    uint64_t snapshots_ = 0;
+    Index observed_;
+    uint64_t snapshots_taken_ = 0, installs_ = 0;
 };
 
 }  // namespace belfry::sim

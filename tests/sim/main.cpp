@@ -26,7 +26,7 @@ int usage(const char* wrong) {
     std::fprintf(stderr,
                  "usage: belfry_sim [--seeds N] [--first-seed S] [--trace] [--plant NAME] [--check-plants]\n"
                  "  --trace         print every line of the trace (with --seeds 1)\n"
-                 "  --plant NAME    with a bug planted: no_mark, ack_before_durable, skip_fetch, apply_twice\n"
+                 "  --plant NAME    with a bug planted; --check-plants lists their names\n"
                  "  --check-plants  every planted bug must be found within the seeds\n");
     return 2;
 }
@@ -72,14 +72,23 @@ int run_seeds(const Arguments& arguments, const Plants& plants) {
         sum.reads += one.reads;
         sum.crashes += one.crashes;
         sum.snapshots += one.snapshots;
+        sum.members += one.members;
+        sum.installs += one.installs;
+        sum.leaders += one.leaders;
         sum.gaps_by_chain += one.gaps_by_chain;
         sum.gaps_by_mark += one.gaps_by_mark;
         sum.deltas += one.deltas;
         sum.snapshot_catch_ups += one.snapshot_catch_ups;
         if (one.failure.empty()) continue;
-        if (++failures == 1) print_failure(seed, arguments.plant, plants, one.failure);
+        if (++failures == 1) {
+            print_failure(seed, arguments.plant, plants, one.failure);
+        } else {
+            std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), one.failure.c_str());
+        }
     }
     const auto number = [](uint64_t value) { return std::to_string(value); };
+    std::printf("sim: %s members, %s offices of leaders, %s snapshots installed\n", number(sum.members).c_str(),
+                number(sum.leaders).c_str(), number(sum.installs).c_str());
     std::printf("sim: %s crashes, %s store snapshots, gaps found by chain %s, by mark %s, deltas %s, snapshots %s\n",
                 number(sum.crashes).c_str(), number(sum.snapshots).c_str(), number(sum.gaps_by_chain).c_str(),
                 number(sum.gaps_by_mark).c_str(), number(sum.deltas).c_str(), number(sum.snapshot_catch_ups).c_str());

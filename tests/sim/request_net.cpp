@@ -10,8 +10,21 @@ constexpr uint64_t give_up_ms = 5000;  // the client's own timeout
 
 }  // namespace
 
-RequestNet::RequestNet(World& world, Hub& hub) : world_(world), hub_(hub) {
-    hub_.on_reply = [this](uint64_t connection, const Bytes& frame) { on_reply(connection, frame); };
+RequestNet::RequestNet(World& world, std::vector<Hub*> hubs) : world_(world), hubs_(std::move(hubs)) {
+    for (Hub* hub : hubs_) {
+        hub->on_reply = [this](uint64_t connection, const Bytes& frame) { on_reply(connection, frame); };
+    }
+}
+
+Send RequestNet::connect_anywhere(Bytes author) {
+    auto place = std::make_shared<size_t>(world_.random.below(hubs_.size()));
+    return [this, place, send = connect(std::move(author), place)](protocol::RequestOp op, Answer answer) {
+        send(std::move(op), [this, place, answer = std::move(answer)](Result<protocol::Reply> reply) {
+            const bool served = reply && reply->error.code != Code::unavailable && reply->error.code != Code::uncertain;
+            if (!served) *place = world_.random.below(hubs_.size());
+            answer(std::move(reply));
+        });
+    };
 }
 
 uint64_t RequestNet::delay() {
@@ -19,8 +32,9 @@ uint64_t RequestNet::delay() {
     return late ? world_.random.below(2000) : world_.random.below(delay_ms_max + 1);
 }
 
-Send RequestNet::connect(Bytes author) {
-    return [this, connection = ++connections_, author = std::move(author)](protocol::RequestOp op, Answer answer) {
+Send RequestNet::connect(Bytes author, std::shared_ptr<size_t> place) {
+    return [this, connection = ++connections_, author = std::move(author), place = std::move(place)](protocol::RequestOp op,
+                                                                                                     Answer answer) {
         const uint64_t id = ++requests_;
         waiting_[id] = std::move(answer);
         world_.after(give_up_ms, [this, id] {
@@ -32,8 +46,8 @@ Send RequestNet::connect(Bytes author) {
         });
         if (world_.random.chance(loss_percent)) return;
         protocol::Request request{id, author, "", std::move(op)};
-        world_.after(delay(), [this, connection, frame = protocol::encode_requests({&request, 1})] {
-            hub_.receive(connection, frame);
+        world_.after(delay(), [hub = hubs_[*place], connection, frame = protocol::encode_requests({&request, 1})] {
+            hub->receive(connection, frame);
         });
     };
 }

@@ -12,10 +12,12 @@ namespace belfry::sim {
 
 class RequestNet {
 public:
-    RequestNet(World& world, Hub& hub);
+    RequestNet(World& world, std::vector<Hub*> hubs);
 
-    // One connection per caller.
-    Send connect(Bytes author);
+    // One connection per caller, to the hub that `place` says at the time (its number among the hubs).
+    Send connect(Bytes author, std::shared_ptr<size_t> place);
+    // A caller that goes to another hub when one does not serve it.
+    Send connect_anywhere(Bytes author);
 
     unsigned loss_percent = 3;
     unsigned twice_percent = 3;
@@ -26,7 +28,7 @@ private:
     uint64_t delay();
 
     World& world_;
-    Hub& hub_;
+    std::vector<Hub*> hubs_;
     uint64_t connections_ = 0;
     uint64_t requests_ = 0;
     std::map<uint64_t, Answer> waiting_;  // by request id; kept after the answer, which may come twice

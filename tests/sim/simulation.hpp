@@ -1,4 +1,4 @@
-// One run: a hub, its clients and subscribers, troubles, then quiet; all from one seed.
+// One run: a cluster of 1, 3 or 5 hubs, its clients and subscribers, troubles, then quiet; all from one seed.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 
 #include "tests/sim/clients.hpp"
 #include "tests/sim/hub.hpp"
+#include "tests/sim/member_net.hpp"
 #include "tests/sim/request_net.hpp"
 #include "tests/sim/subscriber.hpp"
 
@@ -23,6 +24,7 @@ struct Plants {
 struct Outcome {
     std::string failure;  // empty = all is well
     uint64_t acknowledged = 0, deliveries = 0, reads = 0, crashes = 0, snapshots = 0;
+    uint64_t members = 0, installs = 0, leaders = 0;
     uint64_t gaps_by_chain = 0, gaps_by_mark = 0, deltas = 0, snapshot_catch_ups = 0;
     std::vector<std::string> trace;
 };

@@ -135,6 +135,11 @@ void Subscriber::act(client::TrackerOutput& output) {
         send_(std::move(op), [this, id = id, life = life_](Result<protocol::Reply> reply) {
             const auto take = [this, id, life, reply = std::move(reply)] {
                 if (life != life_) return;
+                world_.trace([&] {
+                    return setup_.name + " hears " +
+                           (!reply ? to_string(reply.error())
+                                   : reply->error.code == Code::ok ? std::string("ok") : to_string(reply->error));
+                });
                 with_tracker([&](auto& out) { tracker_->on_reply(id, reply, world_.now(), out); });
             };
             if (paused_) {

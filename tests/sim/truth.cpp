@@ -4,16 +4,23 @@
 
 namespace belfry::sim {
 
-Status Truth::follow(const SimLog& log) {
-    while (read_ < log.durable()) {
-        read_ = read_.next();
-        const auto& entry = log.at(read_);
-        if (entry.type != hub::raft::EntryType::command) continue;
-        const auto decoded = hub::log::decode_entry(*entry.payload);
-        if (!decoded) return decoded.error();
-        time_ms_ = std::max(time_ms_, decoded->time_ms);
-        for (const auto& command : decoded->commands) apply(command);
+Status Truth::learn(const hub::raft::Entry& entry) {
+    if (entry.index <= learned()) {
+        const auto& [term, payload] = entries_[entry.index.value - 1];
+        if (term == entry.term && *payload == *entry.payload) return {};
+        return Error{Code::corrupt, "entry " + std::to_string(entry.index.value) + " of term " +
+                                        std::to_string(entry.term.value) +
+                                        " is not what was first applied there, of term " + std::to_string(term.value)};
     }
+    if (entry.index != learned().next()) {
+        return Error{Code::corrupt, "entry " + std::to_string(entry.index.value) + " applied before the one before it"};
+    }
+    entries_.emplace_back(entry.term, entry.payload);
+    if (entry.type != hub::raft::EntryType::command) return {};
+    const auto decoded = hub::log::decode_entry(*entry.payload);
+    if (!decoded) return decoded.error();
+    time_ms_ = std::max(time_ms_, decoded->time_ms);
+    for (const auto& command : decoded->commands) apply(command);
     return {};
 }
 

@@ -1,4 +1,4 @@
-// An independent reading of the log: what every durable entry means, by a key space of a few lines over a map. The hub's
+// An independent reading of the log: what every applied entry means, by a key space of a few lines over a map. The hub's
 // answers, its feed and its digests are compared with it.
 #pragma once
 
@@ -17,8 +17,9 @@ class Truth {
 public:
     static constexpr uint64_t epoch = 1;
 
-    // Reads what has become durable since the last call.
-    Status follow(const SimLog& log);
+    // A member has applied this entry: the first one to apply an index says what it is, all others must agree.
+    Status learn(const hub::raft::Entry& entry);
+    Index learned() const { return {entries_.size()}; }
     Revision revision() const { return histories_.at(epoch).revision(); }
     const History& history() const { return histories_.at(epoch); }
     const std::map<uint64_t, History>& histories() const { return histories_; }
@@ -35,7 +36,7 @@ private:
     State state_;
     std::map<Bytes, std::vector<std::pair<Revision, std::optional<KeyValue>>>> versions_;
     uint64_t time_ms_ = 0;
-    Index read_;
+    std::vector<std::pair<Term, std::shared_ptr<const Bytes>>> entries_;  // [i] is index i + 1
 };
 
 }  // namespace belfry::sim
