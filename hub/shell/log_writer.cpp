@@ -134,8 +134,9 @@ void LogWriter::run_compact(const core::Boundary& boundary) {
     if (auto compacted = log_.compact(boundary.index.next()); !compacted) fail(compacted.error());
 }
 
-// If the process ends between the two the next start empties the log (restore_log).
+// If the process ends between the last two the next start empties the log (restore_log).
 void LogWriter::run_install(const core::Boundary& boundary) {
+    if (auto ready = hooks_.before_install(boundary.index); !ready) return fail(ready.error());
     if (auto kept = hooks_.keep_boundary(boundary); !kept) return fail(kept.error());
     if (auto emptied = log_.reset(boundary.index, boundary.term); !emptied) return fail(emptied.error());
     unsynced_ = refused_from_ = {};

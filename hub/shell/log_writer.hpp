@@ -33,6 +33,7 @@ public:
         std::function<void(Error)> on_fatal;
         // Called before entries are dropped; keeps the boundary where the next start finds it.
         std::function<Status(const core::Boundary& boundary)> keep_boundary;
+        std::function<Status(Index boundary)> before_install;
         std::function<void(Index boundary)> on_emptied;
     };
 

@@ -145,6 +145,7 @@ Status Server::recover_state() {
     auto applied = store_->applied_index();
     if (!applied) return applied.error();
     const Index last = restored_.trail.empty() ? restored_.boundary : restored_.trail.back().index;
+    Snapshots(directory_->snapshots_path()).demote_after(last);
     if (*applied < restored_.boundary) {
         std::vector<std::string> warnings;
         auto index = Snapshots(directory_->snapshots_path()).restore_newest(*store_, last, warnings);
@@ -169,9 +170,10 @@ Status Server::start_core() {
     const auto fatal = [this](Error error) { fail(std::move(error)); };
     snapshotter_ = std::make_unique<Snapshotter>(*store_, Snapshots(directory_->snapshots_path()), queue, fatal);
     log_writer_ = std::make_unique<LogWriter>(
-        *log_, LogWriter::Hooks{queue, fatal,
-                                [this](const core::Boundary& boundary) { return directory_->keep_boundary(boundary); },
-                                [this](Index boundary) { snapshotter_->install(boundary); }});
+        *log_, LogWriter::Hooks{
+                   queue, fatal, [this](const core::Boundary& boundary) { return directory_->keep_boundary(boundary); },
+                   [this](Index boundary) { return Snapshots(directory_->snapshots_path()).promote(boundary); },
+                   [this](Index boundary) { snapshotter_->install(boundary); }});
     core::Options options;
     options.member_id = directory_->identity().member;
     options.epoch = directory_->identity().epoch;

@@ -39,6 +39,8 @@ std::string name_of(Index index) {
     return name;
 }
 
+std::string fetched_name_of(Index index) { return name_of(index).substr(0, 20) + ".fetched"; }
+
 Index index_of(const std::string& name) { return {std::strtoull(name.c_str(), nullptr, 10)}; }
 
 struct Descriptor {
@@ -174,9 +176,26 @@ Snapshots::Taken Snapshots::newest(Index last) const {
 }
 
 std::string Snapshots::path_of(Index index) const {
-    const std::string path = directory_ + "/" + name_of(index);
     std::error_code ignored;
-    return std::filesystem::exists(path, ignored) ? path : "";
+    for (const std::string& name : {name_of(index), fetched_name_of(index)}) {
+        if (std::filesystem::exists(directory_ + "/" + name, ignored)) return directory_ + "/" + name;
+    }
+    return "";
+}
+
+Status Snapshots::promote(Index index) {
+    const std::string path = path_of(index);
+    const std::string name = directory_ + "/" + name_of(index);
+    if (path == name) return {};
+    if (::rename(path.c_str(), name.c_str()) != 0) return system_error("cannot rename to", name);
+    return sync_directory(directory_);
+}
+
+void Snapshots::demote_after(Index last) {
+    for (const std::string& name : names()) {
+        if (index_of(name) <= last) continue;
+        ::rename((directory_ + "/" + name).c_str(), (directory_ + "/" + fetched_name_of(index_of(name))).c_str());
+    }
 }
 
 Status Snapshots::adopt(const std::string& path, Index index) {
@@ -191,11 +210,12 @@ Status Snapshots::adopt(const std::string& path, Index index) {
         }
         if (auto whole = check_image(file.fd, *footer, path); !whole) return whole;
     }
-    const std::string name = directory_ + "/" + name_of(index);
+    for (const std::string& other : list_names(directory_)) {
+        if (other.ends_with(".fetched")) ::unlink((directory_ + "/" + other).c_str());
+    }
+    const std::string name = directory_ + "/" + fetched_name_of(index);
     if (::rename(path.c_str(), name.c_str()) != 0) return system_error("cannot rename to", name);
-    if (auto synced = sync_directory(directory_); !synced) return synced;
-    remove_all_but_newest(snapshots_kept);
-    return {};
+    return sync_directory(directory_);
 }
 
 void Snapshots::remove_all_but_newest(size_t kept) {

@@ -4,7 +4,8 @@
 //   footer  := magic "BELSNAP1", u64 index, u64 image size, u32 crc32c of the image, u32 crc32c of the footer before it
 //              (little-endian)
 //
-// A file is complete or absent: it is written under another name, synced and renamed. The newest two are kept.
+// A file is complete or absent: it is written under another name, synced and renamed. The newest two are kept. One that
+// came from another member is INDEX.fetched until it is installed: it says nothing about this member's log yet.
 #pragma once
 
 #include <string>
@@ -30,10 +31,14 @@ public:
     // The newest one not after `last`, and the length of its file; 0 and 0 if there is none.
     Taken newest(Index last) const;
 
-    // The file of the snapshot of this index; "" if there is none.
+    // The file of the snapshot of this index, fetched or not; "" if there is none.
     std::string path_of(Index index) const;
-    // Takes a file that came from another member, if it is whole and of this index.
+    // Takes a file that came from another member, if it is whole and of this index; the one fetched before it is dropped.
     Status adopt(const std::string& path, Index index);
+    // The fetched one is to be installed: from now on it is this member's own.
+    Status promote(Index index);
+    // Before anything else at a start: what is after the log's end was promoted by a process that then ended.
+    void demote_after(Index last);
 
 private:
     Result<Index> restore(plugin::StateStore& store, const std::string& path);

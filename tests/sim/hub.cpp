@@ -202,7 +202,7 @@ void Hub::persist(hub::core::Persist& job) {
     // Written first, durable later: a crash in between finds an unsynced tail.
     to_disk(
         [this, job] {
-            if (job.vote && !plants.forget_vote) log_.save_vote(*job.vote);
+            if (job.vote) log_.save_vote({job.vote->term, plants.forget_vote ? 0 : job.vote->voted_for});
             if (job.truncate_after) log_.truncate_after(*job.truncate_after);
             if (job.truncate_after) {
                 world_.trace([&] {
@@ -247,7 +247,7 @@ const Hub::Snapshot* Hub::snapshot_of(Index index) const {
     for (const Snapshot& snapshot : kept_snapshots_) {
         if (snapshot.index == index) return &snapshot;
     }
-    return nullptr;
+    return fetched_ && fetched_->index == index ? &*fetched_ : nullptr;
 }
 
 const Hub::Snapshot* Hub::newest_snapshot() const {
@@ -270,15 +270,16 @@ void Hub::take_snapshot() {
 
 // Takes time; the other one may be gone before the end.
 void Hub::fetch(const hub::core::Fetch& wanted) {
-    world_.after(world_.random.between(5, 400), mine([this, wanted] {
+    world_.after(world_.random.between(5, 400), mine([this, wanted, number = ++fetches_] {
+                     if (number != fetches_) return;  // another one took its place
                      const Hub* const source = find(wanted.from);
                      const Snapshot* const found = source != nullptr ? source->snapshot_of(wanted.index) : nullptr;
                      if (snapshot_of(wanted.index) == nullptr && found == nullptr) {
                          return queue(hub::core::FetchFailed{wanted.index, {Code::unavailable, "not to be had"}});
                      }
                      if (snapshot_of(wanted.index) == nullptr) {
-                         keep(*found);
-                         if (plants.old_snapshot) kept_snapshots_.back().image = source->kept_snapshots_.front().image;
+                         fetched_ = *found;
+                         if (plants.old_snapshot) fetched_->image = source->kept_snapshots_.front().image;
                      }
                      queue(hub::core::SnapshotFetched{wanted.index});
                  }));
@@ -288,11 +289,12 @@ void Hub::fetch(const hub::core::Fetch& wanted) {
 void Hub::install(const hub::core::Boundary& boundary) {
     to_disk(
         [this, boundary] {
-            const Snapshot* const fetched = snapshot_of(boundary.index);
-            if (fetched == nullptr) return world_.fail("a snapshot is to be installed that was not fetched");
+            if (snapshot_of(boundary.index) == nullptr)
+                return world_.fail("a snapshot is to be installed that was not fetched");
             ++installs_;
+            if (fetched_ && fetched_->index == boundary.index) keep(*std::exchange(fetched_, std::nullopt));
             log_.reset(boundary);
-            if (!plants.install_keeps_state) store_.replace(fetched->image);
+            if (!plants.install_keeps_state) store_.replace(snapshot_of(boundary.index)->image);
             world_.trace(
                 [&] { return "hub " + std::to_string(id()) + " installs " + std::to_string(boundary.index.value); });
             queue(hub::core::SnapshotInstalled{boundary.index});

@@ -20,7 +20,7 @@ struct HubPlants {
     bool no_mark = false;               // marks are never published
     bool ack_before_durable = false;    // the log writer reports before its sync
     bool skip_sync = false;             // the log writer's sync does nothing
-    bool forget_vote = false;           // votes are not written
+    bool forget_vote = false;           // votes are written without whom they are for
     bool messages_before_vote = false;  // messages leave before the vote is durable
     bool ignore_generation = false;     // what was durable before a truncation counts after it
     bool install_keeps_state = false;   // a snapshot replaces the log and not the state
@@ -94,6 +94,7 @@ private:
     SimLog log_;
     SimStore store_;
     std::deque<Snapshot> kept_snapshots_;  // the newest two
+    std::optional<Snapshot> fetched_;      // of another member, not installed yet
 
     std::unique_ptr<hub::core::Core> core_;
     uint64_t life_ = 0;
@@ -107,7 +108,7 @@ private:
     int64_t wall_offset_ms_ = 0;
     std::optional<Bytes> join_;
     Index observed_;
-    uint64_t snapshots_taken_ = 0, installs_ = 0;
+    uint64_t snapshots_taken_ = 0, installs_ = 0, fetches_ = 0;
 };
 
 }  // namespace belfry::sim

@@ -137,8 +137,9 @@ void Subscriber::act(client::TrackerOutput& output) {
                 if (life != life_) return;
                 world_.trace([&] {
                     return setup_.name + " hears " +
-                           (!reply ? to_string(reply.error())
-                                   : reply->error.code == Code::ok ? std::string("ok") : to_string(reply->error));
+                           (!reply                          ? to_string(reply.error())
+                            : reply->error.code == Code::ok ? std::string("ok")
+                                                            : to_string(reply->error));
                 });
                 with_tracker([&](auto& out) { tracker_->on_reply(id, reply, world_.now(), out); });
             };

@@ -19,7 +19,7 @@ Status Truth::learn(const hub::raft::Entry& entry) {
     if (entry.type != hub::raft::EntryType::command) return {};
     const auto decoded = hub::log::decode_entry(*entry.payload);
     if (!decoded) return decoded.error();
-    time_ms_ = std::max(time_ms_, decoded->time_ms);
+    if (!decoded->commands.empty()) time_ms_ = std::max(time_ms_, decoded->time_ms);
     for (const auto& command : decoded->commands) apply(command);
     return {};
 }
