@@ -13,8 +13,8 @@ using protocol::MarkMessage;
 
 constexpr uint64_t retry_ms_min = 50;
 constexpr uint64_t retry_doublings_max = 7;  // 6.4 s
-constexpr uint64_t join_doublings_max = 3;
-constexpr uint64_t marks_forgiven = 2;  // a mark lists what changed since the mark before the last: one may be lost
+constexpr uint64_t join_doublings_max = 1;   // a member that was not ready answers no join that came before
+constexpr uint64_t marks_forgiven = 2;       // a mark lists what changed since the mark before the last: one may be lost
 // A hub that has just started replays its log and is behind for a while; after this many refusals (some 10 s) it has
 // another past than ours.
 constexpr uint64_t positions_refused_max = 8;

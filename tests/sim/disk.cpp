@@ -49,6 +49,7 @@ void SimLog::compact(Index first_kept) {
     }
     entries_.erase(entries_.begin(), entries_.begin() + static_cast<ptrdiff_t>(drop));
     durable_ -= drop;
+    if (!cut_.empty() && cut_.front().index <= boundary_) cut_.clear();
 }
 
 void SimLog::truncate_after(Index last_kept) {
@@ -73,8 +74,10 @@ void SimLog::reset(const hub::core::Boundary& boundary) {
 
 size_t SimLog::crash(Random& random) {
     if (!cut_.empty() && random.chance(50)) {
-        const size_t lost = entries_.size() - durable_;
-        entries_.resize(durable_);
+        // What was cut begins at cut_.front(); nothing that came after the truncation is durable.
+        const size_t kept = cut_.front().index.value - boundary_.value - 1;
+        const size_t lost = entries_.size() - kept;
+        entries_.resize(kept);
         entries_.insert(entries_.end(), cut_.begin(), cut_.end());
         cut_.clear();
         durable_ = entries_.size();

@@ -19,9 +19,10 @@ public:
     // As the log writer's: false = no space, or an entry that does not follow the last (the one before it did not fit).
     bool append(const hub::raft::Entry& entry);
     void save_vote(const hub::raft::Vote& vote) { vote_ = vote; }
-    void sync() {
+    // `but_truncations`: a bug on purpose.
+    void sync(bool but_truncations = false) {
         durable_ = entries_.size();
-        cut_.clear();
+        if (!but_truncations) cut_.clear();
     }
     void truncate_after(Index last_kept);
     void reset(const hub::core::Boundary& boundary);

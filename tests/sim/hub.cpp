@@ -199,6 +199,7 @@ void Hub::persist(hub::core::Persist& job) {
     if (plants.ack_before_durable && !job.entries.empty()) {
         queue(EntriesPersisted{job.entries.back().index, job.generation});
     }
+    const bool slow = plants.messages_before_vote && job.vote;
     // Written first, durable later: a crash in between finds an unsynced tail.
     to_disk(
         [this, job] {
@@ -218,7 +219,7 @@ void Hub::persist(hub::core::Persist& job) {
                 return queue(PersistFailed{{Code::no_space, "the simulated disk is full"}, entry.index});
             }
         },
-        world_.random.below(3));
+        world_.random.below(slow ? 1000 : 3));
     if (job.vote) vote_durable_at_ms_ = disk_free_at_ms_;
     if (job.entries.empty()) return;
     to_disk([this, first = job.entries.front().index, last = job.entries.back().index,
@@ -228,11 +229,11 @@ void Hub::persist(hub::core::Persist& job) {
 
 void Hub::sync(Index first, Index last, uint64_t generation) {
     const Index reached = std::min(last, log_.last());
-    if (!plants.skip_sync) log_.sync();
+    if (!plants.skip_sync) log_.sync(plants.forget_truncation);
     if (plants.ack_before_durable || reached < first) return;
     // A slow answer may cross a truncation.
     world_.after(world_.random.chance(10) ? world_.random.below(200) : 0, mine([this, reached, generation] {
-                     queue(EntriesPersisted{reached, plants.ignore_generation ? UINT64_MAX : generation});
+                     queue(EntriesPersisted{reached, generation});
                  }));
 }
 

@@ -21,8 +21,8 @@ struct HubPlants {
     bool ack_before_durable = false;    // the log writer reports before its sync
     bool skip_sync = false;             // the log writer's sync does nothing
     bool forget_vote = false;           // votes are written without whom they are for
-    bool messages_before_vote = false;  // messages leave before the vote is durable
-    bool ignore_generation = false;     // what was durable before a truncation counts after it
+    bool messages_before_vote = false;  // messages do not wait for the vote, which is slow to be written
+    bool forget_truncation = false;     // after a crash of the machine the log has again what was cut from it
     bool install_keeps_state = false;   // a snapshot replaces the log and not the state
     bool old_snapshot = false;          // an older snapshot is given out under the newest one's name
     hub::core::Plants core;

@@ -268,7 +268,7 @@ const std::vector<Row>& table() {
         {"skip_sync", [](Plants& p) -> bool& { return p.hub.skip_sync; }},
         {"forget_vote", [](Plants& p) -> bool& { return p.hub.forget_vote; }},
         {"messages_before_vote", [](Plants& p) -> bool& { return p.hub.messages_before_vote; }},
-        {"ignore_generation", [](Plants& p) -> bool& { return p.hub.ignore_generation; }},
+        {"forget_truncation", [](Plants& p) -> bool& { return p.hub.forget_truncation; }},
         {"install_keeps_state", [](Plants& p) -> bool& { return p.hub.install_keeps_state; }},
         {"old_snapshot", [](Plants& p) -> bool& { return p.hub.old_snapshot; }},
         {"stale_read", [](Plants& p) -> bool& { return p.hub.core.stale_read; }},
