@@ -105,11 +105,13 @@ Status Core::Impl::start_raft(raft::Restored& restored, Instant now, Output& out
 void Core::Impl::step(Input input, Instant now, Output& output) {
     BELFRY_ASSERT(raft_);
     if (stopped_) return;
+    now_ms_ = now.monotonic_ms;
     std::visit([&](auto& what) { on(what, now, output); }, input);
 }
 
 void Core::Impl::flush(Instant now, Output& output) {
     if (stopped_) return;
+    now_ms_ = now.monotonic_ms;
     raft::Effects effects;
     stop_unless(raft_->timeout(now.monotonic_ms, effects), output);
     take_effects(effects, output);
@@ -119,6 +121,7 @@ void Core::Impl::flush(Instant now, Output& output) {
     read_back(output);
     check_ready();
     compact_by_itself(now, output);
+    administer(now, output);
     propose(now, output);
     take_snapshot_if_due(now, output);
     answer_gated_reads(now, output);
@@ -150,7 +153,7 @@ void Core::Impl::propose(Instant now, Output& output) {
         if (!stopped_ && ready_) refuse_proposals(writable.error(), output);
         return;
     }
-    if (raft_->transferring()) return;
+    if (raft_->transferring() || transfer_) return;
     if (raft_->last_index().value - raft_->commit_index().value >= limits::uncommitted_entries_max) return;
     while (!rounds_.empty() && rounds_.front() <= persisted_) rounds_.pop_front();
     if (proposer_.empty() || rounds_.size() >= options_.rounds_in_flight_max) return;
@@ -174,7 +177,7 @@ void Core::Impl::propose(Instant now, Output& output) {
 }
 
 void Core::Impl::refuse_proposals(const Error& why, Output& output) {
-    for (const Client& client : proposer_.clear()) {
+    for (const auto& [client, command, bytes] : proposer_.clear()) {
         if (client.internal) {
             compaction_.dropped();
         } else {
@@ -208,8 +211,9 @@ void Core::Impl::publish(Instant now, Output& output) {
 
 uint64_t Core::Impl::next_wake_ms(Instant now) {
     if (stopped_) return UINT64_MAX;
-    uint64_t wake = std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms,
-                              log_full_.retry_at_ms, held_.commit_at_ms, gate_->wake_at_ms(), forwarder_.wake_at_ms()});
+    uint64_t wake =
+        std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms, log_full_.retry_at_ms,
+                  held_.commit_at_ms, gate_->wake_at_ms(), forwarder_.wake_at_ms(), administration_wake_ms(now)});
     if (can_write_now()) wake = std::min(wake, compaction_.wake_at_ms());
     if (speaks()) wake = std::min(wake, feed_.wake_at_ms());
     const Index can_apply = can_apply_to();

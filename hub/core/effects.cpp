@@ -71,6 +71,10 @@ void Core::Impl::watch_office(Instant now, Output& output) {
     office_ = raft_->term();
     if (raft_->sole_voter()) return;
     if (raft_->last_index() > raft_->commit_index() && raft_->term_of(raft_->last_index()) == office_) return;
+    append_nothing(now, output);
+}
+
+void Core::Impl::append_nothing(Instant now, Output& output) {
     raft::Effects effects;
     log::EntryBuilder nothing;
     entry_time_ms_ = std::max({entry_time_ms_, keyspace_.time_ms(), now.wall_ms});
@@ -80,7 +84,23 @@ void Core::Impl::watch_office(Instant now, Output& output) {
     if (!index && index.error().code != Code::not_leader) stop(index.error(), output);
 }
 
-// What was proposed may still be committed by the next leader; what was not proposed yet is certainly not done.
+// What was not proposed yet goes to the next leader; but not what another member has sent here, for it must not travel in
+// circles.
+void Core::Impl::hand_over_proposals(Output& output) {
+    for (auto& [client, command, bytes] : proposer_.clear()) {
+        if (client.internal) continue;
+        if ((client.connection & member_connection_bit) != 0 || forwarder_.full()) {
+            answer(client.connection, client.request,
+                   Error{Code::unavailable, "this member leads no more; nothing was changed"}, output);
+            continue;
+        }
+        protocol::RequestOp op = std::visit([](auto& one) { return protocol::RequestOp(std::move(one)); }, command.op);
+        protocol::Request request{client.request, std::move(command.author), std::move(command.comment), std::move(op)};
+        forwarder_.add({client.connection, std::move(request)}, now_ms_);
+    }
+}
+
+// What was proposed may still be committed by the next leader.
 void Core::Impl::leave_office(Output& output) {
     office_ = {};
     for (auto* const entries : {&pending_, &proposed_}) {
@@ -96,7 +116,7 @@ void Core::Impl::leave_office(Output& output) {
     proposed_.clear();
     rounds_.clear();
     compaction_.dropped();
-    refuse_proposals({Code::unavailable, "this member leads no more; nothing was changed"}, output);
+    hand_over_proposals(output);
 }
 
 }  // namespace belfry::hub::core

@@ -12,6 +12,8 @@ namespace belfry::hub::core {
 namespace {
 
 constexpr size_t message_bytes_aim = 256 * 1024;
+// A leader that has handed its office on still answers what it had committed.
+constexpr uint64_t earlier_leader_patience_ms = 200;
 
 OutgoingReply refusal(uint64_t connection, uint64_t request, Code code, std::string why) {
     return {connection, {request, {}, Error{code, std::move(why)}, {}}, {}};
@@ -35,22 +37,26 @@ void Forwarder::forget(uint64_t connection) {
         bytes_ -= one.bytes;
         return true;
     });
-    std::erase_if(sent_, [&](const auto& entry) { return entry.second.connection == connection; });
+    std::erase_if(sent_, [&](const auto& entry) { return entry.second.waiting.request.connection == connection; });
 }
 
 void Forwarder::flush(uint64_t leader, Term term, uint64_t now_ms, std::vector<MemberMessage>& out,
                       std::vector<OutgoingReply>& replies) {
-    const bool another = leader != leader_ || term != term_;
-    leader_ = leader;
-    term_ = term;
-    for (auto sent = sent_.begin(); sent != sent_.end();) {
-        const Sent& one = sent->second;
-        const bool late = one.deadline_ms <= now_ms;
-        if (!late && !another) break;
+    if (leader != leader_ || term != term_) {
+        leader_ = leader;
+        term_ = term;
+        last_of_earlier_ = last_number_;
+        give_up_ms_ = now_ms + earlier_leader_patience_ms;
+    }
+    while (!sent_.empty()) {
+        const auto& [number, one] = *sent_.begin();
+        const bool given_up = number <= last_of_earlier_ && now_ms >= give_up_ms_;
+        if (!given_up && one.deadline_ms > now_ms) break;
         const std::string who = "member " + std::to_string(one.leader);
-        const std::string why = late ? who + ", the leader, has not answered in time" : who + " leads no more";
-        replies.push_back(refusal(one.connection, one.request, Code::uncertain, why + "; the change is perhaps made"));
-        sent = sent_.erase(sent);
+        replies.push_back(refusal(one.waiting.request.connection, one.waiting.request.request.id, Code::uncertain,
+                                  who + (given_up ? " leads no more" : ", the leader, has not answered in time") +
+                                      "; the change is perhaps made"));
+        sent_.erase(sent_.begin());
     }
     if (leader != 0) send_waiting(leader, now_ms, out);
     while (!waiting_.empty() && waiting_.front().deadline_ms <= now_ms) {
@@ -71,10 +77,9 @@ void Forwarder::send_waiting(uint64_t leader, uint64_t now_ms, std::vector<Membe
             if (bytes > 0 && bytes + next.bytes > message_bytes_aim) break;
             bytes += next.bytes;
             bytes_ -= next.bytes;
-            protocol::Request& request = next.request.request;
-            sent_[++last_number_] = {next.request.connection, request.id, leader, now_ms + limits::leader_wait_ms_max};
-            request.id = last_number_;
-            message.requests.push_back(std::move(request));
+            message.requests.push_back(next.request.request);
+            message.requests.back().id = ++last_number_;
+            sent_[last_number_] = {std::move(next), leader, now_ms + limits::leader_wait_ms_max};
         }
         out.push_back({leader, std::move(message)});
     }
@@ -84,8 +89,14 @@ void Forwarder::receive(uint64_t peer, std::vector<protocol::Reply>& answers, st
     for (protocol::Reply& answer : answers) {
         const auto found = sent_.find(answer.id);
         if (found == sent_.end() || found->second.leader != peer) continue;
-        answer.id = found->second.request;
-        replies.push_back({found->second.connection, std::move(answer), {}});
+        Waiting& asked = found->second.waiting;
+        if (answer.error.code == Code::unavailable) {  // not done: another leader may do it
+            bytes_ += asked.bytes;
+            waiting_.push_back(std::move(asked));
+        } else {
+            answer.id = asked.request.request.id;
+            replies.push_back({asked.request.connection, std::move(answer), {}});
+        }
         sent_.erase(found);
     }
 }
@@ -94,6 +105,7 @@ uint64_t Forwarder::wake_at_ms() const {
     uint64_t wake = UINT64_MAX;
     if (!waiting_.empty()) wake = waiting_.front().deadline_ms;
     if (!sent_.empty()) wake = std::min(wake, sent_.begin()->second.deadline_ms);
+    if (!sent_.empty() && sent_.begin()->first <= last_of_earlier_) wake = std::min(wake, give_up_ms_);
     return wake;
 }
 

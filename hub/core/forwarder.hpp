@@ -1,9 +1,10 @@
 // A follower's clients' requests that only the leader can answer: sent on to it, and its answers brought back.
 //
 //     add() ─▶ waiting ── a leader is known ─▶ sent ── replies ─▶ back to the client
-//                 │                             │
-//                 ▼ nobody leads for long       ▼ another leader, or no answer for long
-//             `unavailable`                 `uncertain`: it is perhaps done
+//               │  ▲                            │ │
+//               │  └──── "not done, not mine" ──┘ │
+//               ▼ nobody leads for long           ▼ another leader for a while, or no answer for long
+//          `unavailable`                     `uncertain`: it is perhaps done
 //
 // Pure; one thread.
 #pragma once
@@ -39,8 +40,7 @@ private:
         uint64_t deadline_ms = 0;
     };
     struct Sent {
-        uint64_t connection = 0;
-        uint64_t request = 0;
+        Waiting waiting;  // its request, as it came
         uint64_t leader = 0;
         uint64_t deadline_ms = 0;
     };
@@ -52,6 +52,8 @@ private:
     uint64_t last_number_;
     uint64_t leader_ = 0;  // of the last flush
     Term term_;
+    uint64_t give_up_ms_ = UINT64_MAX;  // what an earlier leader has not answered until then is uncertain
+    uint64_t last_of_earlier_ = 0;      // the last number sent to an earlier leader
 };
 
 }  // namespace belfry::hub::core

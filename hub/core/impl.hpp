@@ -9,6 +9,7 @@
 //   disk.cpp        what the disk said: durable, full, snapshot taken
 //   proposer.*      waiting writes -> entries        waiting_reads.*   reads that wait for a revision
 //   read_gate.*     linearizable reads               forwarder.*       requests that only the leader can answer
+//   administration.cpp  members in and out, the leader's office handed on
 //   replicator.*    entries into messages            member_message.*  what members say, as octets
 //   agreement.*     do the members agree?
 //   compaction.*    automatic compaction             invariants.cpp    what must always hold
@@ -104,7 +105,9 @@ private:
     Pending* pending_of(Index index);
     void truncate_after(Index last_kept, Output& output);
     void watch_office(Instant now, Output& output);
+    void append_nothing(Instant now, Output& output);
     void leave_office(Output& output);
+    void hand_over_proposals(Output& output);
     Index can_apply_to() const;
     bool alone() const { return raft_->sole_voter() && role() == raft::Role::leader; }
 
@@ -121,6 +124,28 @@ private:
     void send_to_members(Instant now, Output& output);
     void check_agreement(Output& output);
     void tell_members(Output& output);
+
+    // administration.cpp
+    struct Task {
+        RequestReceived request;
+        uint64_t deadline_ms = 0;
+        Index change;  // the entry of the membership change, once it is proposed
+    };
+    struct Transfer {
+        uint64_t to = 0;
+        uint64_t give_up_ms = 0;
+    };
+    void add_task(RequestReceived& input, Instant now, Output& output);
+    void administer(Instant now, Output& output);
+    void end_tasks_elsewhere(Instant now, Output& output);
+    bool work_on(Task& task, Instant now, Output& output);
+    bool change_members(Task& task, const protocol::MemberChangeRequest& op, Instant now, Output& output);
+    bool propose_change(Task& task, const raft::MemberChange& change, Instant now, Output& output);
+    bool transfer_to(Task& task, uint64_t id, Instant now, Output& output);
+    void promote_learners(Instant now, Output& output);
+    uint64_t best_follower() const;
+    void answer_members(const Task& task, Output& output);
+    uint64_t administration_wake_ms(Instant now) const;
 
     // requests.cpp
     void on(RequestReceived& input, Instant now, Output& output);
@@ -206,6 +231,10 @@ private:
     std::optional<Replicator> replicator_;
     std::optional<ReadGate> gate_;
     Forwarder forwarder_;
+    std::deque<Task> tasks_;  // one after the other
+    std::optional<Transfer> transfer_;
+    uint64_t learners_looked_at_ms_ = 0;
+    uint64_t now_ms_ = 0;                                                 // monotonic, of this round
     std::map<uint64_t, std::vector<protocol::Reply>> forwarded_replies_;  // by member, of this round
     Bytes configuration_told_;
     std::optional<raft::Message> offer_;  // the InstallSnapshot whose snapshot is being fetched

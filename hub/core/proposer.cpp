@@ -1,6 +1,7 @@
 #include "hub/core/proposer.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "hub/base/assert.hpp"
 #include "hub/base/limits.hpp"
@@ -33,13 +34,9 @@ Proposal Proposer::take(uint64_t time_ms) {
     return proposal;
 }
 
-std::vector<Client> Proposer::clear() {
-    std::vector<Client> clients;
-    clients.reserve(waiting_.size());
-    for (const Waiting& waiting : waiting_) clients.push_back(waiting.client);
-    waiting_.clear();
+std::deque<Proposer::Waiting> Proposer::clear() {
     bytes_ = 0;
-    return clients;
+    return std::exchange(waiting_, {});
 }
 
 namespace {
@@ -56,7 +53,13 @@ bool can_write(const std::vector<protocol::TxnOp>& ops) {
 bool needs_leader(const protocol::RequestOp& op) {
     if (const auto* txn = std::get_if<protocol::TxnRequest>(&op)) return can_write(*txn);
     return std::holds_alternative<protocol::PutRequest>(op) || std::holds_alternative<protocol::DeleteRequest>(op) ||
-           std::holds_alternative<protocol::CompactRequest>(op);
+           std::holds_alternative<protocol::CompactRequest>(op) || is_administration(op);
+}
+
+bool is_administration(const protocol::RequestOp& op) {
+    return std::holds_alternative<protocol::MembersRequest>(op) ||
+           std::holds_alternative<protocol::MemberChangeRequest>(op) ||
+           std::holds_alternative<protocol::LeaderTransferRequest>(op);
 }
 
 bool can_write(const protocol::TxnRequest& txn) { return can_write(txn.then_ops) || can_write(txn.else_ops); }

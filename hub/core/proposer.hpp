@@ -33,15 +33,15 @@ public:
     void add(Client client, log::Command command, size_t bytes);
     // The oldest that fit into one entry, at least one. REQUIRES: !empty().
     Proposal take(uint64_t time_ms);
-    // Forgets all that waits and tells who did.
-    std::vector<Client> clear();
-
-private:
     struct Waiting {
         Client client;
         log::Command command;
         size_t bytes = 0;
     };
+    // Gives back all that waits.
+    std::deque<Waiting> clear();
+
+private:
     std::deque<Waiting> waiting_;
     size_t bytes_ = 0;
     log::EntryBuilder builder_;
@@ -51,5 +51,6 @@ private:
 bool can_write(const protocol::TxnRequest& txn);
 // Changes go through the log, and so through the leader; everything else any member can answer.
 bool needs_leader(const protocol::RequestOp& op);
+bool is_administration(const protocol::RequestOp& op);
 
 }  // namespace belfry::hub::core

@@ -46,6 +46,7 @@ void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {
     auto& op = input.request.op;
     if (needs_leader(op)) {
         if (role() != raft::Role::leader) return forward(input, now, output);
+        if (is_administration(op)) return add_task(input, now, output);
         if (auto* put = std::get_if<protocol::PutRequest>(&op)) return on_write(input, *put, counters_.puts, output);
         if (auto* erase = std::get_if<protocol::DeleteRequest>(&op))
             return on_write(input, *erase, counters_.deletes, output);

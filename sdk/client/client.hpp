@@ -30,7 +30,10 @@ struct ClientOptions {
     std::vector<std::string> feed_endpoints = {default_feed_endpoint};  // same order as endpoints
     std::chrono::milliseconds timeout{5000};                            // per request, from the call to the answer
     size_t requests_in_flight_max = 4096;                               // past it a call answers `busy`
-    std::string author;                                                 // recorded with every change; "" = user@host
+    // A request that a hub answers with `unavailable` (certainly not done: it has no leader, it is starting) is sent again,
+    // to the next endpoint if nothing else is on its way, until the timeout. False: the first answer counts.
+    bool retry = true;
+    std::string author;  // recorded with every change; "" = user@host
 };
 
 struct WriteOptions {

@@ -15,9 +15,16 @@ constexpr int receive_budget = 64;  // frames; each may hold many replies
 // After so many octets what the completions asked for is sent first: decoding them takes about as long as the way there.
 constexpr size_t receive_bytes_budget = 256 * 1024;
 
+// An election is over after some hundred milliseconds.
+constexpr uint64_t retry_ms_min = 20;
+constexpr unsigned retry_doublings_max = 4;
+constexpr uint64_t move_pause_ms = 250;
+
 bool reads(const protocol::RequestOp& op) {
     return !std::holds_alternative<protocol::PutRequest>(op) && !std::holds_alternative<protocol::DeleteRequest>(op) &&
-           !std::holds_alternative<protocol::TxnRequest>(op) && !std::holds_alternative<protocol::CompactRequest>(op);
+           !std::holds_alternative<protocol::TxnRequest>(op) && !std::holds_alternative<protocol::CompactRequest>(op) &&
+           !std::holds_alternative<protocol::MemberChangeRequest>(op) &&
+           !std::holds_alternative<protocol::LeaderTransferRequest>(op);
 }
 
 }  // namespace
@@ -80,7 +87,7 @@ void RequestLink::flush() {
         for (protocol::Request& request : batch) {
             Pending& pending = pending_.find(request.id)->second;
             pending.sent = pending.sent || sent;
-            if (!sent || pending.is_read) pending.request = std::move(request);
+            pending.request = std::move(request);
         }
         if (!sent) return;
         unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(taken));
@@ -101,6 +108,7 @@ bool RequestLink::receive(uint64_t now_ms) {
         waiting_since_ms_ = now_ms;
         for (protocol::Reply& reply : *replies) {
             const uint64_t id = reply.id;
+            if (reply.error.code == Code::unavailable && try_again_later(reply, now_ms)) continue;
             complete(id, std::move(reply));
         }
         if (pending_.empty()) {
@@ -108,6 +116,7 @@ bool RequestLink::receive(uint64_t now_ms) {
             deadlines_.clear();
             resends_[0].clear();
             resends_[1].clear();
+            refused_.clear();
         }
     }
     return true;
@@ -143,6 +152,7 @@ void RequestLink::complete(uint64_t id, Result<protocol::Reply> result) {
 Error RequestLink::outcome(const Pending& pending) const {
     const std::string& endpoint = options_.endpoints[endpoint_];
     const std::string after = " within " + std::to_string(options_.timeout.count()) + " ms";
+    if (!pending.sent && pending.refusals > 0) return {Code::unavailable, pending.refusal};
     if (!pending.sent)
         return {Code::unavailable, "no connection to '" + endpoint + "'" + after + "; is belfryd running there?"};
     if (pending.is_read) return {Code::unavailable, "no answer from '" + endpoint + "'" + after};
@@ -159,6 +169,40 @@ void RequestLink::expire(uint64_t now_ms) {
     }
     while (!unsent_.empty() && !pending_.contains(unsent_.front())) unsent_.pop_front();
     if (pending_.empty()) waiting_since_ms_ = 0;
+}
+
+// It is certainly not done, so that a write may be sent again too.
+bool RequestLink::try_again_later(const protocol::Reply& reply, uint64_t now_ms) {
+    const auto found = pending_.find(reply.id);
+    if (!options_.retry || found == pending_.end()) return false;
+    Pending& pending = found->second;
+    const auto* range = std::get_if<protocol::RangeRequest>(&pending.request.op);
+    if (range != nullptr && range->min_revision > Revision{}) return false;  // the hub has waited already
+    thread_local std::minstd_rand random{std::random_device{}()};
+    const uint64_t wait = retry_ms_min << std::min(pending.refusals, retry_doublings_max);
+    const uint64_t when = now_ms + wait / 2 + random() % (wait / 2 + 1);
+    if (when >= pending.deadline_ms) return false;
+    ++pending.refusals;
+    pending.refusal = reply.error.detail;
+    pending.sent = false;
+    refused_.emplace(when, reply.id);
+    return true;
+}
+
+// Somebody else may know more; but whoever waits for an answer of this one would lose it by a move.
+void RequestLink::send_refused_again(uint64_t now_ms) {
+    if (refused_.empty() || refused_.begin()->first > now_ms) return;
+    const bool nothing_on_its_way = std::none_of(
+        pending_.begin(), pending_.end(), [](const auto& entry) { return entry.second.sent && !entry.second.is_read; });
+    if (options_.endpoints.size() > 1 && nothing_on_its_way && now_ms >= moved_at_ms_ + move_pause_ms) {
+        moved_at_ms_ = now_ms;
+        rebuild(now_ms);
+    }
+    for (; !refused_.empty() && refused_.begin()->first <= now_ms; refused_.erase(refused_.begin())) {
+        const uint64_t id = refused_.begin()->second;
+        if (pending_.contains(id)) unsent_.push_back(id);
+    }
+    new_ = true;
 }
 
 void RequestLink::resend(uint64_t id) {
@@ -188,6 +232,7 @@ void RequestLink::on_timer(uint64_t now_ms) {
     const uint64_t patience = options_.endpoints.size() > 1 ? timeout / 3 : timeout;
     const bool silent = waiting_since_ms_ != 0 && now_ms - waiting_since_ms_ >= patience + rebuild_jitter_ms_;
     expire(now_ms);
+    send_refused_again(now_ms);
     if (silent) rebuild(now_ms);
     for (size_t round = 0; round < 2; ++round) {
         auto& due = resends_[round];
@@ -205,6 +250,7 @@ uint64_t RequestLink::wake_at_ms() const {
     for (const auto* due : {&deadlines_, &resends_[0], &resends_[1]}) {
         if (!due->empty()) wake = std::min(wake, due->front().first);
     }
+    if (!refused_.empty()) wake = std::min(wake, refused_.begin()->first);
     return wake;
 }
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <deque>
 #include <functional>
+#include <map>
 #include <unordered_map>
 
 #include "sdk/client/client.hpp"
@@ -40,11 +41,13 @@ public:
 private:
     struct Pending {
         Client::Completion completion;
-        protocol::Request request;  // of a write only until it is sent
+        protocol::Request request;
         uint64_t deadline_ms = 0;
         bool counted = false;
         bool sent = false;
         bool is_read = false;
+        unsigned refusals = 0;
+        std::string refusal;  // the last one; it is not done
     };
     void flush();
     bool receive(uint64_t now_ms);
@@ -55,6 +58,8 @@ private:
     void expire(uint64_t now_ms);
     void rebuild(uint64_t now_ms);
     void resend(uint64_t id);
+    bool try_again_later(const protocol::Reply& reply, uint64_t now_ms);
+    void send_refused_again(uint64_t now_ms);
     Error outcome(const Pending& pending) const;
 
     const ZmqContext& context_;
@@ -69,6 +74,8 @@ private:
     std::deque<uint64_t> unsent_;
     std::deque<std::pair<uint64_t, uint64_t>> deadlines_;  // (when, id): timeouts are equal, so in order
     std::deque<std::pair<uint64_t, uint64_t>> resends_[2];
+    std::multimap<uint64_t, uint64_t> refused_;  // (when to send again, id)
+    uint64_t moved_at_ms_ = 0;
     bool new_ = false;
 };
 

@@ -157,6 +157,26 @@ CompactReply read_compact(Reader& reader) {
     return {};
 }
 
+MembersReply read_members(Reader& reader) {
+    const Results results(reader, 5);
+    MembersReply reply;
+    reply.cluster = reader.number("cluster");
+    reply.leader = reader.number("leader");
+    reply.term = reader.number("term");
+    reply.last = reader.number("last");
+    const size_t size = reader.array("members", 0);
+    for (size_t i = 0; i < size && reader.ok(); ++i) {
+        const size_t fields = reader.array("member", 4);
+        MemberFacts& member = reply.members.emplace_back();
+        member.id = reader.number("id");
+        member.address = reader.bytes("address");
+        member.votes = reader.flag("votes");
+        member.match = reader.number("match");
+        reader.skip(reader.ok() ? fields - 4 : 0);
+    }
+    return reply;
+}
+
 Error read_error(Reader& reader) {
     const Results results(reader, 2);
     const uint64_t code = reader.number("code", INT32_MAX);
@@ -177,6 +197,9 @@ ReplyResult read_result(Reader& reader, uint64_t opcode) {
         case Opcode::channel: return read_channel(reader);
         case Opcode::digest: return read_digest(reader);
         case Opcode::status: return read_status(reader);
+        case Opcode::members: return read_members(reader);
+        case Opcode::member_change:
+        case Opcode::leader_transfer:
         case Opcode::error: break;
     }
     reader.fail("opcode", "one that was asked for");

@@ -158,6 +158,25 @@ StatusRequest read_status(Reader& reader) {
     return {};
 }
 
+MembersRequest read_members(Reader& reader) {
+    arguments(reader, 0);
+    return {};
+}
+
+MemberChangeRequest read_member_change(Reader& reader) {
+    arguments(reader, 3);
+    MemberChangeRequest op;
+    op.kind = static_cast<MemberChangeRequest::Kind>(reader.number("kind", 2));
+    op.id = reader.number("member");
+    op.address = reader.bytes("address");
+    return op;
+}
+
+LeaderTransferRequest read_leader_transfer(Reader& reader) {
+    arguments(reader, 1);
+    return {reader.number("member")};
+}
+
 RequestOp read_op(Reader& reader) {
     const uint64_t opcode = reader.number("opcode");
     switch (opcode <= 0xff ? static_cast<Opcode>(opcode) : Opcode::error) {
@@ -172,6 +191,9 @@ RequestOp read_op(Reader& reader) {
         case Opcode::channel: return read_channel(reader);
         case Opcode::digest: return read_digest(reader);
         case Opcode::status: return read_status(reader);
+        case Opcode::members: return read_members(reader);
+        case Opcode::member_change: return read_member_change(reader);
+        case Opcode::leader_transfer: return read_leader_transfer(reader);
         case Opcode::error: break;
     }
     reader.fail_with(Code::unsupported, "opcode " + std::to_string(opcode) + " is not one this hub knows");

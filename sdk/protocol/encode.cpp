@@ -124,6 +124,25 @@ void write(Writer& writer, const DigestRequest& op) {
     writer.number(op.at);
 }
 
+void write(Writer& writer, const MembersRequest&) {
+    write_op(writer, Opcode::members);
+    writer.array(0);
+}
+
+void write(Writer& writer, const MemberChangeRequest& op) {
+    write_op(writer, Opcode::member_change);
+    writer.array(3);
+    writer.number(static_cast<uint64_t>(op.kind));
+    writer.number(op.id);
+    writer.text(op.address);
+}
+
+void write(Writer& writer, const LeaderTransferRequest& op) {
+    write_op(writer, Opcode::leader_transfer);
+    writer.array(1);
+    writer.number(op.id);
+}
+
 void write(Writer& writer, const StatusRequest&) {
     write_op(writer, Opcode::status);
     writer.array(0);
@@ -250,6 +269,23 @@ void write(Writer& writer, const StatusReply& reply) {
         } else {
             writer.text(*std::get_if<std::string>(&figure));
         }
+    }
+}
+
+void write(Writer& writer, const MembersReply& reply) {
+    write_op(writer, Opcode::members);
+    writer.array(5);
+    writer.number(reply.cluster);
+    writer.number(reply.leader);
+    writer.number(reply.term);
+    writer.number(reply.last);
+    writer.array(reply.members.size());
+    for (const MemberFacts& member : reply.members) {
+        writer.array(4);
+        writer.number(member.id);
+        writer.text(member.address);
+        writer.flag(member.votes);
+        writer.number(member.match);
     }
 }
 

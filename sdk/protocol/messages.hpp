@@ -116,8 +116,26 @@ struct DigestRequest {
 
 struct StatusRequest {};
 
+// ---- the cluster; any member takes these, the leader answers ----
+
+struct MembersRequest {};
+
+// One member at a time. A new one starts as a learner: it gets everything and has no vote; the leader makes it a voter when
+// it has caught up.
+struct MemberChangeRequest {
+    enum class Kind : uint8_t { add = 0, promote = 1, remove = 2 };
+    Kind kind = Kind::add;
+    uint64_t id = 0;      // never used before, if it is to be added
+    std::string address;  // of one that is added: "ENDPOINT" or "ENDPOINT PUBLIC_KEY"
+};
+
+struct LeaderTransferRequest {
+    uint64_t id = 0;  // 0 = the voter that holds most
+};
+
 using RequestOp = std::variant<RangeRequest, PutRequest, DeleteRequest, TxnRequest, CompactRequest, HistoryRequest,
-                               ChangesRequest, SnapshotRequest, ChannelRequest, DigestRequest, StatusRequest>;
+                               ChangesRequest, SnapshotRequest, ChannelRequest, DigestRequest, StatusRequest,
+                               MembersRequest, MemberChangeRequest, LeaderTransferRequest>;
 
 struct Request {
     uint64_t id = 0;  // the client's; the reply repeats it
@@ -200,8 +218,23 @@ struct StatusReply {
     std::vector<std::pair<std::string, std::variant<uint64_t, std::string>>> figures;
 };
 
+// Answers everything about the cluster: as it is afterwards.
+struct MemberFacts {
+    uint64_t id = 0;
+    std::string address;
+    bool votes = false;
+    uint64_t match = 0;  // the newest log entry that the leader knows it to hold; 0 = unknown
+};
+struct MembersReply {
+    uint64_t cluster = 0;
+    uint64_t leader = 0;
+    uint64_t term = 0;
+    uint64_t last = 0;  // the leader's newest log entry
+    std::vector<MemberFacts> members;
+};
+
 using ReplyResult = std::variant<RangeReply, PutReply, DeleteReply, TxnReply, CompactReply, HistoryReply, ChangesReply,
-                                 SnapshotReply, ChannelReply, DigestReply, StatusReply>;
+                                 SnapshotReply, ChannelReply, DigestReply, StatusReply, MembersReply>;
 
 struct Reply {
     uint64_t id = 0;

@@ -8,6 +8,7 @@ namespace {
 
 constexpr size_t envelope_bytes = 24;  // of one request, key or event: ids, revisions, sizes
 constexpr size_t filter_kind_bytes_max = 64;
+constexpr size_t member_address_bytes_max = 512;
 
 Error invalid(std::string detail) { return {Code::invalid_argument, std::move(detail)}; }
 
@@ -132,6 +133,23 @@ Status check(const SnapshotRequest& op) {
 
 Status check(const ChannelRequest& op) { return check(op.filter); }
 Status check(const DigestRequest& op) { return check(op.filter); }
+Status check(const MembersRequest&) { return {}; }
+
+Status check(const MemberChangeRequest& op) {
+    if (op.id == 0 || op.id > INT64_MAX) return invalid("a member's id is a number from 1 to 9223372036854775807");
+    const bool adds = op.kind == MemberChangeRequest::Kind::add;
+    if (adds && op.address.empty()) return invalid("a member that is added needs its address");
+    if (op.address.find_first_of(std::string_view("\0\n\r,", 4)) != std::string::npos) {
+        return invalid("an address holds neither a comma nor a line's end");
+    }
+    return check_size("address", op.address.size(), member_address_bytes_max);
+}
+
+Status check(const LeaderTransferRequest& op) {
+    if (op.id > INT64_MAX) return invalid("a member's id is a number from 1 to 9223372036854775807");
+    return {};
+}
+
 Status check(const StatusRequest&) { return {}; }
 
 // ---- sizes ----
@@ -148,6 +166,9 @@ size_t bytes_of(const SnapshotRequest& op) { return bytes_of(op.filter) + op.aft
 size_t bytes_of(const ChannelRequest& op) { return bytes_of(op.filter); }
 size_t bytes_of(const DigestRequest& op) { return bytes_of(op.filter); }
 size_t bytes_of(const StatusRequest&) { return 0; }
+size_t bytes_of(const MembersRequest&) { return 0; }
+size_t bytes_of(const MemberChangeRequest& op) { return op.address.size(); }
+size_t bytes_of(const LeaderTransferRequest&) { return 0; }
 
 size_t bytes_of(const TxnRequest& op) {
     size_t bytes = 0;

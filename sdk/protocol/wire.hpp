@@ -22,6 +22,9 @@ enum class Opcode : uint8_t {
     channel = 9,
     digest = 10,
     status = 11,
+    members = 12,
+    member_change = 13,
+    leader_transfer = 14,
 };
 
 inline constexpr char channel_letter = 'E';

@@ -1,26 +1,43 @@
 #include "tests/support/cluster_processes.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <thread>
 
 namespace belfry::test {
 
 using namespace std::chrono_literals;
 
-ClusterProcesses::ClusterProcesses(const std::string& directory, uint64_t size, std::vector<std::string> settings) {
-    std::vector<std::string> endpoints;
-    std::string members;
+ClusterProcesses::ClusterProcesses(const std::string& directory, uint64_t size, std::vector<std::string> settings)
+    : directory_(directory), settings_(std::move(settings)) {
+    for (uint64_t id = 1; id <= size; ++id) endpoints_[id] = "tcp://127.0.0.1:" + std::to_string(free_port_pair());
     for (uint64_t id = 1; id <= size; ++id) {
-        endpoints.push_back("tcp://127.0.0.1:" + std::to_string(free_port_pair()));
-        members += (id > 1 ? "," : "") + std::to_string(id) + "=" + endpoints.back();
-    }
-    for (uint64_t id = 1; id <= size; ++id) {
-        std::vector<std::string> own = settings;
+        std::vector<std::string> own = settings_;
         own.push_back("member.id=" + std::to_string(id));
-        own.push_back("cluster.endpoint=" + endpoints[id - 1]);
-        own.push_back("cluster.members=" + members);
+        own.push_back("cluster.endpoint=" + endpoints_[id]);
+        own.push_back("cluster.members=" + members_setting());
         members_[id] = std::make_unique<HubProcess>(directory + "/member" + std::to_string(id), std::move(own));
     }
+}
+
+std::string ClusterProcesses::members_setting() const {
+    std::string text;
+    for (const auto& [id, endpoint] : endpoints_) text += (text.empty() ? "" : ",") + std::to_string(id) + "=" + endpoint;
+    return text;
+}
+
+HubProcess& ClusterProcesses::add(uint64_t id, uint64_t cluster) {
+    endpoints_[id] = "tcp://127.0.0.1:" + std::to_string(free_port_pair());
+    char hex[20];
+    std::snprintf(hex, sizeof hex, "%llx", static_cast<unsigned long long>(cluster));
+    std::vector<std::string> own = settings_;
+    own.push_back("member.id=" + std::to_string(id));
+    own.push_back("cluster.endpoint=" + endpoints_[id]);
+    own.push_back("cluster.members=" + members_setting());
+    own.push_back("cluster.id=" + std::string(hex));
+    own.push_back("cluster.join=true");
+    members_[id] = std::make_unique<HubProcess>(directory_ + "/member" + std::to_string(id), std::move(own));
+    return *members_[id];
 }
 
 bool ClusterProcesses::start() {

@@ -16,6 +16,9 @@ public:
     ClusterProcesses(const std::string& directory, uint64_t size, std::vector<std::string> settings = {});
 
     bool start();  // all of them, until each answers a linearizable read; false: see log()
+    // One more that joins; not started, and not asked for yet.
+    HubProcess& add(uint64_t id, uint64_t cluster);
+    const std::string& endpoint(uint64_t id) const { return endpoints_.at(id); }  // for other members
     HubProcess& at(uint64_t id) { return *members_.at(id); }
     std::vector<uint64_t> ids() const;
 
@@ -29,6 +32,10 @@ public:
     std::string logs() const;
 
 private:
+    std::string members_setting() const;
+    std::string directory_;
+    std::vector<std::string> settings_;
+    std::map<uint64_t, std::string> endpoints_;
     std::map<uint64_t, std::unique_ptr<HubProcess>> members_;
 };
 

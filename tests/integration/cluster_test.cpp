@@ -1,0 +1,162 @@
+// Three and more real daemons: what a client and a subscriber see while leaders die, hand over, and members come and go.
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch_test_macros.hpp>
+#include <random>
+#include <thread>
+
+#include "sdk/client/subscription.hpp"
+#include "tests/support/cluster_processes.hpp"
+#include "tests/support/witness.hpp"
+
+using namespace belfry;
+using namespace belfry::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+uint64_t ms_since(std::chrono::steady_clock::time_point start) {
+    return static_cast<uint64_t>((std::chrono::steady_clock::now() - start) / 1ms);
+}
+
+Result<protocol::MembersReply> ask(Client& client, protocol::RequestOp op) {
+    auto reply = client.call(std::move(op));
+    if (!reply) return reply.error();
+    if (reply->error.code != Code::ok) return reply->error;
+    return std::get<protocol::MembersReply>(std::move(reply->result));
+}
+
+}  // namespace
+
+TEST_CASE("cluster: what clients see while the leader is killed again and again is linearizable",
+          "[integration][cluster]") {
+    const TemporaryDirectory directory;
+    ClusterProcesses cluster(directory.path(), 3);
+    REQUIRE(cluster.start());
+    auto observer = cluster.client();
+    SubscriptionOptions wanted;
+    wanted.filter = {"prefix", "shared/"};
+    auto subscription = Subscription::open(observer, wanted);
+    REQUIRE(subscription);
+    std::vector<Operation> history;
+    {
+        std::vector<std::unique_ptr<Witness>> witnesses;
+        for (unsigned number = 1; number <= 4; ++number) {
+            witnesses.push_back(std::make_unique<Witness>(cluster.client(1500ms, number % 3 + 1), number));
+        }
+        for (int kills = 0; kills < 8; ++kills) {
+            std::this_thread::sleep_for(300ms);
+            const uint64_t leader = cluster.leader();
+            INFO(cluster.logs());
+            REQUIRE(leader != 0);
+            cluster.at(leader).kill();
+            std::this_thread::sleep_for(std::chrono::milliseconds(100 + 150 * (kills % 4)));
+            REQUIRE(cluster.at(leader).start());
+        }
+        std::this_thread::sleep_for(500ms);
+        for (const auto& witness : witnesses) {
+            const auto& seen = witness->finish();
+            history.insert(history.end(), seen.begin(), seen.end());
+        }
+    }
+    INFO(history.size() << " operations");
+    CHECK(history.size() > 200);
+    const auto verdict = check_linearizability(history);
+    INFO("key " << verdict.key << ": " << verdict.longest.substr(0, 2000));
+    CHECK(verdict.kind == LinearizabilityVerdict::Kind::linearizable);
+    // Every member holds the same, and so does the subscriber.
+    const auto last = cluster.client()->put("shared/last", "1");
+    REQUIRE(last);
+    CHECK((*subscription)->wait_revision(last->revision, 20s));
+    protocol::DigestRequest request;
+    request.filter = {"prefix", "shared/"};
+    request.at = last->revision;
+    const auto first = cluster.at(1).client()->digest(request);
+    REQUIRE(first);
+    for (const uint64_t id : cluster.ids()) {
+        const auto digest = cluster.at(id).client()->digest(request);
+        REQUIRE(digest);
+        CHECK(digest->digest == first->digest);
+    }
+    CHECK((*subscription)->figures().digest == first->digest);
+    for (const uint64_t id : cluster.ids()) CHECK(cluster.at(id).stop() == 0);
+}
+
+TEST_CASE("cluster: a handed over leadership costs no client an error", "[integration][cluster]") {
+    const TemporaryDirectory directory;
+    ClusterProcesses cluster(directory.path(), 3);
+    REQUIRE(cluster.start());
+    std::atomic<bool> stop{false};
+    std::atomic<uint64_t> done{0}, failed{0}, slowest_ms{0};
+    std::vector<std::thread> writers;
+    for (uint64_t place = 1; place <= 3; ++place) {
+        writers.emplace_back([&, client = cluster.client(5000ms, place), place] {
+            for (uint64_t i = 0; !stop; ++i) {
+                const auto start = std::chrono::steady_clock::now();
+                const auto put = client->put("w/" + std::to_string(place), std::to_string(i));
+                put ? ++done : ++failed;
+                slowest_ms = std::max(slowest_ms.load(), ms_since(start));
+            }
+        });
+    }
+    const auto end_writers = [&] {
+        stop = true;
+        for (auto& writer : writers) {
+            if (writer.joinable()) writer.join();
+        }
+    };
+    const std::shared_ptr<void> guard(nullptr, [&](void*) { end_writers(); });
+    auto admin = cluster.client();
+    for (int i = 0; i < 6; ++i) {
+        std::this_thread::sleep_for(200ms);
+        const uint64_t before = cluster.leader();
+        const auto reply = ask(*admin, protocol::LeaderTransferRequest{before % 3 + 1});
+        INFO((reply ? "" : reply.error().detail) << cluster.logs());
+        REQUIRE(reply);
+        CHECK(reply->leader == before % 3 + 1);
+    }
+    end_writers();
+    INFO(done << " writes, the slowest took " << slowest_ms << " ms");
+    CHECK(done > 50);
+    CHECK(failed == 0);
+}
+
+TEST_CASE("cluster: it grows from one member, loses its first leader, and refuses what is not safe",
+          "[integration][cluster]") {
+    const TemporaryDirectory directory;
+    ClusterProcesses cluster(directory.path(), 1, {"snapshot_log_bytes=1MiB"});
+    REQUIRE(cluster.start());
+    auto client = cluster.client();
+    for (int i = 0; i < 40; ++i) REQUIRE(client->put("k/" + std::to_string(i), std::string(100'000, 'x')));
+    const auto alone = ask(*client, protocol::MembersRequest{});
+    REQUIRE(alone);
+    REQUIRE(alone->members.size() == 1);
+    for (const uint64_t id : {2, 3}) {
+        HubProcess& joining = cluster.add(id, alone->cluster);
+        using Change = protocol::MemberChangeRequest;
+        const auto added = ask(*client, Change{Change::Kind::add, id, cluster.endpoint(id)});
+        INFO((added ? "" : added.error().detail));
+        REQUIRE(added);
+        joining.launch();
+        Result<protocol::MembersReply> promoted = Error{Code::busy, "not tried"};
+        for (int tries = 0; tries < 100 && !promoted; ++tries) {
+            promoted = ask(*client, Change{Change::Kind::promote, id, {}});
+            if (!promoted) std::this_thread::sleep_for(100ms);
+        }
+        INFO((promoted ? "" : promoted.error().detail) << cluster.logs());
+        REQUIRE(promoted);
+        REQUIRE(joining.is_ready());
+        CHECK(joining.client()->get("k/39")->value.size() == 100'000);
+    }
+    using Change = protocol::MemberChangeRequest;
+    // Through a follower; the leader hands over first.
+    const auto removed = ask(*cluster.at(2).client(), Change{Change::Kind::remove, 1, {}});
+    INFO((removed ? "" : removed.error().detail) << cluster.logs());
+    REQUIRE(removed);
+    CHECK(removed->members.size() == 2);
+    CHECK(cluster.at(2).client()->put("after", "1").ok());
+    const auto refused = ask(*cluster.at(3).client(), Change{Change::Kind::remove, 2, {}});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Code::conflict);
+    CHECK(cluster.at(3).client()->get("after")->value == "1");
+}
