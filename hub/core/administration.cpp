@@ -166,7 +166,9 @@ void Core::Impl::promote_learners(Instant now, Output& output) {
         const raft::CatchUp state = raft_->catch_up_state(member.id);
         if (state == raft::CatchUp::finished) {
             (void)raft_->change_members({raft::MemberChange::Kind::promote, member.id, {}}, now.monotonic_ms, effects);
-        } else if (state != raft::CatchUp::running && raft_->match_index(member.id) != Index{}) {
+        } else if (state == raft::CatchUp::running) {  // the engine looks only when the learner has taken something new
+            if (raft_->match_index(member.id) == raft_->last_index()) append_nothing(now, output);
+        } else if (raft_->match_index(member.id) != Index{}) {
             (void)raft_->catch_up(member.id, now.monotonic_ms, effects);
         }
         return take_effects(effects, output);  // one at a time

@@ -121,6 +121,7 @@ void Core::Impl::flush(Instant now, Output& output) {
     read_back(output);
     check_ready();
     compact_by_itself(now, output);
+    take_own_forwards(now, output);
     administer(now, output);
     propose(now, output);
     take_snapshot_if_due(now, output);

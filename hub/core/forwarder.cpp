@@ -85,6 +85,14 @@ void Forwarder::send_waiting(uint64_t leader, uint64_t now_ms, std::vector<Membe
     }
 }
 
+std::vector<RequestReceived> Forwarder::take_waiting() {
+    std::vector<RequestReceived> taken;
+    for (Waiting& one : waiting_) taken.push_back(std::move(one.request));
+    waiting_.clear();
+    bytes_ = 0;
+    return taken;
+}
+
 void Forwarder::receive(uint64_t peer, std::vector<protocol::Reply>& answers, std::vector<OutgoingReply>& replies) {
     for (protocol::Reply& answer : answers) {
         const auto found = sent_.find(answer.id);

@@ -30,6 +30,8 @@ public:
     // `leader` 0 = none is known, or this member leads itself.
     void flush(uint64_t leader, Term term, uint64_t now_ms, std::vector<MemberMessage>& out,
                std::vector<OutgoingReply>& replies);
+    // What waits for a leader, when this member has become it.
+    std::vector<RequestReceived> take_waiting();
     void receive(uint64_t peer, std::vector<protocol::Reply>& answers, std::vector<OutgoingReply>& replies);
     uint64_t wake_at_ms() const;
 

@@ -118,6 +118,7 @@ private:
     void on(SnapshotInstalled& input, Instant now, Output& output);
     void on_raft(raft::Message& message, Instant now, Output& output);
     void on_offer(raft::Message& message, Instant now, Output& output);
+    void take_own_forwards(Instant now, Output& output);
     void on_forwarded(uint64_t peer, ForwardedRequests& forwarded, Instant now, Output& output);
     void begin_install(const raft::Install& install, Output& output);
     void offer_snapshot(Index index);

@@ -56,6 +56,11 @@ void Core::Impl::on_forwarded(uint64_t peer, ForwardedRequests& forwarded, Insta
     }
 }
 
+void Core::Impl::take_own_forwards(Instant now, Output& output) {
+    if (stopped_ || role() != raft::Role::leader) return;
+    for (RequestReceived& request : forwarder_.take_waiting()) on(request, now, output);
+}
+
 // A reply goes where its request came from.
 void Core::Impl::deliver(OutgoingReply outgoing, Output& output) {
     if ((outgoing.connection & member_connection_bit) == 0) return output.replies.push_back(std::move(outgoing));

@@ -95,6 +95,7 @@ TEST_CASE("cluster: a handed over leadership costs no client an error", "[integr
                 const auto start = std::chrono::steady_clock::now();
                 const auto put = client->put("w/" + std::to_string(place), std::to_string(i));
                 put ? ++done : ++failed;
+                if (!put) WARN("writer " << place << ": " << put.error().detail);
                 slowest_ms = std::max(slowest_ms.load(), ms_since(start));
             }
         });
