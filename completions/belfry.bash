@@ -1,7 +1,7 @@
 # Completion of the command belfry for bash; made by `belfry completion bash`.
 _belfry() {
     local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
-    local commands="put get del txn watch history diff log import export status compact digest subscribe bench plugin completion version help"
+    local commands="put get del txn watch history diff log import export status compact digest subscribe bench member leader keygen plugin completion version help"
     local common="--endpoint --feed --timeout --output --author --help"
     # The command is the first word that is neither a flag nor a common flag's value.
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -37,6 +37,7 @@ _belfry() {
         digest) flags+=" --kind --rev" ;;
         subscribe) flags+=" --kind --until-revision --for --report --ready" ;;
         bench) flags+=" --clients --in-flight --count --value-bytes --keys --rate --prefix --keep" ;;
+        member) flags+=" --key" ;;
         plugin) flags+=" --verbose" ;;
     esac
     if [[ "$cur" == -* ]]; then

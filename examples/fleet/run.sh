@@ -1,17 +1,24 @@
 #!/usr/bin/env bash
-# A fleet in small: one hub, this machine's own configuration, 20 subscribers, and trouble in the middle.
+# A fleet in small: a hub of one or more members, this machine's own configuration, 20 subscribers, and trouble in the middle.
 #
-#   run.sh BIN [--stay]     BIN holds belfryd and belfry; `./dev run` builds them and calls this.
+#   run.sh BIN [--cluster N] [--stay]     BIN holds belfryd and belfry; `./dev run` builds them and calls this.
 #
 # Ends with a table; exit code 0 only if every subscriber's state equals the hub's. --stay leaves hub and data where they are.
 set -euo pipefail
 
 bin=$(cd "$1" && pwd)
 shift
-stay=""
-[ "${1:-}" = "--stay" ] && stay=1
+stay="" size=1
+while [ $# -gt 0 ]; do
+    case $1 in
+        --stay) stay=1 ;;
+        --cluster) size=${2:?--cluster needs a number of members}; shift ;;
+        *) echo "run.sh: unknown option '$1'" >&2; exit 2 ;;
+    esac
+    shift
+done
 work=$(mktemp -d "${TMPDIR:-/tmp}/belfry-run.XXXXXX")
-hub_pid=""
+hub_pids=()  # [member]
 subscriber_pids=()
 
 say() { printf '\n== %s\n' "$*"; }
@@ -20,7 +27,7 @@ cleanup() {
     local status=$?
     for pid in "${subscriber_pids[@]}"; do kill -CONT "$pid" 2>/dev/null; kill "$pid" 2>/dev/null; done || true
     if [ -z "$stay" ] || [ "$status" != 0 ]; then
-        [ -z "$hub_pid" ] || kill "$hub_pid" 2>/dev/null || true
+        for pid in "${hub_pids[@]}"; do kill "$pid" 2>/dev/null; done || true
         wait 2>/dev/null || true
         if [ "$status" = 0 ]; then rm -rf "$work"; else echo "logs and data are kept in $work" >&2; fi
     fi
@@ -32,27 +39,45 @@ trap 'exit 130' INT TERM
 belfry() { "$bin/belfry" --endpoint "$endpoint" --feed "$feed" "$@"; }
 field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"}]*\).*/\1/p" <<<"$2"; }  # field NAME JSON-LINE
 
-start_hub() {
-    "$bin/belfryd" --data-dir "$work/data" --listen "$endpoint" --feed "$feed" 2>>"$work/hub.log" &
-    hub_pid=$!
+# Each member has three ports: requests, feed, and (in a cluster) the other members.
+start_hub() {  # start_hub MEMBER: the process; does not wait
+    local member=$1 port=$((base + 3 * ($1 - 1))) cluster=()
+    [ "$size" = 1 ] || cluster=(--set "cluster.endpoint=tcp://127.0.0.1:$((port + 2))" --set "cluster.members=$members")
+    "$bin/belfryd" --data-dir "$work/data$member" --set "member.id=$member" --listen "tcp://127.0.0.1:$port" \
+        --feed "tcp://127.0.0.1:$((port + 1))" "${cluster[@]}" 2>>"$work/hub$member.log" &
+    hub_pids[$member]=$!
+}
+serves() {  # serves: somebody answers a read
     for _ in $(seq 100); do
-        belfry --timeout 1s status >/dev/null 2>&1 && return 0
-        kill -0 "$hub_pid" 2>/dev/null || return 1
+        belfry --timeout 1s get fleet/version --count >/dev/null 2>&1 && return 0
+        for pid in "${hub_pids[@]}"; do kill -0 "$pid" 2>/dev/null || return 1; done
         sleep 0.1
     done
     return 1
 }
+name_ports() {
+    base=$((20000 + RANDOM % 12000)) endpoint="" feed="" members=""
+    for member in $(seq "$size"); do
+        local port=$((base + 3 * (member - 1)))
+        endpoint+="${endpoint:+,}tcp://127.0.0.1:$port"
+        feed+="${feed:+,}tcp://127.0.0.1:$((port + 1))"
+        members+="${members:+,}$member=tcp://127.0.0.1:$((port + 2))"
+    done
+}
+leader() { belfry status | awk '$1 == "raft.leader" {print $2}'; }
 
-say "a hub on a data directory of its own ($work/data)"
-for _ in 1 2 3 4 5; do  # a random pair of ports may be taken
-    port=$((20000 + RANDOM % 12000))
-    endpoint=tcp://127.0.0.1:$port
-    feed=tcp://127.0.0.1:$((port + 1))
-    start_hub && break
-    hub_pid=""
+if [ "$size" = 1 ]; then say "a hub on a data directory of its own ($work)"; else say "a hub of $size members ($work)"; fi
+up=""
+for _ in 1 2 3 4 5; do  # a random row of ports may be taken
+    name_ports
+    for member in $(seq "$size"); do start_hub "$member"; done
+    serves && up=1 && break
+    for pid in "${hub_pids[@]}"; do kill "$pid" 2>/dev/null; done || true
+    wait 2>/dev/null || true
+    rm -rf "$work"/data*
 done
-[ -n "$hub_pid" ] || { cat "$work/hub.log" >&2; exit 1; }
-tail -1 "$work/hub.log"
+[ -n "$up" ] || { cat "$work"/hub*.log >&2; exit 1; }
+tail -qn 1 "$work"/hub*.log
 
 say "import: every file under /etc that anybody may read, and the kernel's settings"
 belfry import /etc --prefix etc/ --format tree --world-readable --comment "etc of $(uname -n)"
@@ -88,18 +113,23 @@ push() {
     } | belfry txn --comment "release $version" >/dev/null
 }
 
-say "push 40 releases of 13 keys each; pause subscriber 4; kill -9 the hub after the 20th and start it again"
+if [ "$size" = 1 ]; then trouble="the hub"; else trouble="its leader"; fi
+say "push 40 releases of 13 keys each; pause subscriber 4; kill -9 $trouble after the 20th and start it again"
 kill -STOP "${subscriber_pids[4]}"
 acknowledged=0
 for version in $(seq 40); do
     if [ "$version" = 21 ]; then
-        kill -KILL "$hub_pid"
-        wait "$hub_pid" 2>/dev/null || true
-        echo "   hub killed after release 20 was acknowledged"
-        start_hub || { tail -3 "$work/hub.log" >&2; exit 1; }
-        tail -1 "$work/hub.log"
+        victim=$(leader)
+        [ "$size" = 1 ] && victim=1
+        kill -KILL "${hub_pids[$victim]}"
+        wait "${hub_pids[$victim]}" 2>/dev/null || true
+        echo "   $trouble (member $victim) killed after release 20 was acknowledged"
+        if [ "$size" = 1 ]; then start_hub 1; serves || { tail -3 "$work/hub1.log" >&2; exit 1; }; tail -1 "$work/hub1.log"; fi
     fi
-    [ "$version" = 30 ] && kill -CONT "${subscriber_pids[4]}" && echo "   subscriber 4 goes on"
+    if [ "$version" = 30 ]; then
+        kill -CONT "${subscriber_pids[4]}" && echo "   subscriber 4 goes on"
+        if [ "$size" != 1 ]; then start_hub "$victim"; echo "   member $victim starts again; member $(leader) leads"; fi
+    fi
     push "$version" && acknowledged=$version
 done
 [ "$(belfry get fleet/version)" = "$acknowledged" ] || { echo "an acknowledged release is lost" >&2; exit 1; }
@@ -129,11 +159,11 @@ echo "all ${#filters[@]} subscribers equal the hub; $acknowledged releases ackno
 if [ -n "$stay" ]; then
     cat <<HINTS
 
-the hub goes on as process $hub_pid; try:
+the hub goes on (process ${hub_pids[*]}); try:
   export BELFRY_ENDPOINT=$endpoint BELFRY_FEED=$feed PATH=$bin:\$PATH
   belfry get fleet/web/1/port          belfry history fleet/version --limit 5
   belfry watch fleet/ &                belfry put fleet/version 41 --comment "by hand"
   belfry diff 5000 5010                belfry status
-stop it and remove its data:  kill $hub_pid; rm -r $work
+stop it and remove its data:  kill ${hub_pids[*]}; rm -r $work
 HINTS
 fi

@@ -81,6 +81,11 @@ Status set_text(std::string& field, std::string_view text) {
     return {};
 }
 
+Status set_text_or_none(std::string& field, std::string_view text) {
+    field.clear();
+    return text.empty() ? Status() : set_text(field, text);
+}
+
 Status set_members(std::vector<Settings::ClusterMember>& field, std::string_view text) {
     auto members = parse_members(text);
     if (!members) {
@@ -92,6 +97,10 @@ Status set_members(std::vector<Settings::ClusterMember>& field, std::string_view
 
 Status set_cluster_id(uint64_t& field, std::string_view text) {
     uint64_t id = 0;
+    if (text.empty()) {
+        field = 0;
+        return {};
+    }
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
     if (error != std::errc() || end != text.data() + text.size() || id == 0) {
         return invalid(quote(text) +
@@ -178,7 +187,7 @@ constexpr std::array key_table{
         [](Settings& s, std::string_view text) { return set_plugin(s.listen.transport, text); },
         [](const Settings& s) { return s.listen.transport.plugin; }},
     Key{"cluster.endpoint", Kind::text,
-        [](Settings& s, std::string_view text) { return set_text(s.cluster.endpoint, text); },
+        [](Settings& s, std::string_view text) { return set_text_or_none(s.cluster.endpoint, text); },
         [](const Settings& s) { return s.cluster.endpoint; }},
     Key{"cluster.members", Kind::text,
         [](Settings& s, std::string_view text) { return set_members(s.cluster.members, text); },
@@ -188,7 +197,7 @@ constexpr std::array key_table{
     Key{"cluster.id", Kind::text, [](Settings& s, std::string_view text) { return set_cluster_id(s.cluster.id, text); },
         [](const Settings& s) { return show_cluster_id(s.cluster.id); }},
     Key{"cluster.key_file", Kind::text,
-        [](Settings& s, std::string_view text) { return set_text(s.cluster.key_file, text); },
+        [](Settings& s, std::string_view text) { return set_text_or_none(s.cluster.key_file, text); },
         [](const Settings& s) { return s.cluster.key_file; }},
     Key{"cluster.election_timeout", Kind::duration,
         [](Settings& s, std::string_view text) {

@@ -19,6 +19,7 @@ constexpr size_t receive_bytes_budget = 256 * 1024;
 constexpr uint64_t retry_ms_min = 20;
 constexpr unsigned retry_doublings_max = 4;
 constexpr uint64_t move_pause_ms = 250;
+constexpr uint64_t connect_patience_ms = 200;  // to make a connection, before another endpoint is tried
 
 bool reads(const protocol::RequestOp& op) {
     return !std::holds_alternative<protocol::PutRequest>(op) && !std::holds_alternative<protocol::DeleteRequest>(op) &&
@@ -61,16 +62,16 @@ void RequestLink::add(Outgoing&& outgoing, uint64_t now_ms) {
 
 bool RequestLink::exchange(uint64_t now_ms) {
     new_ = false;
-    flush();
+    flush(now_ms);
     const bool more = receive(now_ms);
     if (more || unsent_.empty()) return more;
     // Receiving may have swallowed the wake-up of a connection that came up after the first attempt to send.
     const size_t before = unsent_.size();
-    flush();
+    flush(now_ms);
     return unsent_.size() != before;
 }
 
-void RequestLink::flush() {
+void RequestLink::flush(uint64_t now_ms) {
     std::vector<protocol::Request> batch;
     while (!unsent_.empty() && socket_.is_open()) {
         batch.clear();
@@ -89,6 +90,7 @@ void RequestLink::flush() {
             pending.sent = pending.sent || sent;
             pending.request = std::move(request);
         }
+        note_sent(sent, now_ms);
         if (!sent) return;
         unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(taken));
     }
@@ -205,6 +207,19 @@ void RequestLink::send_refused_again(uint64_t now_ms) {
     new_ = true;
 }
 
+void RequestLink::note_sent(bool sent, uint64_t now_ms) {
+    if (sent) {
+        blocked_since_ms_ = 0;
+    } else if (blocked_since_ms_ == 0) {
+        blocked_since_ms_ = now_ms;
+    }
+}
+
+// Nobody is at the other end, and there are other ends: what was sent there has no answer any more.
+bool RequestLink::is_cut_off(uint64_t now_ms) const {
+    return options_.endpoints.size() > 1 && blocked_since_ms_ != 0 && now_ms >= blocked_since_ms_ + connect_patience_ms;
+}
+
 void RequestLink::resend(uint64_t id) {
     const auto found = pending_.find(id);
     if (found != pending_.end() && found->second.sent) {
@@ -216,6 +231,7 @@ void RequestLink::rebuild(uint64_t now_ms) {
     if (socket_.is_open()) on_close(socket_.descriptor());
     socket_ = ZmqSocket();
     endpoint_ = (endpoint_ + 1) % options_.endpoints.size();
+    blocked_since_ms_ = 0;
     (void)open();  // on failure requests end with their timeout, and the next silence tries again
     waiting_since_ms_ = now_ms;
     thread_local std::minstd_rand random{std::random_device{}()};
@@ -233,7 +249,7 @@ void RequestLink::on_timer(uint64_t now_ms) {
     const bool silent = waiting_since_ms_ != 0 && now_ms - waiting_since_ms_ >= patience + rebuild_jitter_ms_;
     expire(now_ms);
     send_refused_again(now_ms);
-    if (silent) rebuild(now_ms);
+    if (silent || is_cut_off(now_ms)) rebuild(now_ms);
     for (size_t round = 0; round < 2; ++round) {
         auto& due = resends_[round];
         for (; !due.empty() && due.front().first <= now_ms; due.pop_front()) {
@@ -251,6 +267,9 @@ uint64_t RequestLink::wake_at_ms() const {
         if (!due->empty()) wake = std::min(wake, due->front().first);
     }
     if (!refused_.empty()) wake = std::min(wake, refused_.begin()->first);
+    if (blocked_since_ms_ != 0 && options_.endpoints.size() > 1) {
+        wake = std::min(wake, blocked_since_ms_ + connect_patience_ms);
+    }
     return wake;
 }
 

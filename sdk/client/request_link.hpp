@@ -49,7 +49,7 @@ private:
         unsigned refusals = 0;
         std::string refusal;  // the last one; it is not done
     };
-    void flush();
+    void flush(uint64_t now_ms);
     bool receive(uint64_t now_ms);
     void complete(uint64_t id, Result<protocol::Reply> result);
     void not_understood(const Error& error);
@@ -58,6 +58,8 @@ private:
     void expire(uint64_t now_ms);
     void rebuild(uint64_t now_ms);
     void resend(uint64_t id);
+    void note_sent(bool sent, uint64_t now_ms);
+    bool is_cut_off(uint64_t now_ms) const;
     bool try_again_later(const protocol::Reply& reply, uint64_t now_ms);
     void send_refused_again(uint64_t now_ms);
     Error outcome(const Pending& pending) const;
@@ -76,6 +78,7 @@ private:
     std::deque<std::pair<uint64_t, uint64_t>> resends_[2];
     std::multimap<uint64_t, uint64_t> refused_;  // (when to send again, id)
     uint64_t moved_at_ms_ = 0;
+    uint64_t blocked_since_ms_ = 0;  // nothing can be sent: there is no connection; 0 = not so
     bool new_ = false;
 };
 
