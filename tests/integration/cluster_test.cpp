@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <filesystem>
 #include <random>
 #include <thread>
 
@@ -160,4 +161,44 @@ TEST_CASE("cluster: it grows from one member, loses its first leader, and refuse
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Code::conflict);
     CHECK(cluster.at(3).client()->get("after")->value == "1");
+}
+
+TEST_CASE("cluster: with keys, members know each other and nobody else is let in", "[integration][cluster]") {
+    const TemporaryDirectory directory;
+    ClusterProcesses cluster(directory.path(), 3, {}, ClusterProcesses::Keys::yes);
+    REQUIRE(cluster.start());
+    for (const uint64_t id : cluster.ids()) CHECK(cluster.at(id).client()->put("k", std::to_string(id)).ok());
+    // Somebody else takes the place of a member that is away: with the same settings, but not with its key.
+    const uint64_t leader = cluster.leader();
+    const uint64_t away = leader % 3 + 1;
+    CHECK(cluster.at(away).stop() == 0);
+    const std::string key = directory.path() + "/" + std::to_string(away) + ".key";
+    std::filesystem::remove(key);
+    REQUIRE(run_program({program("belfry"), "keygen", key}).exit_code == 0);
+    cluster.at(away).launch();
+    std::this_thread::sleep_for(1500ms);
+    CHECK(figure(cluster.at(away), "raft.leader") == 0);
+    CHECK(cluster.at(leader).log().find("a stranger with the public key") != std::string::npos);
+    CHECK(cluster.at(leader).client()->put("k", "on").ok());
+    // A key that others may read is no key.
+    std::filesystem::permissions(key, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
+    cluster.at(away).kill();
+    cluster.at(away).launch();
+    CHECK(cluster.at(away).process().wait(10) == 1);
+    CHECK(cluster.at(away).log().find("chmod 600") != std::string::npos);
+}
+
+TEST_CASE("cluster: a member of another cluster is refused and named", "[integration][cluster]") {
+    const TemporaryDirectory directory;
+    ClusterProcesses cluster(directory.path(), 2);
+    REQUIRE(cluster.start());
+    HubProcess& stray = cluster.add(2 + 1, 0xbad);
+    const auto members = ask(*cluster.client(), protocol::MembersRequest{});
+    REQUIRE(members);
+    using Change = protocol::MemberChangeRequest;
+    REQUIRE(ask(*cluster.client(), Change{Change::Kind::add, 3, cluster.endpoint(3)}));
+    stray.launch();
+    std::this_thread::sleep_for(1s);
+    CHECK(stray.log().find("it belongs to another cluster") != std::string::npos);
+    CHECK(figure(stray, "raft.leader") == 0);
 }

@@ -8,13 +8,22 @@ namespace belfry::test {
 
 using namespace std::chrono_literals;
 
-ClusterProcesses::ClusterProcesses(const std::string& directory, uint64_t size, std::vector<std::string> settings)
+ClusterProcesses::ClusterProcesses(const std::string& directory, uint64_t size, std::vector<std::string> settings,
+                                   Keys keys)
     : directory_(directory), settings_(std::move(settings)) {
-    for (uint64_t id = 1; id <= size; ++id) endpoints_[id] = "tcp://127.0.0.1:" + std::to_string(free_port_pair());
+    const auto key_file = [&](uint64_t id) { return directory + "/" + std::to_string(id) + ".key"; };
+    std::map<uint64_t, std::string> bind;
+    for (uint64_t id = 1; id <= size; ++id) {
+        bind[id] = endpoints_[id] = "tcp://127.0.0.1:" + std::to_string(free_port_pair());
+        if (keys == Keys::no) continue;
+        const Outcome made = run_program({program("belfry"), "keygen", key_file(id)});
+        endpoints_[id] += " " + made.output.substr(0, made.output.find('\n'));
+    }
     for (uint64_t id = 1; id <= size; ++id) {
         std::vector<std::string> own = settings_;
         own.push_back("member.id=" + std::to_string(id));
-        own.push_back("cluster.endpoint=" + endpoints_[id]);
+        own.push_back("cluster.endpoint=" + bind[id]);
+        if (keys == Keys::yes) own.push_back("cluster.key_file=" + key_file(id));
         own.push_back("cluster.members=" + members_setting());
         members_[id] = std::make_unique<HubProcess>(directory + "/member" + std::to_string(id), std::move(own));
     }

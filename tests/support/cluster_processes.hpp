@@ -12,8 +12,11 @@ namespace belfry::test {
 
 class ClusterProcesses {
 public:
-    // Members 1 .. size, each with a data directory of its own under `directory`. `settings`: for all of them.
-    ClusterProcesses(const std::string& directory, uint64_t size, std::vector<std::string> settings = {});
+    // Members 1 .. size, each with a data directory of its own under `directory`. `settings`: for all of them. With keys
+    // the link between them is encrypted; each member's are in DIRECTORY/ID.key.
+    enum class Keys { no, yes };
+    ClusterProcesses(const std::string& directory, uint64_t size, std::vector<std::string> settings = {},
+                     Keys keys = Keys::no);
 
     bool start();  // all of them, until each answers a linearizable read; false: see log()
     // One more that joins; not started, and not asked for yet.
