@@ -30,6 +30,9 @@ public:
                            std::function<void(const std::string& value)> on_event) = 0;
     virtual void unsubscribe() = 0;
 
+    // Of a cluster: SIGKILL of the leader; milliseconds until a write is accepted again. Then the member is started again,
+    // and waited for.
+    virtual double fail_over() = 0;
     // SIGKILL, start again on the same data; milliseconds from start to the first linearizable answer.
     virtual double restart() = 0;
 };
@@ -38,6 +41,7 @@ struct DriverOptions {
     std::string binary;
     std::string directory;  // data goes below it
     size_t connections = 1;
+    size_t members = 1;  // of the cluster; clients talk to its leader
 };
 
 std::unique_ptr<Driver> make_belfry(const DriverOptions& options);

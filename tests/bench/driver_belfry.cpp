@@ -21,14 +21,15 @@ using namespace std::chrono_literals;
 
 class Belfry : public Driver {
 public:
-    explicit Belfry(const DriverOptions& options) : options_(options), port_(free_port_pair()) {
+    explicit Belfry(const DriverOptions& options) : options_(options), processes_(options.members) {
+        for (size_t i = 0; i < options.members; ++i) ports_.push_back({free_port_pair(), free_port_pair()});
         std::filesystem::create_directories(options_.directory);
         start();
     }
 
     std::string name() const override { return "belfry"; }
     std::string version() const override { return "this tree"; }
-    int pid() const override { return process_->pid(); }
+    int pid() const override { return processes_[leader_]->pid(); }
 
     void put(const std::string& key, const std::string& value, Done done) override {
         send(protocol::PutRequest{key, value, {}, false}, std::move(done), [](const protocol::Reply&) { return true; });
@@ -71,14 +72,86 @@ public:
     void unsubscribe() override { subscriptions_.clear(); }
 
     double restart() override {
-        process_->kill_now();
+        processes_[leader_]->kill_now();
         clients_.clear();
         const auto begun = std::chrono::steady_clock::now();
         start();
         return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
     }
 
+    double fail_over() override {
+        const size_t victim = leader_;
+        auto other = connect((victim + 1) % processes_.size(), 3s);
+        (void)other->get("ready");  // is connected
+        processes_[victim]->kill_now();
+        const auto begun = std::chrono::steady_clock::now();
+        while (!other->put("fail-over", "x")) {
+        }
+        const auto took = std::chrono::steady_clock::now() - begun;
+        start_member(victim);
+        await_all();
+        return std::chrono::duration<double, std::milli>(took).count();
+    }
+
 private:
+    std::string endpoint(size_t member, int offset) const {
+        return "tcp://127.0.0.1:" + std::to_string(ports_[member].first + offset);
+    }
+    std::shared_ptr<Client> connect(size_t member, std::chrono::milliseconds timeout) const {
+        ClientOptions client;
+        client.endpoints = {endpoint(member, 0)};
+        client.feed_endpoints = {endpoint(member, 1)};
+        client.timeout = timeout;
+        return std::move(*Client::connect(client));
+    }
+    std::string peer(size_t member) const { return "tcp://127.0.0.1:" + std::to_string(ports_[member].second); }
+
+    void start_member(size_t member) {
+        // As etcd by default: no compaction by itself during the run.
+        std::vector<std::string> arguments = {options_.binary,
+                                              "--data-dir",
+                                              options_.directory + "/belfry" + std::to_string(member + 1),
+                                              "--listen",
+                                              endpoint(member, 0),
+                                              "--feed",
+                                              endpoint(member, 1),
+                                              "--set",
+                                              "history.keep_revisions=0",
+                                              "--set",
+                                              "member.id=" + std::to_string(member + 1)};
+        if (processes_.size() > 1) {
+            std::string members;
+            for (size_t i = 0; i < processes_.size(); ++i) {
+                members += (i > 0 ? "," : "") + std::to_string(i + 1) + "=" + peer(i);
+            }
+            arguments.insert(arguments.end(),
+                             {"--set", "cluster.endpoint=" + peer(member), "--set", "cluster.members=" + members});
+        }
+        const std::string log = options_.directory + "/belfryd" + std::to_string(member + 1) + ".log";
+        processes_[member].reset();
+        processes_[member] = std::make_unique<Process>(arguments, log);
+        if (processes_[member]->wait(0.05) < 0) return;
+        std::fprintf(stderr, "the hub ended at once; see %s\n", log.c_str());
+        std::exit(1);
+    }
+
+    // Each answers a linearizable read, and all know the same leader.
+    void await_all() {
+        for (size_t member = 0; member < processes_.size(); ++member) {
+            const auto client = connect(member, 60s);
+            for (int tries = 0; tries < 3000; ++tries) {
+                const auto ready = client->get("ready");
+                if (ready.ok() || ready.error().code == Code::not_found) break;
+                std::this_thread::sleep_for(5ms);
+            }
+            const auto status = client->status();
+            if (!status) continue;
+            for (const auto& [name, figure] : status->figures) {
+                if (name == "raft.leader") leader_ = std::get<uint64_t>(figure) - 1;
+            }
+        }
+    }
+
     template <class Check>
     void send(protocol::RequestOp op, Done done, Check check) {
         auto& client = *clients_[next_.fetch_add(1, std::memory_order_relaxed) % clients_.size()];
@@ -90,34 +163,16 @@ private:
     }
 
     void start() {
-        const std::string host = "tcp://127.0.0.1:";
-        process_.reset();
-        // As etcd by default: no compaction by itself during the run.
-        process_ = std::make_unique<Process>(
-            std::vector<std::string>{options_.binary, "--data-dir", options_.directory + "/belfry", "--listen",
-                                     host + std::to_string(port_), "--feed", host + std::to_string(port_ + 1), "--set",
-                                     "history.keep_revisions=0"},
-            options_.directory + "/belfryd.log");
-        ClientOptions client;
-        client.endpoints = {host + std::to_string(port_)};
-        client.feed_endpoints = {host + std::to_string(port_ + 1)};
-        client.timeout = 60s;
-        if (process_->wait(0.05) >= 0) {
-            std::fprintf(stderr, "the hub ended at once; see %s/belfryd.log\n", options_.directory.c_str());
-            std::exit(1);
-        }
+        for (size_t member = 0; member < processes_.size(); ++member) start_member(member);
+        await_all();
         clients_.clear();
-        for (size_t at = 0; at < options_.connections; ++at) clients_.push_back(std::move(*Client::connect(client)));
-        for (int tries = 0; tries < 3000; ++tries) {
-            const auto ready = clients_[0]->get("ready");
-            if (ready.ok() || ready.error().code == Code::not_found) return;
-            std::this_thread::sleep_for(5ms);
-        }
+        for (size_t at = 0; at < options_.connections; ++at) clients_.push_back(connect(leader_, 60s));
     }
 
     DriverOptions options_;
-    int port_;
-    std::unique_ptr<Process> process_;
+    std::vector<std::pair<int, int>> ports_;  // for clients (and the one after it), for other members
+    std::vector<std::unique_ptr<Process>> processes_;
+    size_t leader_ = 0;
     std::vector<std::shared_ptr<Client>> clients_;
     std::atomic<size_t> next_{0};
     std::function<void(const std::string&)> on_event_;

@@ -77,7 +77,8 @@ private:
 
 class Etcd : public Driver {
 public:
-    explicit Etcd(const DriverOptions& options) : options_(options), port_(free_port_pair()) {
+    explicit Etcd(const DriverOptions& options) : options_(options), processes_(options.members) {
+        for (size_t i = 0; i < options.members; ++i) ports_.push_back(free_port_pair());
         std::filesystem::create_directories(options_.directory);
         start();
     }
@@ -88,7 +89,7 @@ public:
 
     std::string name() const override { return "etcd"; }
     std::string version() const override { return version_; }
-    int pid() const override { return process_->pid(); }
+    int pid() const override { return processes_[leader_]->pid(); }
 
     void put(const std::string& key, const std::string& value, Done done) override {
         ++pending_;
@@ -127,21 +128,42 @@ public:
 
     double restart() override {
         settle();
-        process_->kill_now();
+        processes_[leader_]->kill_now();
         const auto begun = std::chrono::steady_clock::now();
         start();
         return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count();
     }
 
+    double fail_over() override {
+        const size_t victim = leader_;
+        auto other = pb::KV::NewStub(channel_to((victim + 1) % processes_.size(), 777));
+        const auto put = [&] {
+            Call<pb::PutRequest, pb::PutResponse> call;
+            call.context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(3));
+            call.request.set_key("fail-over");
+            return other->Put(&call.context, call.request, &call.response).ok();
+        };
+        put();
+        processes_[victim]->kill_now();
+        const auto begun = std::chrono::steady_clock::now();
+        while (!put()) {
+        }
+        const auto took = std::chrono::steady_clock::now() - begun;
+        start_member(victim);
+        await_all();
+        return std::chrono::duration<double, std::milli>(took).count();
+    }
+
 private:
-    std::shared_ptr<grpc::Channel> channel(int number) {
+    std::shared_ptr<grpc::Channel> channel(int number) { return channel_to(leader_, number); }
+    std::shared_ptr<grpc::Channel> channel_to(size_t member, int number) {
         grpc::ChannelArguments arguments;
         arguments.SetInt("belfry.bench.channel", number);  // different arguments: a connection of its own
         arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10);
         arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 10);
         arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 50);
         arguments.SetMaxReceiveMessageSize(64 << 20);
-        return grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(port_), grpc::InsecureChannelCredentials(),
+        return grpc::CreateCustomChannel("127.0.0.1:" + std::to_string(ports_[member]), grpc::InsecureChannelCredentials(),
                                          arguments);
     }
     pb::KV::Stub& next_stub() { return *stubs_[next_.fetch_add(1, std::memory_order_relaxed) % stubs_.size()]; }
@@ -152,31 +174,49 @@ private:
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
 
-    void start() {
-        const std::string client = "http://127.0.0.1:" + std::to_string(port_);
-        const std::string peer = "http://127.0.0.1:" + std::to_string(port_ + 1);
-        process_.reset();
-        process_ = std::make_unique<Process>(
-            std::vector<std::string>{options_.binary, "--name=bench", "--data-dir=" + options_.directory + "/etcd",
+    void start_member(size_t member) {
+        const auto url = [](int port) { return "http://127.0.0.1:" + std::to_string(port); };
+        const std::string client = url(ports_[member]), peer = url(ports_[member] + 1);
+        std::string members;
+        for (size_t i = 0; i < ports_.size(); ++i) {
+            members += (i > 0 ? "," : "") + ("m" + std::to_string(i)) + "=" + url(ports_[i] + 1);
+        }
+        const std::string name = "m" + std::to_string(member);
+        processes_[member].reset();
+        processes_[member] = std::make_unique<Process>(
+            std::vector<std::string>{options_.binary, "--name=" + name, "--data-dir=" + options_.directory + "/" + name,
                                      "--listen-client-urls=" + client, "--advertise-client-urls=" + client,
                                      "--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer,
-                                     "--initial-cluster=bench=" + peer, "--quota-backend-bytes=8589934592",
+                                     "--initial-cluster=" + members, "--quota-backend-bytes=8589934592",
                                      "--log-level=error"},
-            options_.directory + "/etcd.log");
+            options_.directory + "/etcd-" + name + ".log");
+    }
+
+    // Each answers a linearizable read; then the one who says that it leads is the leader.
+    void await_all() {
+        for (size_t member = 0; member < processes_.size(); ++member) {
+            auto stub = pb::KV::NewStub(channel_to(member, 888));
+            for (int tries = 0; tries < 3000; ++tries) {
+                Call<pb::RangeRequest, pb::RangeResponse> call;
+                call.context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
+                call.request.set_key("ready");
+                if (stub->Range(&call.context, call.request, &call.response).ok()) break;
+                std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            }
+            grpc::ClientContext context;
+            pb::StatusResponse status;
+            pb::Maintenance::NewStub(channel_to(member, 888))->Status(&context, pb::StatusRequest(), &status);
+            version_ = status.version();
+            if (status.leader() != 0 && status.leader() == status.header().member_id()) leader_ = member;
+        }
+    }
+
+    void start() {
+        for (size_t member = 0; member < processes_.size(); ++member) start_member(member);
+        await_all();
         stubs_.clear();
         for (size_t at = 0; at < options_.connections; ++at)
             stubs_.push_back(pb::KV::NewStub(channel(static_cast<int>(at))));
-        for (int tries = 0; tries < 3000; ++tries) {
-            Call<pb::RangeRequest, pb::RangeResponse> call;
-            call.context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(2));
-            call.request.set_key("ready");
-            if (stubs_[0]->Range(&call.context, call.request, &call.response).ok()) break;
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        }
-        grpc::ClientContext context;
-        pb::StatusResponse status;
-        pb::Maintenance::NewStub(channel(0))->Status(&context, pb::StatusRequest(), &status);
-        version_ = status.version();
     }
 
     void range_call(const std::string& key, const std::string& end, size_t expected, Done done) {
@@ -193,9 +233,10 @@ private:
     }
 
     DriverOptions options_;
-    int port_;
+    std::vector<int> ports_;  // for clients; the one after it for other members
     std::string version_;
-    std::unique_ptr<Process> process_;
+    std::vector<std::unique_ptr<Process>> processes_;
+    size_t leader_ = 0;
     std::vector<std::unique_ptr<pb::KV::Stub>> stubs_;
     std::atomic<size_t> next_{0};
     std::atomic<size_t> pending_{0};

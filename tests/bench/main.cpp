@@ -16,6 +16,8 @@ struct Options {
     std::string hub, peer, peer_binary = "/usr/bin/etcd", directory = "build/bench-data", only;
     double seconds = 5;
     size_t connections = 1;
+    size_t members = 1;
+    size_t kills = 50;
     size_t subscribers = 1000;
     size_t keys_many = 1'000'000;
 };
@@ -51,6 +53,8 @@ std::vector<Scenario> scenarios() {
          [](Driver& driver, const Options& o) { return run_fanout(driver, load(o, 256, 1000), o.subscribers); }},
         {"delivery", "100 changes/s, all subscribers, put call to callback",
          [](Driver& driver, const Options& o) { return run_delivery_latency(driver, load(o, 1), o.subscribers, 100); }},
+        {"failover", "clusters: SIGKILL of the leader until a write is accepted, ms",
+         [](Driver& driver, const Options& o) { return o.members > 1 ? run_fail_over(driver, o.kills) : Figures{}; }},
         {"put-1000-keys", "durable puts over 1,000 keys",
          [](Driver& driver, const Options& o) { return run_puts(driver, load(o, 256, 1000)); }},
         {"restart", "kill -9 and restart with many keys",
@@ -95,6 +99,10 @@ bool parse(int argc, char** argv, Options& options) {
             options.seconds = std::atof(value.c_str());
         else if (flag == "--connections")
             options.connections = std::strtoul(value.c_str(), nullptr, 10);
+        else if (flag == "--members")
+            options.members = std::strtoul(value.c_str(), nullptr, 10);
+        else if (flag == "--kills")
+            options.kills = std::strtoul(value.c_str(), nullptr, 10);
         else if (flag == "--subscribers")
             options.subscribers = std::strtoul(value.c_str(), nullptr, 10);
         else if (flag == "--keys")
@@ -113,7 +121,7 @@ int main(int argc, char** argv) {
         std::fprintf(stderr,
                      "usage: belfry_bench --hub BELFRYD [--peer etcd] [--peer-bin FILE] [--dir DIR] [--seconds S] "
                      "[--connections N]\n"
-                     "                    [--subscribers N] [--keys N] [--only SCENARIO]...\n");
+                     "                    [--subscribers N] [--keys N] [--members N] [--kills N] [--only SCENARIO]...\n");
         return 2;
     }
     std::printf("%-26s %14s", "", "belfry");
@@ -125,7 +133,7 @@ int main(int argc, char** argv) {
         // A server of its own for each scenario and side: nothing is inherited.
         const auto measure = [&](auto make, const std::string& binary) {
             std::filesystem::remove_all(options.directory);
-            const auto driver = make(DriverOptions{binary, options.directory, options.connections});
+            const auto driver = make(DriverOptions{binary, options.directory, options.connections, options.members});
             return scenario.run(*driver, options);
         };
         const Figures ours = measure(make_belfry, options.hub);

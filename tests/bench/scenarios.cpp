@@ -220,6 +220,16 @@ Figures run_idle(Driver& driver, double seconds) {
             {"cpu %", (cpu_seconds(driver.pid()) - cpu) * 100 / seconds}};
 }
 
+Figures run_fail_over(Driver& driver, size_t kills) {
+    std::vector<double> took;
+    for (size_t i = 0; i < kills; ++i) {
+        took.push_back(driver.fail_over());
+        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    }
+    std::sort(took.begin(), took.end());
+    return {{"p50 ms", took[took.size() / 2]}, {"p99 ms", took[took.size() * 99 / 100]}, {"max ms", took.back()}};
+}
+
 Figures run_restart(Driver& driver, size_t keys, size_t value_bytes) {
     const bool filled = fill(driver, "million/", keys, value_bytes);
     return {{"failed", filled ? 0 : 1}, {"ready ms", driver.restart()}};

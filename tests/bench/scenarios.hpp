@@ -28,6 +28,8 @@ Figures run_fanout(Driver& driver, const Load& load, size_t subscribers);
 Figures run_delivery_latency(Driver& driver, const Load& load, size_t subscribers, double rate);
 Figures run_idle(Driver& driver, double seconds);
 // Fills `keys`, kills, restarts.
+// Kills the leader again and again; milliseconds until a write is accepted.
+Figures run_fail_over(Driver& driver, size_t kills);
 Figures run_restart(Driver& driver, size_t keys, size_t value_bytes);
 
 bool fill(Driver& driver, const std::string& prefix, size_t keys, size_t value_bytes);
