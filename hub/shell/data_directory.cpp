@@ -54,6 +54,9 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, const Identit
     if (auto made = make_directory(path); !made) return made.error();
     auto lock = DirectoryLock::take(path);
     if (!lock) return lock.error();
+    if (const auto fenced = read_file(path + "/fenced")) {
+        return Error{Code::corrupt, "data directory '" + path + "' must not be used any more: " + *fenced};
+    }
     Identity identity = wanted;
     const std::string identity_path = path + "/identity";
     if (auto text = read_file(identity_path)) {
@@ -99,6 +102,8 @@ Status DataDirectory::mark_running() const {
     if (running && *running == *boot) return sync_directory(path_);
     return write_file_durably(path_ + "/running", *boot);
 }
+
+Status DataDirectory::fence(const std::string& why) const { return write_file_durably(path_ + "/fenced", why); }
 
 Status DataDirectory::mark_clean() const { return remove_file_durably(path_ + "/running"); }
 

@@ -4,6 +4,7 @@
 //   DIR/identity        one "name = value" a line: format, epoch, member, store, log; written once
 //   DIR/running         boot id of the machine while a hub runs on the state store; removed by a clean stop
 //   DIR/boundary        where the log begins: index, term and the raft configuration in force there
+//   DIR/fenced          why this data must not be used any more; a person removes it, or rather the whole directory
 //   DIR/log/  DIR/state/  DIR/snapshots/
 #pragma once
 
@@ -29,8 +30,8 @@ struct Identity {
 class DataDirectory {
 public:
     // Creates what is missing and takes the lock. `wanted` gives member and plugins; its epoch is used if the directory is
-    // new. conflict: in use. incompatible: made for another member or cluster, by other plugins, or in a newer format; the
-    // sentence says what to do.
+    // new. corrupt: fenced. conflict: in use. incompatible: made for another member or cluster, by other plugins, or in a
+    // newer format; the sentence says what to do.
     static Result<DataDirectory> open(const std::string& path, const Identity& wanted);
 
     const Identity& identity() const { return identity_; }
@@ -43,6 +44,9 @@ public:
     Result<bool> state_is_doubtful() const;
     Status mark_running() const;
     Status mark_clean() const;  // after the store was synced
+
+    // From now on no hub starts here: it would serve what is known to be wrong.
+    Status fence(const std::string& why) const;
 
     // Before the log forgets what is before it, or is emptied for a snapshot.
     Status keep_boundary(const core::Boundary& boundary) const;

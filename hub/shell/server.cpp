@@ -279,6 +279,7 @@ void Server::send_messages(core::Output& output) {
 
 // In the order of Output's fields.
 void Server::act(core::Output& output) {
+    if (output.fatal && output.fence) (void)directory_->fence(output.fatal->detail);
     if (output.fatal) return fail(std::move(*output.fatal));
     send_messages(output);
     if (!output.persist.empty()) log_writer_->persist(std::move(output.persist));

@@ -76,6 +76,22 @@ TEST_CASE("refusal: a store written by another plugin is named", "[integration][
     CHECK(hub.client()->get("a")->value == "1");
 }
 
+TEST_CASE("refusal: data of another member, another cluster, or known to be wrong", "[integration][refusal]") {
+    const TemporaryDirectory directory;
+    HubProcess hub(directory.path() + "/data", {"cluster.id=abc"});
+    REQUIRE(hub.start());
+    CHECK(hub.stop() == 0);
+    const auto refused = [&](const std::string& setting) {
+        return run_program({program("belfryd"), "--data-dir", directory.path() + "/data", "--set", setting}).output;
+    };
+    CHECK(has(refused("member.id=2"), "belongs to member 1, the settings say member.id = 2"));
+    CHECK(has(refused("cluster.id=abd"), "belongs to another cluster"));
+    std::ofstream(directory.path() + "/data/fenced") << "this member's state differs";
+    const auto fenced = refused("cluster.id=abc");
+    CHECK(has(fenced, "must not be used any more"));
+    CHECK(has(fenced, "this member's state differs"));
+}
+
 TEST_CASE("refusal: a segment damaged in the middle is named and nothing is served", "[integration][refusal]") {
     const TemporaryDirectory directory;
     HubProcess hub(directory.path() + "/data");

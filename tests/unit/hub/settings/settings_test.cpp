@@ -132,6 +132,42 @@ TEST_CASE("settings: an error names file, line and key", "[settings]") {
     CHECK(has(refusal("[listen.settings]\ninsecure = true"), "write it as listen.insecure instead"));
 }
 
+TEST_CASE("settings: a cluster is named as a whole, and what cannot be one is refused", "[settings]") {
+    const std::string key(40, 'k');
+    const auto settings =
+        parse_settings("[member]\nid = 2\n[cluster]\nendpoint = \"tcp://127.0.0.1:2\"\nmembers = \"1=tcp://127.0.0.1:1 " +
+                           key + ", 2=tcp://127.0.0.1:2\"\nid = \"ff\"",
+                       "belfry.toml");
+    REQUIRE(settings.ok());
+    REQUIRE(settings->cluster.members.size() == 2);
+    CHECK(settings->cluster.members[0].public_key == key);
+    CHECK(settings->cluster.members[1] == Settings::ClusterMember{2, "tcp://127.0.0.1:2", ""});
+    CHECK(settings->cluster.id == 255);
+
+    const auto cluster = [](const std::string& lines) { return refusal("[cluster]\n" + lines); };
+    CHECK(has(cluster("members = \"1=tcp://127.0.0.1:1\""), "need cluster.endpoint"));
+    CHECK(has(cluster("endpoint = \"udp://h:1\""), "write tcp://ADDRESS:PORT"));
+    CHECK(has(cluster("endpoint = \"tcp://h:1\"\nmembers = \"2=tcp://h:2\""), "does not name this member, 1"));
+    CHECK(has(cluster("endpoint = \"tcp://h:1\"\nmembers = \"1=tcp://h:1, 1=tcp://h:2\""),
+              "belfry.toml:3: cluster.members: member 1 is named twice"));
+    CHECK(has(cluster("endpoint = \"tcp://h:1\"\nmembers = \"1=tcp://h:1, 2=tcp://h:1\""), "have one address"));
+    CHECK(has(cluster("endpoint = \"tcp://h:1\"\nmembers = \"one\""), "write ID=tcp://ADDRESS:PORT"));
+    CHECK(has(cluster("endpoint = \"tcp://h:1\"\nmembers = \"1=tcp://h:1 short\""),
+              "a public key has 40 characters, this one 5"));
+    CHECK(has(cluster("endpoint = \"tcp://h:1\"\njoin = true"), "as `belfry member add` printed them"));
+    CHECK(has(cluster("endpoint = \"tcp://h:1\"\nkey_file = \"k\"\nmembers = \"1=tcp://h:1\""), "member 1 has none"));
+    CHECK(has(cluster("election_timeout = \"100ms\"\nheartbeat = \"30ms\""), "at least 10 times cluster.heartbeat"));
+    CHECK(has(cluster("id = \"xyz\""), "'xyz' is not a cluster's id"));
+}
+
+TEST_CASE("settings: members that begin together compute one cluster id, in whatever order they are named", "[settings]") {
+    const std::vector<Settings::ClusterMember> members = {{1, "tcp://h:1", ""}, {2, "tcp://h:2", ""}};
+    const std::vector<Settings::ClusterMember> turned = {members[1], members[0]};
+    CHECK(initial_cluster_id(members, "") == initial_cluster_id(turned, ""));
+    CHECK(initial_cluster_id(members, "") != initial_cluster_id({members[0]}, ""));
+    CHECK(initial_cluster_id(members, "") != initial_cluster_id(members, "another"));
+}
+
 TEST_CASE("settings: the first of several errors is reported", "[settings]") {
     CHECK(has(refusal("[output]\nlevel = \"loud\"\n[member]\nid = 0"), "belfry.toml:2: "));
 }

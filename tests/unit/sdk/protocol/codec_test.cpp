@@ -33,7 +33,10 @@ std::vector<Request> one_of_each() {
             request(8, SnapshotRequest{filter, {1}, "a", 3}),
             request(9, ChannelRequest{filter}),
             request(10, DigestRequest{filter, {UINT64_MAX}}),
-            request(UINT64_MAX, StatusRequest{})};
+            request(UINT64_MAX, StatusRequest{}),
+            request(12, MembersRequest{}),
+            request(13, MemberChangeRequest{MemberChangeRequest::Kind::add, 4, "tcp://h:1 KEY"}),
+            request(14, LeaderTransferRequest{2})};
 }
 
 std::vector<Reply> reply_of_each() {
@@ -53,7 +56,8 @@ std::vector<Reply> reply_of_each() {
             {9, {2}, {}, ChannelReply{{UINT64_MAX}, {5}, 6, 7}},
             {10, {2}, {}, DigestReply{{4}, 5, 6}},
             {11, {2}, {}, StatusReply{{{"revision", uint64_t{300}}, {"name", std::string("hub")}}}},
-            {12, {2}, {Code::compacted, "gone"}, {}}};
+            {12, {2}, {Code::compacted, "gone"}, {}},
+            {13, {2}, {}, MembersReply{77, 2, 3, 4, {{1, "tcp://h:1 KEY", true, 4}, {2, "local", false, 0}}}}};
 }
 
 std::string hex(BytesView octets) {
@@ -71,7 +75,7 @@ TEST_CASE("every kind of request comes back from its octets as it was") {
     const Bytes frame = encode_requests(one_of_each());
     const auto decoded = decode_requests(frame);
     REQUIRE(decoded.ok());
-    REQUIRE(decoded->size() == 11);
+    REQUIRE(decoded->size() == 14);
     CHECK(encode_requests(*decoded) == frame);
     const auto& range = std::get<RangeRequest>((*decoded)[0].op);
     CHECK(range.range == KeyRange::prefix("a/"));
@@ -87,7 +91,7 @@ TEST_CASE("every kind of reply comes back from its octets as it was") {
     const Bytes frame = encode_replies(reply_of_each());
     const auto decoded = decode_replies(frame);
     REQUIRE(decoded.ok());
-    REQUIRE(decoded->size() == 12);
+    REQUIRE(decoded->size() == 13);
     CHECK(encode_replies(*decoded) == frame);
     CHECK((*decoded)[11].error.code == Code::compacted);
     CHECK((*decoded)[11].error.detail == "gone");
@@ -199,7 +203,7 @@ TEST_CASE("another protocol version is refused and both are named") {
     CHECK(decoded.error().code == Code::incompatible);
     CHECK(decoded.error().detail.find("version 2") != std::string::npos);
     CHECK(decoded.error().detail.find("speaks 1") != std::string::npos);
-    CHECK(salvage_request_ids(frame).size() == 11);
+    CHECK(salvage_request_ids(frame).size() == 14);
 }
 
 TEST_CASE("announced sizes cost nothing before their elements are there") {
@@ -239,7 +243,7 @@ TEST_CASE("a reply frame under construction equals one made at once") {
     ReplyFrame frame;
     CHECK(frame.empty());
     for (const Reply& reply : reply_of_each()) frame.add(reply);
-    CHECK(frame.count() == 12);
+    CHECK(frame.count() == 13);
     CHECK(frame.take() == encode_replies(reply_of_each()));
     CHECK((frame.empty() && frame.size() == 0));
     CHECK(decode_replies(encode_replies({}))->empty());

@@ -1,0 +1,55 @@
+#include "hub/core/member_message.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace belfry::hub::core {
+namespace {
+
+template <class Body>
+Body there_and_back(Body body) {
+    const auto decoded = decode_member_message(7, encode_member_message({3, std::move(body)}));
+    REQUIRE(decoded);
+    CHECK(decoded->peer == 7);
+    REQUIRE(std::holds_alternative<Body>(decoded->body));
+    return std::get<Body>(decoded->body);
+}
+
+}  // namespace
+
+TEST_CASE("member messages come back as they were", "[core][cluster]") {
+    CHECK(there_and_back(ReadIndexAsk{~0ull}).round == ~0ull);
+    const auto answer = there_and_back(ReadIndexAnswer{300, true, Index{5}});
+    CHECK((answer.round == 300 && answer.granted && answer.index == Index{5}));
+    const auto digest = there_and_back(StateDigest{Index{128}, 0x1234567890abcdef});
+    CHECK((digest.index == Index{128} && digest.digest == 0x1234567890abcdef));
+    const auto requests = there_and_back(ForwardedRequests{{{9, "me", "why", protocol::PutRequest{"k", "v", {}, true}}}});
+    REQUIRE(requests.requests.size() == 1);
+    CHECK(requests.requests[0].author == "me");
+    CHECK(std::get<protocol::PutRequest>(requests.requests[0].op).value == "v");
+    protocol::Reply reply{9, Revision{4}, Error{Code::conflict, "no"}, {}};
+    const auto replies = there_and_back(ForwardedReplies{{reply}});
+    REQUIRE(replies.replies.size() == 1);
+    CHECK(replies.replies[0].error.detail == "no");
+    raft::AppendEntries entries{Index{1}, Term{1}, Index{1}, 1, {}};
+    entries.entries.push_back({Index{2}, Term{2}, raft::EntryType::command, std::make_shared<const Bytes>("payload")});
+    const auto message = there_and_back(raft::Message{3, 1, Term{2}, entries});
+    CHECK(message.peer == 7);
+    CHECK(*std::get<raft::AppendEntries>(message.body).entries.at(0).payload == "payload");
+}
+
+TEST_CASE("octets that are no member message are refused by kind and place", "[core][cluster]") {
+    CHECK(decode_member_message(1, "").error().code == Code::invalid_argument);
+    CHECK(decode_member_message(1, "\x63 from a newer release").error().code == Code::incompatible);
+    const Bytes whole = encode_member_message({1, StateDigest{Index{1000}, 77}});
+    for (size_t size = 1; size < whole.size(); ++size) {
+        CHECK_FALSE(decode_member_message(1, BytesView(whole).substr(0, size)).ok());
+    }
+    CHECK_FALSE(decode_member_message(1, whole + "x").ok());
+    // A member forwards only what its door has let in; a key too long was not.
+    const Bytes long_key(1000, 'k');
+    const Bytes forwarded =
+        encode_member_message({1, ForwardedRequests{{{1, "", "", protocol::PutRequest{long_key, "", {}, false}}}}});
+    CHECK(decode_member_message(1, forwarded).error().code == Code::invalid_argument);
+}
+
+}  // namespace belfry::hub::core
