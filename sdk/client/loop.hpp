@@ -55,6 +55,10 @@ public:
     void unwatch(int descriptor);
     void touch(Participant& participant);  // something was done to its socket or deadline: look again before sleeping
     void request(protocol::RequestOp op, Client::Completion completion);
+    // Which of the endpoints requests go to.
+    size_t request_endpoint() const { return requests_.endpoint(); }
+    // A subscription is not served there: requests go elsewhere too, if they still go there and no answer would be lost.
+    void leave_endpoint(size_t endpoint) { requests_.leave(endpoint, steady_ms()); }
     const ZmqContext& context() const { return context_; }
 
 private:

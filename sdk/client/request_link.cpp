@@ -191,15 +191,20 @@ bool RequestLink::try_again_later(const protocol::Reply& reply, uint64_t now_ms)
     return true;
 }
 
+bool RequestLink::may_move(uint64_t now_ms) const {
+    if (options_.endpoints.size() < 2 || now_ms < moved_at_ms_ + move_pause_ms) return false;
+    return std::none_of(pending_.begin(), pending_.end(),
+                        [](const auto& entry) { return entry.second.sent && !entry.second.is_read; });
+}
+
+void RequestLink::leave(size_t endpoint, uint64_t now_ms) {
+    if (endpoint == endpoint_ && may_move(now_ms)) rebuild(now_ms);
+}
+
 // Somebody else may know more; but whoever waits for an answer of this one would lose it by a move.
 void RequestLink::send_refused_again(uint64_t now_ms) {
     if (refused_.empty() || refused_.begin()->first > now_ms) return;
-    const bool nothing_on_its_way = std::none_of(
-        pending_.begin(), pending_.end(), [](const auto& entry) { return entry.second.sent && !entry.second.is_read; });
-    if (options_.endpoints.size() > 1 && nothing_on_its_way && now_ms >= moved_at_ms_ + move_pause_ms) {
-        moved_at_ms_ = now_ms;
-        rebuild(now_ms);
-    }
+    if (may_move(now_ms)) rebuild(now_ms);
     for (; !refused_.empty() && refused_.begin()->first <= now_ms; refused_.erase(refused_.begin())) {
         const uint64_t id = refused_.begin()->second;
         if (pending_.contains(id)) unsent_.push_back(id);
@@ -232,6 +237,7 @@ void RequestLink::rebuild(uint64_t now_ms) {
     socket_ = ZmqSocket();
     endpoint_ = (endpoint_ + 1) % options_.endpoints.size();
     blocked_since_ms_ = 0;
+    moved_at_ms_ = now_ms;
     (void)open();  // on failure requests end with their timeout, and the next silence tries again
     waiting_since_ms_ = now_ms;
     thread_local std::minstd_rand random{std::random_device{}()};

@@ -35,6 +35,8 @@ public:
     void on_timer(uint64_t now_ms);
     uint64_t wake_at_ms() const;
     void fail_all();
+    size_t endpoint() const { return endpoint_; }
+    void leave(size_t endpoint, uint64_t now_ms);
 
     std::function<void(int descriptor)> on_open, on_close;
 
@@ -59,6 +61,7 @@ private:
     void rebuild(uint64_t now_ms);
     void resend(uint64_t id);
     void note_sent(bool sent, uint64_t now_ms);
+    bool may_move(uint64_t now_ms) const;
     bool is_cut_off(uint64_t now_ms) const;
     bool try_again_later(const protocol::Reply& reply, uint64_t now_ms);
     void send_refused_again(uint64_t now_ms);

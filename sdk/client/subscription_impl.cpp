@@ -132,7 +132,7 @@ void Subscription::Impl::drive_socket(client::TrackerOutput& output) {
     if (output.reconnect && socket_.is_open()) {
         loop->unwatch(socket_.descriptor());
         socket_ = client::ZmqSocket();
-        ++endpoint_;
+        loop->leave_endpoint(endpoint_);
     }
     const bool fresh = !socket_.is_open();
     if (fresh) {
@@ -144,7 +144,10 @@ void Subscription::Impl::drive_socket(client::TrackerOutput& output) {
     for (const Bytes& topic : output.unsubscribe) socket_.unsubscribe(topic);
     for (const Bytes& topic : output.subscribe) socket_.subscribe(topic);
     const auto& endpoints = client->options().feed_endpoints;
-    if (fresh) (void)socket_.connect(endpoints[endpoint_ % endpoints.size()]);
+    if (fresh) {  // feed and requests of one member belong together: it must know what it is to publish
+        endpoint_ = loop->request_endpoint();
+        (void)socket_.connect(endpoints[endpoint_ % endpoints.size()]);
+    }
     loop->touch(*this);
 }
 

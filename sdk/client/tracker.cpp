@@ -14,7 +14,8 @@ using protocol::MarkMessage;
 constexpr uint64_t retry_ms_min = 50;
 constexpr uint64_t retry_doublings_max = 7;  // 6.4 s
 constexpr uint64_t join_doublings_max = 1;   // a member that was not ready answers no join that came before
-constexpr uint64_t marks_forgiven = 2;       // a mark lists what changed since the mark before the last: one may be lost
+constexpr unsigned mismatches_max = 2;
+constexpr uint64_t marks_forgiven = 2;  // a mark lists what changed since the mark before the last: one may be lost
 // A hub that has just started replays its log and is behind for a while; after this many refusals (some 10 s) it has
 // another past than ours.
 constexpr uint64_t positions_refused_max = 8;
@@ -119,8 +120,12 @@ void Tracker::on_channel(const protocol::ChannelReply& reply, uint64_t now_ms, T
     }
     if (reply.incarnation != incarnation_) {
         failed(now_ms);
-        return rejoin(now_ms, output);
+        // Once: the hub has started anew in between. Again and again: requests and feed go to different members.
+        if (++mismatches_ < mismatches_max) return rejoin(now_ms, output);
+        mismatches_ = 0;
+        return reconnect(now_ms, output);
     }
+    mismatches_ = 0;
     phase_ = Phase::registered;
     mark_base_ = reply.mark_sequence;
     target_ = std::max(target_, reply.from);

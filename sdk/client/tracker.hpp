@@ -43,7 +43,8 @@ struct TrackerOptions {
 
 // What the owner must do, in this order. Give an empty one to every call.
 struct TrackerOutput {
-    bool reconnect = false;  // close the feed connection, open a new one, on the next endpoint, and subscribe as below
+    // Close the feed connection, open a new one, to the hub that requests go to now, and subscribe as below.
+    bool reconnect = false;
     std::vector<Bytes> unsubscribe;
     std::vector<Bytes> subscribe;                                    // topics, in this order (the token last)
     std::vector<std::pair<uint64_t, protocol::RequestOp>> requests;  // id chosen by the tracker; answer with on_reply
@@ -129,6 +130,7 @@ private:
     Bytes token_;
     uint64_t join_deadline_ms_ = 0;
     uint64_t joins_failed_ = 0;  // in a row
+    unsigned mismatches_ = 0;    // likewise: registered with another process than the one that answered the join
     uint64_t last_sign_ms_ = 0;  // last mark or JOIN
     uint64_t register_at_ms_ = 0;
     std::optional<uint64_t> epoch_;
