@@ -25,9 +25,12 @@ public:
 
     // Channel, JOIN, registration; caught up at `revision` if the tracker says it knows that much.
     void connect(uint64_t revision) {
-        step([&](auto& out) { tracker.start(now, out); });
-        reply(protocol::ChannelReply{channel, {revision}, incarnation, 3});
+        start(revision);
         join(revision);
+        reply(protocol::ChannelReply{channel, {revision}, incarnation, 3});
+    }
+    void start(uint64_t revision) {
+        step([&](auto& out) { tracker.start(now, out); });
         reply(protocol::ChannelReply{channel, {revision}, incarnation, 3});
     }
     void join(uint64_t revision, uint64_t of_epoch = epoch, uint64_t of_incarnation = incarnation) {
@@ -217,6 +220,22 @@ TEST_CASE("tracker: no JOIN brings a new token, then a new connection; silence t
     CHECK(talk.token != first);
     talk.wait_until_due();
     CHECK(talk.output.reconnect);
+}
+
+TEST_CASE(
+    "tracker: registered again and again with another process than the one that publishes, it builds a new connection") {
+    Talk talk;
+    talk.start(10);
+    for (const bool gives_up : {false, true}) {
+        talk.join(10);
+        while (!talk.asked) talk.wait_until_due();
+        talk.reply(protocol::ChannelReply{channel, {10}, incarnation + 1, 3});
+        CHECK(talk.output.reconnect == gives_up);
+    }
+    talk.join(10);
+    while (!talk.asked) talk.wait_until_due();
+    talk.reply(protocol::ChannelReply{channel, {10}, incarnation, 3});
+    CHECK(talk.tracker.known() == Revision{10});
 }
 
 TEST_CASE("tracker: replies to old requests change nothing, unanswered ones are asked again") {
