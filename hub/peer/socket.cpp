@@ -19,10 +19,13 @@ constexpr int zap_enforce_domain = 93;  // a draft name; Debian's binary takes t
 struct Held {
     Bytes octets;
     std::shared_ptr<std::atomic<size_t>> pending;
+    // libzmq's queues order the hand-over already; this says so to tools that cannot see into libzmq.
+    std::atomic<bool> handed_over = false;
 };
 
 void release(void*, void* hint) {
     auto* held = static_cast<Held*>(hint);
+    (void)held->handed_over.load(std::memory_order_acquire);
     held->pending->fetch_sub(held->octets.size(), std::memory_order_relaxed);
     delete held;
 }
@@ -142,6 +145,7 @@ bool Socket::send(BytesView octets, bool more) {
 bool Socket::send(Bytes&& octets, const std::shared_ptr<std::atomic<size_t>>& pending) {
     auto* held = new Held{std::move(octets), pending};
     pending->fetch_add(held->octets.size(), std::memory_order_relaxed);
+    held->handed_over.store(true, std::memory_order_release);
     zmq_msg_t message;
     zmq_msg_init_data(&message, held->octets.data(), held->octets.size(), &release, held);
     int result = 0;
