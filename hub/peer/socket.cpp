@@ -145,9 +145,9 @@ bool Socket::send(BytesView octets, bool more) {
 bool Socket::send(Bytes&& octets, const std::shared_ptr<std::atomic<size_t>>& pending) {
     auto* held = new Held{std::move(octets), pending};
     pending->fetch_add(held->octets.size(), std::memory_order_relaxed);
-    held->handed_over.store(true, std::memory_order_release);
     zmq_msg_t message;
     zmq_msg_init_data(&message, held->octets.data(), held->octets.size(), &release, held);
+    held->handed_over.store(true, std::memory_order_release);
     int result = 0;
     do {
         result = zmq_msg_send(&message, handle_, ZMQ_DONTWAIT);
