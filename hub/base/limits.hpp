@@ -36,8 +36,9 @@ inline constexpr size_t gated_reads_max = 16384;  // as many as the inbox takes
 // Requests that wait here for the leader's answer.
 inline constexpr size_t forwards_max = 16384;
 inline constexpr size_t forwards_bytes_max = 64 * 1024 * 1024;
-// Replies that travel back together; a part of this size does not keep a heartbeat waiting on the wire.
-inline constexpr size_t forwarded_bytes_aim = 256 * 1024;
+// One message between members: entries, requests or replies that travel together. Cheap to lose, and it does not keep a
+// heartbeat waiting on the wire.
+inline constexpr size_t member_message_bytes_aim = 256 * 1024;
 // Newest log entries kept in memory for followers: what a short absence or a slow moment needs.
 inline constexpr size_t entries_kept_bytes_max = 32 * 1024 * 1024;
 // Entries that the leader lets be uncommitted: while a majority is slow or away, writes wait instead of memory growing.

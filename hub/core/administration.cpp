@@ -17,9 +17,7 @@ constexpr uint64_t learners_pause_ms = 200;
 }  // namespace
 
 void Core::Impl::add_task(RequestReceived& input, Instant now, Output& output) {
-    if (std::holds_alternative<protocol::MembersRequest>(input.request.op)) {
-        return answer_members({std::move(input), 0, {}}, output);
-    }
+    if (std::holds_alternative<protocol::MembersRequest>(input.request.op)) return answer_members(input, output);
     if (tasks_.size() >= tasks_max) {
         return answer(input.connection, input.request.id, Error{Code::busy, "too many changes of the cluster wait"},
                       output);
@@ -43,7 +41,7 @@ void Core::Impl::end_tasks_elsewhere(Instant now, Output& output) {
         const auto* change = std::get_if<protocol::MemberChangeRequest>(&task.request.request.op);
         const bool forwarded = (task.request.connection & member_connection_bit) != 0;
         if (change == nullptr && raft_->leader() != 0) {
-            answer_members(task, output);  // the transfer has succeeded
+            answer_members(task.request, output);  // the transfer has succeeded
         } else if (task.change == Index{} && !forwarded && !forwarder_.full()) {
             forwarder_.add(std::move(task.request), now.monotonic_ms);  // for instance the removal of this member
         } else {
@@ -66,18 +64,17 @@ bool Core::Impl::work_on(Task& task, Instant now, Output& output) {
 
 bool Core::Impl::change_members(Task& task, const protocol::MemberChangeRequest& op, Instant now, Output& output) {
     using Kind = protocol::MemberChangeRequest::Kind;
-    if (task.change != Index{} && applied_ >= task.change) return answer_members(task, output), true;
+    if (task.change != Index{} && applied_ >= task.change) return answer_members(task.request, output), true;
     const auto refuse = [&](Error why) {
         answer(task.request.connection, task.request.request.id, std::move(why), output);
         return true;
     };
     const bool late = now.monotonic_ms >= task.deadline_ms;
     if (op.kind == Kind::promote) {
-        const auto members = raft_->members();
-        const auto found = std::find_if(members.begin(), members.end(), [&](const auto& m) { return m.id == op.id; });
-        if (found == members.end()) return refuse({Code::not_found, "there is no member " + std::to_string(op.id)});
-        if (found->role == raft::MemberRole::voter && raft_->configuration().first <= applied_) {
-            return answer_members(task, output), true;
+        const raft::Member* const found = raft::find_member(members_, op.id);
+        if (found == nullptr) return refuse({Code::not_found, "there is no member " + std::to_string(op.id)});
+        if (raft::votes(found) && raft_->configuration().first <= applied_) {
+            return answer_members(task.request, output), true;
         }
         if (late) {
             return refuse({Code::busy, "member " + std::to_string(op.id) + " has not caught up yet: it holds entry " +
@@ -92,7 +89,7 @@ bool Core::Impl::change_members(Task& task, const protocol::MemberChangeRequest&
     }
     if (task.change != Index{}) return false;
     if (op.kind == Kind::remove && op.id == options_.member_id) {  // somebody else must do it
-        if (raft_->member_count() > 1) return transfer_to(task, 0, now, output);
+        if (members_.size() > 1) return transfer_to(task, 0, now, output);
     }
     const auto kind = op.kind == Kind::add ? raft::MemberChange::Kind::add_learner : raft::MemberChange::Kind::remove;
     return propose_change(task, {kind, op.id, op.address}, now, output);
@@ -121,12 +118,8 @@ bool Core::Impl::transfer_to(Task& task, uint64_t id, Instant now, Output& outpu
     };
     if (!transfer_) {
         const uint64_t to = id != 0 ? id : best_follower();
-        if (to == options_.member_id) return answer_members(task, output), true;
-        const auto members = raft_->members();
-        const bool votes = std::any_of(members.begin(), members.end(), [&](const raft::Member& member) {
-            return member.id == to && member.role == raft::MemberRole::voter;
-        });
-        if (!votes) {
+        if (to == options_.member_id) return answer_members(task.request, output), true;
+        if (!raft::votes(raft::find_member(members_, to))) {
             return refuse({Code::conflict, to == 0 ? std::string("there is no other voter")
                                                    : "member " + std::to_string(to) + " does not vote"});
         }
@@ -147,8 +140,8 @@ bool Core::Impl::transfer_to(Task& task, uint64_t id, Instant now, Output& outpu
 
 uint64_t Core::Impl::best_follower() const {
     uint64_t best = 0;
-    for (const raft::Member& member : raft_->members()) {
-        if (member.id == options_.member_id || member.role != raft::MemberRole::voter) continue;
+    for (const raft::Member& member : members_) {
+        if (member.id == options_.member_id || !raft::votes(&member)) continue;
         if (best == 0 || raft_->match_index(member.id) > raft_->match_index(best)) best = member.id;
     }
     return best;
@@ -158,10 +151,10 @@ uint64_t Core::Impl::best_follower() const {
 void Core::Impl::promote_learners(Instant now, Output& output) {
     if (now.monotonic_ms < learners_looked_at_ms_ + learners_pause_ms) return;
     learners_looked_at_ms_ = now.monotonic_ms;
-    if (raft_->member_count() < 2 || raft_->configuration().first > raft_->commit_index()) return;
+    if (members_.size() < 2 || raft_->configuration().first > raft_->commit_index()) return;
     if (raft_->term_of(raft_->commit_index()) != raft_->term()) return;
-    for (const raft::Member& member : raft_->members()) {
-        if (member.role == raft::MemberRole::voter) continue;
+    for (const raft::Member& member : members_) {
+        if (raft::votes(&member)) continue;
         raft::Effects effects;
         const raft::CatchUp state = raft_->catch_up_state(member.id);
         if (state == raft::CatchUp::finished) {
@@ -175,26 +168,23 @@ void Core::Impl::promote_learners(Instant now, Output& output) {
     }
 }
 
-void Core::Impl::answer_members(const Task& task, Output& output) {
+void Core::Impl::answer_members(const RequestReceived& asked, Output& output) {
     protocol::MembersReply reply;
     reply.cluster = options_.epoch;
     reply.leader = raft_->leader();
     reply.term = raft_->term().value;
     reply.last = raft_->last_index().value;
-    for (const raft::Member& member : raft_->members()) {
+    for (const raft::Member& member : members_) {
         const Index match = member.id == options_.member_id ? raft_->stored() : raft_->match_index(member.id);
-        reply.members.push_back({member.id, member.address, member.role == raft::MemberRole::voter, match.value});
+        reply.members.push_back({member.id, member.address, raft::votes(&member), match.value});
     }
-    deliver({task.request.connection, {task.request.request.id, keyspace_.revision(), {}, std::move(reply)}, {}}, output);
+    deliver({asked.connection, {asked.request.id, keyspace_.revision(), {}, std::move(reply)}, {}}, output);
 }
 
 uint64_t Core::Impl::administration_wake_ms(Instant now) const {
     if (!tasks_.empty()) return std::min(tasks_.front().deadline_ms, now.monotonic_ms + 5);
-    const bool leads = raft_->role() == raft::Role::leader;
-    if (!leads || raft_->member_count() < 2) return transfer_ ? transfer_->give_up_ms : UINT64_MAX;
-    const auto members = raft_->members();
-    const bool learns = std::any_of(members.begin(), members.end(),
-                                    [](const raft::Member& member) { return member.role != raft::MemberRole::voter; });
+    if (role() != raft::Role::leader || members_.size() < 2) return transfer_ ? transfer_->give_up_ms : UINT64_MAX;
+    const bool learns = raft::voters_in(members_) < members_.size();
     return learns ? learners_looked_at_ms_ + learners_pause_ms : UINT64_MAX;
 }
 

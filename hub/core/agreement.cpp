@@ -44,19 +44,13 @@ void Agreement::compare(uint64_t peer, const StateDigest& digest) {
 
 std::optional<Agreement::Difference> Agreement::difference(const std::vector<raft::Member>& members) const {
     if (differing_.empty()) return std::nullopt;
-    const auto votes = [&](uint64_t id) {
-        return std::any_of(members.begin(), members.end(), [&](const raft::Member& member) {
-            return member.id == id && member.role == raft::MemberRole::voter;
-        });
-    };
-    const auto voters = static_cast<size_t>(std::count_if(
-        members.begin(), members.end(), [](const raft::Member& m) { return m.role == raft::MemberRole::voter; }));
+    const size_t voters = raft::voters_in(members);
     for (const auto& [index, said] : others_) {
         const auto own = own_.find(index);
         if (own == own_.end()) continue;
         std::map<uint64_t, size_t> counts;
         for (const auto& [peer, digest] : said) {
-            if (digest == own->second || !votes(peer)) continue;
+            if (digest == own->second || !raft::votes(raft::find_member(members, peer))) continue;
             if (++counts[digest] > voters / 2) return Difference{index, own->second, digest};
         }
     }

@@ -37,7 +37,7 @@ Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filte
 Status Core::Impl::start(raft::Restored restored, Instant now, Output& output) {
     BELFRY_ASSERT(!raft_);
     if (auto loaded = load_state(); !loaded) return loaded;
-    const Index last = restored.trail.empty() ? restored.boundary : restored.trail.back().index;
+    const Index last = restored.last();
     if (applied_ < restored.boundary || applied_ > last) {
         return Error{Code::corrupt, "the state store is at index " + std::to_string(applied_.value) + ", the log holds " +
                                         std::to_string(restored.boundary.value + 1) + ".." + std::to_string(last.value) +

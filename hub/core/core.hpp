@@ -117,7 +117,8 @@ struct Output {
     // log is empty after `index`, and the state store holds the snapshot of it. All of it durable, then SnapshotInstalled.
     // A crash in between must leave the old log and state or, after the next start, the new ones.
     std::optional<Boundary> install;
-    // To other members, in order; they leave when persist.vote, and every vote before it, is durable.
+    // To other members, in order. They leave when persist.vote, and every vote before it, is durable; they need not wait
+    // for the rest of `persist`.
     std::vector<MemberMessage> messages;
     std::optional<Fetch> fetch;
     std::optional<std::vector<raft::Member>> members;  // by the newest configuration in the log, when it is another one
@@ -172,7 +173,7 @@ public:
     Core(Options options, plugin::StateStore& store, const plugin::Filters& filters);
     ~Core();
 
-    // Once, first. Writes the bootstrap entry if the log is new (single member).
+    // Once, first. Writes the bootstrap entry if the log is new and this member does not join a cluster.
     Status start(raft::Restored restored, Instant now, Output& output);
     // Takes one thing that happened; appends what must be done because of it.
     void step(Input input, Instant now, Output& output);
@@ -187,7 +188,7 @@ public:
     Index applied() const;
     raft::Role role() const;
     Term term() const;
-    // "starting", "ready", "store full" or "log full"; static text, for people.
+    // "ready", or what is amiss: "starting", "no leader", "installing a snapshot", "store full", "log full"; static text.
     const char* state() const;
 
 private:

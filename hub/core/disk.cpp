@@ -50,17 +50,9 @@ void Core::Impl::persist_again(Instant now, Output& output) {
         }
     }
     if (now.monotonic_ms < log_full_.since_ms + log_full_patience_ms) return;
-    for (Pending& pending : pending_) {
-        if (pending.entry.index < log_full_first_) continue;
-        for (const Client& client : pending.clients) {
-            if (client.internal) continue;
-            answer(client.connection, client.request,
-                   Error{Code::uncertain, "the log's disk is full; the write may still be done when there is room: " +
-                                              log_full_.error.detail},
-                   output);
-        }
-        pending.clients.clear();
-    }
+    const std::string why =
+        "the log's disk is full; the write may still be done when there is room: " + log_full_.error.detail;
+    for (auto* const entries : {&pending_, &proposed_}) tell_uncertain(*entries, log_full_first_, why, output);
 }
 
 // ---- snapshots ----

@@ -16,6 +16,10 @@ void Core::Impl::take_effects(raft::Effects& effects, Output& output) {
     generation_ = std::max(generation_, effects.generation);
     for (raft::Message& message : effects.messages) replicator_->add(std::move(message), output.messages);
     persisted_ = bootstrapping_ ? Index{} : raft_->stored();
+    if (raft_->members_version() != members_version_) {
+        members_version_ = raft_->members_version();
+        output.members = members_ = raft_->members();
+    }
     effects = {};
 }
 
@@ -100,18 +104,22 @@ void Core::Impl::hand_over_proposals(Output& output) {
     }
 }
 
+// Whoever waits for an entry from `first` on hears it now, and not again when the entry is applied.
+void Core::Impl::tell_uncertain(std::deque<Pending>& entries, Index first, const std::string& why, Output& output) {
+    for (Pending& pending : entries) {
+        if (pending.entry.index < first) continue;
+        for (const Client& client : pending.clients) {
+            if (!client.internal) answer(client.connection, client.request, Error{Code::uncertain, why}, output);
+        }
+        pending.clients.clear();
+    }
+}
+
 // What was proposed may still be committed by the next leader.
 void Core::Impl::leave_office(Output& output) {
     office_ = {};
     for (auto* const entries : {&pending_, &proposed_}) {
-        for (Pending& pending : *entries) {
-            for (const Client& client : pending.clients) {
-                if (client.internal) continue;
-                answer(client.connection, client.request,
-                       Error{Code::uncertain, "this member leads no more; the change is perhaps made"}, output);
-            }
-            pending.clients.clear();
-        }
+        tell_uncertain(*entries, Index{}, "this member leads no more; the change is perhaps made", output);
     }
     proposed_.clear();
     rounds_.clear();

@@ -11,7 +11,6 @@ namespace belfry::hub::core {
 
 namespace {
 
-constexpr size_t message_bytes_aim = 256 * 1024;
 // A leader that has handed its office on still answers what it had committed.
 constexpr uint64_t earlier_leader_patience_ms = 200;
 
@@ -71,10 +70,10 @@ void Forwarder::flush(uint64_t leader, Term term, uint64_t now_ms, std::vector<M
 void Forwarder::send_waiting(uint64_t leader, uint64_t now_ms, std::vector<MemberMessage>& out) {
     while (!waiting_.empty()) {
         ForwardedRequests message;
-        for (size_t bytes = 0; !waiting_.empty() && bytes < message_bytes_aim; waiting_.pop_front()) {
+        for (size_t bytes = 0; !waiting_.empty() && bytes < limits::member_message_bytes_aim; waiting_.pop_front()) {
             if (message.requests.size() >= belfry::limits::frame_requests_max) break;
             Waiting& next = waiting_.front();
-            if (bytes > 0 && bytes + next.bytes > message_bytes_aim) break;
+            if (bytes > 0 && bytes + next.bytes > limits::member_message_bytes_aim) break;
             bytes += next.bytes;
             bytes_ -= next.bytes;
             message.requests.push_back(next.request.request);

@@ -107,6 +107,7 @@ private:
     void watch_office(Instant now, Output& output);
     void append_nothing(Instant now, Output& output);
     void leave_office(Output& output);
+    void tell_uncertain(std::deque<Pending>& entries, Index first, const std::string& why, Output& output);
     void hand_over_proposals(Output& output);
     Index can_apply_to() const;
     bool alone() const { return raft_->sole_voter() && role() == raft::Role::leader; }
@@ -124,7 +125,6 @@ private:
     void offer_snapshot(Index index);
     void send_to_members(Instant now, Output& output);
     void check_agreement(Output& output);
-    void tell_members(Output& output);
 
     // administration.cpp
     struct Task {
@@ -145,7 +145,7 @@ private:
     bool transfer_to(Task& task, uint64_t id, Instant now, Output& output);
     void promote_learners(Instant now, Output& output);
     uint64_t best_follower() const;
-    void answer_members(const Task& task, Output& output);
+    void answer_members(const RequestReceived& asked, Output& output);
     uint64_t administration_wake_ms(Instant now) const;
 
     // requests.cpp
@@ -237,7 +237,8 @@ private:
     uint64_t learners_looked_at_ms_ = 0;
     uint64_t now_ms_ = 0;                                                 // monotonic, of this round
     std::map<uint64_t, std::vector<protocol::Reply>> forwarded_replies_;  // by member, of this round
-    Bytes configuration_told_;
+    std::vector<raft::Member> members_;                                   // by the newest configuration in the log
+    uint64_t members_version_ = 0;
     std::optional<raft::Message> offer_;  // the InstallSnapshot whose snapshot is being fetched
 
     Proposer proposer_;

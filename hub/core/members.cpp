@@ -68,16 +68,8 @@ void Core::Impl::deliver(OutgoingReply outgoing, Output& output) {
     forwarded_replies_[outgoing.connection & ~member_connection_bit].push_back(std::move(outgoing.reply));
 }
 
-void Core::Impl::tell_members(Output& output) {
-    auto [index, configuration] = raft_->configuration();
-    if (configuration == configuration_told_) return;
-    configuration_told_ = std::move(configuration);
-    output.members = raft_->members();
-}
-
 // The end of a round: what waited for its end to travel together.
 void Core::Impl::send_to_members(Instant now, Output& output) {
-    tell_members(output);
     const bool leads = role() == raft::Role::leader;
     forwarder_.flush(leads ? 0 : raft_->leader(), raft_->term(), now.monotonic_ms, output.messages, output.replies);
     for (auto& [peer, replies] : forwarded_replies_) {
@@ -86,7 +78,7 @@ void Core::Impl::send_to_members(Instant now, Output& output) {
         for (protocol::Reply& reply : replies) {
             bytes += protocol::approximate_bytes(reply);
             message.replies.push_back(std::move(reply));
-            if (message.replies.size() < belfry::limits::frame_requests_max && bytes < limits::forwarded_bytes_aim)
+            if (message.replies.size() < belfry::limits::frame_requests_max && bytes < limits::member_message_bytes_aim)
                 continue;
             output.messages.push_back({peer, std::exchange(message, {})});
             bytes = 0;
@@ -94,20 +86,19 @@ void Core::Impl::send_to_members(Instant now, Output& output) {
         if (!message.replies.empty()) output.messages.push_back({peer, std::move(message)});
     }
     forwarded_replies_.clear();
-    if (raft_->member_count() > 1) check_agreement(output);
+    if (members_.size() > 1) check_agreement(output);
     digests_to_tell_.clear();
 }
 
 void Core::Impl::check_agreement(Output& output) {
     if (digests_to_tell_.empty() && agreement_.differing().empty()) return;
-    const std::vector<raft::Member> members = raft_->members();
     for (const StateDigest& own : digests_to_tell_) {
         agreement_.add(own);
-        for (const raft::Member& member : members) {
+        for (const raft::Member& member : members_) {
             if (member.id != options_.member_id) output.messages.push_back({member.id, own});
         }
     }
-    const auto differs = agreement_.difference(members);
+    const auto differs = agreement_.difference(members_);
     if (!differs) return;
     output.fence = true;
     stop({Code::corrupt, "this member's state differs from what a majority of the members has at log entry " +
@@ -166,7 +157,7 @@ void Core::Impl::begin_install(const raft::Install& install, Output& output) {
     behind_ = true;  // until the store is the snapshot's
     store_full_ = log_full_ = {};
     loaded_ = applied_;
-    replicator_->reset(install.index);
+    replicator_->forget_entries();
     if (reading_ != Reading::nothing) reading_ = Reading::in_vain;
 }
 

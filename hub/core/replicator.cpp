@@ -10,8 +10,6 @@ namespace belfry::hub::core {
 
 namespace {
 
-// A part of this size is cheap to lose and does not keep a heartbeat waiting on the wire.
-constexpr size_t part_bytes_max = 256 * 1024;
 // Messages of one member that wait for entries from the log; Raft repeats what is dropped past it.
 constexpr size_t waiting_messages_max = 64;
 
@@ -21,18 +19,18 @@ constexpr size_t waiting_messages_max = 64;
 
 void Replicator::append(const raft::Entry& entry) {
     BELFRY_ASSERT(entries_.empty() || entry.index == entries_.back().index.next());
-    bytes_ += entry.payload ? entry.payload->size() : 0;
+    bytes_ += entry.payload->size();
     entries_.push_back(entry);
 }
 
 void Replicator::truncate_after(Index last_kept) {
     while (!entries_.empty() && entries_.back().index > last_kept) {
-        bytes_ -= entries_.back().payload ? entries_.back().payload->size() : 0;
+        bytes_ -= entries_.back().payload->size();
         entries_.pop_back();
     }
 }
 
-void Replicator::reset(Index) {
+void Replicator::forget_entries() {
     entries_.clear();
     bytes_ = 0;
 }
@@ -40,7 +38,7 @@ void Replicator::reset(Index) {
 void Replicator::trim(Index durable) {
     const size_t bytes_max = raft_.member_count() > 1 ? bytes_max_ : 0;
     while (!entries_.empty() && bytes_ > bytes_max && entries_.front().index <= durable) {
-        bytes_ -= entries_.front().payload ? entries_.front().payload->size() : 0;
+        bytes_ -= entries_.front().payload->size();
         entries_.pop_front();
     }
 }
@@ -78,11 +76,12 @@ bool Replicator::send(raft::Message& message, Find find_entry, std::vector<Membe
     do {
         raft::AppendEntries part{whole.previous, whole.previous_term, whole.commit, 0, {}};
         size_t bytes = 0;
-        while (part.count < whole.count && part.count < raft::message_entries_max && bytes < part_bytes_max) {
+        while (part.count < whole.count && part.count < raft::message_entries_max &&
+               bytes < limits::member_message_bytes_aim) {
             const raft::Entry* const entry = find_entry(Index{part.previous.value + part.count + 1});
             if (entry == nullptr) break;
             part.entries.push_back(*entry);
-            bytes += entry->payload ? entry->payload->size() : 0;
+            bytes += entry->payload->size();
             ++part.count;
         }
         if (part.count == 0 && whole.count > 0) return false;

@@ -26,14 +26,13 @@ public:
     // ---- the log's newest entries ----
     void append(const raft::Entry& entry);
     void truncate_after(Index last_kept);
-    void reset(Index boundary);  // what follows is the entry after this
+    void forget_entries();  // a snapshot takes their place
     void trim(Index durable);
     const raft::Entry* find(Index index) const;  // NULL: not in memory; valid until the next change
 
     // ---- messages ----
     // What an InstallSnapshot is to offer; index 0: nothing, then such messages are dropped.
     void offer(raft::InstallSnapshot snapshot) { offer_ = std::move(snapshot); }
-    const raft::InstallSnapshot& offered() const { return offer_; }
     // Never fails: what cannot be filled or is one too many is dropped, Raft asks again.
     void add(raft::Message message, std::vector<MemberMessage>& out);
     // The entries that the oldest waiting message needs from the log.

@@ -31,6 +31,7 @@ Status Engine::take_change(Index index, const Bytes& payload) {
     auto servers = decode_configuration(payload);
     if (!servers) return servers.error();
     changes_.push_back({index, payload, std::move(*servers)});
+    ++members_version_;
     return {};
 }
 

@@ -218,7 +218,7 @@ Status Engine::take_entries(const raft_update& update, const Source& source, Eff
             cuts_.push_back({++generation_, first.previous()});
         }
         trail_.truncate_after(first.previous());
-        while (!changes_.empty() && changes_.back().index >= first) changes_.pop_back();
+        for (; !changes_.empty() && changes_.back().index >= first; ++members_version_) changes_.pop_back();
     }
     for (unsigned i = 0; i < update.entries.n; ++i) {
         const raft_entry& entry = update.entries.batch[i];

@@ -44,6 +44,7 @@ public:
     bool transferring() const override;
     Index match_index(uint64_t id) const override;
     std::vector<Member> members() const override;
+    uint64_t members_version() const override { return members_version_; }
 
     Role role() const override;
     Term term() const override;
@@ -133,7 +134,8 @@ private:
     Vote vote_;  // as last reported
     // From the one in force at the boundary (or at the log's beginning) to the newest.
     std::deque<Change> changes_;
-    Index change_confirmed_;  // the engine knows that this CHANGE is committed
+    uint64_t members_version_ = 0;  // counts what happens to changes_.back()
+    Index change_confirmed_;        // the engine knows that this CHANGE is committed
     std::optional<Install> installing_;
     uint64_t last_contact_ms_ = 0;  // when a leader last spoke to us
     uint64_t generation_ = 0;

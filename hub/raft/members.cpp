@@ -13,11 +13,6 @@ constexpr size_t voters_min = 2;  // D5: two voters shrunk to one can both lead 
 Error conflict(const std::string& sentence) { return {Code::conflict, sentence}; }
 std::string name_of(uint64_t id) { return "member " + std::to_string(id); }
 
-size_t voters_in(const std::vector<Member>& members) {
-    return static_cast<size_t>(
-        std::count_if(members.begin(), members.end(), [](const Member& m) { return m.role == MemberRole::voter; }));
-}
-
 }  // namespace
 
 std::vector<Member> Engine::members() const {
@@ -81,9 +76,9 @@ Result<Index> Engine::change_members(const MemberChange& change, uint64_t now_ms
 Status Engine::catch_up(uint64_t id, uint64_t now_ms, Effects& effects) {
     if (role() != Role::leader) return Error{Code::not_leader, "this member is not the leader"};
     const auto now = members();
-    const auto found = std::find_if(now.begin(), now.end(), [&](const Member& m) { return m.id == id; });
-    if (found == now.end()) return Error{Code::not_found, "there is no " + name_of(id)};
-    if (found->role == MemberRole::voter) return conflict(name_of(id) + " votes already");
+    const Member* const found = find_member(now, id);
+    if (found == nullptr) return Error{Code::not_found, "there is no " + name_of(id)};
+    if (votes(found)) return conflict(name_of(id) + " votes already");
     if (raft_->leader_state.promotee_id != 0) return conflict("another member is catching up");
     raft_event started = event(RAFT_CATCH_UP, now_ms);
     started.catch_up.server_id = id;

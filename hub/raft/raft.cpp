@@ -1,5 +1,7 @@
 #include "hub/raft/raft.hpp"
 
+#include <algorithm>
+
 #include "hub/raft/engine.hpp"
 
 namespace belfry::hub::raft {
@@ -8,6 +10,16 @@ Result<std::unique_ptr<Raft>> Raft::create(const Options& options) {
     auto engine = std::make_unique<Engine>(options);
     if (auto initialised = engine->init(); !initialised) return initialised.error();
     return std::unique_ptr<Raft>(std::move(engine));
+}
+
+const Member* find_member(const std::vector<Member>& members, uint64_t id) {
+    const auto found = std::find_if(members.begin(), members.end(), [&](const Member& member) { return member.id == id; });
+    return found == members.end() ? nullptr : &*found;
+}
+
+size_t voters_in(const std::vector<Member>& members) {
+    return static_cast<size_t>(
+        std::count_if(members.begin(), members.end(), [](const Member& member) { return votes(&member); }));
 }
 
 Entry Raft::bootstrap_entry(const std::vector<std::pair<uint64_t, std::string>>& voters) {

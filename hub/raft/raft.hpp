@@ -23,6 +23,7 @@ struct Restored {
     Index configuration_index;  // of the last CHANGE at or before the boundary
     Bytes configuration;        // and its payload; empty if the boundary is 0
     std::vector<Entry> trail;
+    Index last() const { return trail.empty() ? boundary : trail.back().index; }
 };
 
 struct Vote {
@@ -86,6 +87,11 @@ struct Member {
     friend bool operator==(const Member&, const Member&) = default;
 };
 
+// NULL: there is none.
+const Member* find_member(const std::vector<Member>& members, uint64_t id);
+inline bool votes(const Member* member) { return member != nullptr && member->role == MemberRole::voter; }
+size_t voters_in(const std::vector<Member>& members);
+
 // One member at a time; ids are never used again.
 struct MemberChange {
     enum class Kind : uint8_t { add_learner, promote, remove };
@@ -131,6 +137,8 @@ public:
     virtual bool transferring() const = 0;
     virtual Index match_index(uint64_t id) const = 0;  // what the leader knows the member to hold; 0 = unknown
     virtual std::vector<Member> members() const = 0;   // by the newest configuration in the log
+    // Another number: perhaps another list. Cheap, so that nobody needs to make the list to see that it is the same.
+    virtual uint64_t members_version() const = 0;
     virtual uint64_t wake_at_ms() const = 0;
 
     virtual Role role() const = 0;

@@ -31,7 +31,7 @@ void ReadBarrier::flush(uint64_t now_ms, std::vector<Message>& messages) {
 void ReadBarrier::send_probes(uint64_t now_ms, std::vector<Message>& messages) {
     round_->resend_at_ms = now_ms + resend_ms_;
     for (const Member& member : raft_.members()) {
-        if (member.role != MemberRole::voter || round_->agreed.contains(member.id)) continue;
+        if (!votes(&member) || round_->agreed.contains(member.id)) continue;
         messages.push_back({member.id, 0, office_term_, ReadProbe{round_->number}});
     }
 }
@@ -55,13 +55,10 @@ void ReadBarrier::settle() {
 // Of the voters by the newest configuration; ourselves only if we are one.
 bool ReadBarrier::has_majority() const {
     const std::vector<Member> members = raft_.members();
-    size_t voters = 0, agreed = 0;
-    for (const Member& member : members) {
-        if (member.role != MemberRole::voter) continue;
-        ++voters;
-        agreed += round_->agreed.contains(member.id) ? 1 : 0;
-    }
-    return agreed > voters / 2;
+    const auto agreed = std::count_if(members.begin(), members.end(), [&](const Member& member) {
+        return votes(&member) && round_->agreed.contains(member.id);
+    });
+    return static_cast<size_t>(agreed) > voters_in(members) / 2;
 }
 
 std::optional<ReadBarrier::Ready> ReadBarrier::take_ready() { return std::exchange(ready_, std::nullopt); }

@@ -55,8 +55,7 @@ void MemberLinks::set_members(const std::vector<raft::Member>& members) {
     std::vector<peer::Peer> peers;
     const auto& known = settings_.cluster.members;
     for (const auto& member : known) {
-        const bool counts = members.empty() || std::any_of(members.begin(), members.end(),
-                                                           [&](const raft::Member& one) { return one.id == member.id; });
+        const bool counts = members.empty() || raft::find_member(members, member.id) != nullptr;
         if (counts) peers.push_back({member.id, member.endpoint, member.public_key});
     }
     for (const raft::Member& member : members) {
@@ -67,7 +66,8 @@ void MemberLinks::set_members(const std::vector<raft::Member>& members) {
     link_->set_peers(std::move(peers));
 }
 
-std::vector<std::pair<uint64_t, std::string>> initial_voters(const settings::Settings& settings) {
+std::vector<std::pair<uint64_t, std::string>> initial_voters(const settings::Settings& settings,
+                                                             const std::string& public_key) {
     const auto& cluster = settings.cluster;
     if (cluster.join) return {};
     std::vector<std::pair<uint64_t, std::string>> voters;
@@ -76,13 +76,8 @@ std::vector<std::pair<uint64_t, std::string>> initial_voters(const settings::Set
     }
     std::sort(voters.begin(), voters.end());
     if (!voters.empty()) return voters;
-    std::string address = "local";
-    if (!cluster.endpoint.empty()) {
-        const auto keys = cluster.key_file.empty() ? Result<settings::KeyPair>(settings::KeyPair{})
-                                                   : settings::load_key_file(cluster.key_file);
-        address = peer::format_address(cluster.endpoint, keys ? keys->public_key : "");
-    }
-    return {{settings.member.id, address}};
+    const bool reachable = !cluster.endpoint.empty();
+    return {{settings.member.id, reachable ? peer::format_address(cluster.endpoint, public_key) : "local"}};
 }
 
 }  // namespace belfry::hub::shell

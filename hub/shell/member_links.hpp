@@ -18,13 +18,15 @@ public:
     static Result<std::unique_ptr<MemberLinks>> open(const settings::Settings& settings, uint64_t cluster,
                                                      const std::string& snapshots_path, Logger& logger,
                                                      std::function<void(core::Input)> on_input);
+    ~MemberLinks();
+
     // The core's thread:
     void send(const core::MemberMessage& message) { link_->send(message); }
     void fetch(const core::Fetch& wanted) { exchange_->fetch(wanted); }
     // Those of the log's configuration. An address in the settings is preferred: it may be newer.
     void set_members(const std::vector<raft::Member>& members);
     const peer::Link::Counters& counters() const { return link_->counters(); }
-    const std::string& endpoint() const { return link_->endpoint(); }
+    const std::string& public_key() const { return link_->options().keys.public_key; }  // "" = the link is plain
 
 private:
     MemberLinks(const settings::Settings& settings, Snapshots snapshots)
@@ -34,12 +36,10 @@ private:
     std::unique_ptr<peer::Link> link_;
     std::atomic<peer::SnapshotExchange*> exchange_now_{nullptr};
     std::unique_ptr<peer::SnapshotExchange> exchange_;
-
-public:
-    ~MemberLinks();
 };
 
-// The first voters of a new cluster as these settings say; empty if this member joins one.
-std::vector<std::pair<uint64_t, std::string>> initial_voters(const settings::Settings& settings);
+// The first voters of a new cluster as these settings say; empty if this member joins one. `public_key`: this member's.
+std::vector<std::pair<uint64_t, std::string>> initial_voters(const settings::Settings& settings,
+                                                             const std::string& public_key);
 
 }  // namespace belfry::hub::shell

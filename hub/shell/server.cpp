@@ -144,11 +144,11 @@ Status Server::open_stores(const std::vector<plugin::Plugin>& plugins) {
 Status Server::recover_state() {
     auto applied = store_->applied_index();
     if (!applied) return applied.error();
-    const Index last = restored_.trail.empty() ? restored_.boundary : restored_.trail.back().index;
-    Snapshots(directory_->snapshots_path()).demote_after(last);
+    const Index last = restored_.last();
+    snapshots().demote_after(last);
     if (*applied < restored_.boundary) {
         std::vector<std::string> warnings;
-        auto index = Snapshots(directory_->snapshots_path()).restore_newest(*store_, last, warnings);
+        auto index = snapshots().restore_newest(*store_, last, warnings);
         for (const auto& warning : warnings) logger_.warning("snapshot skipped", {{"reason", warning}});
         if (!index)
             return Error{Code::corrupt, "the log begins after what the state store holds, and " + index.error().detail};
@@ -168,23 +168,22 @@ Status Server::recover_state() {
 Status Server::start_core() {
     const auto queue = [this](core::Input input) { mailbox_.put(Item(std::move(input))); };
     const auto fatal = [this](Error error) { fail(std::move(error)); };
-    snapshotter_ = std::make_unique<Snapshotter>(*store_, Snapshots(directory_->snapshots_path()), queue, fatal);
+    snapshotter_ = std::make_unique<Snapshotter>(*store_, snapshots(), queue, fatal);
     log_writer_ = std::make_unique<LogWriter>(
-        *log_, LogWriter::Hooks{
-                   queue, fatal, [this](const core::Boundary& boundary) { return directory_->keep_boundary(boundary); },
-                   [this](Index boundary) { return Snapshots(directory_->snapshots_path()).promote(boundary); },
-                   [this](Index boundary) { snapshotter_->install(boundary); }});
+        *log_, LogWriter::Hooks{queue, fatal,
+                                [this](const core::Boundary& boundary) { return directory_->keep_boundary(boundary); },
+                                [this](Index boundary) { return snapshots().promote(boundary); },
+                                [this](Index boundary) { snapshotter_->install(boundary); }});
     core::Options options;
     options.member_id = directory_->identity().member;
     options.epoch = directory_->identity().epoch;
     options.incarnation = random_u64();
     options.seed = static_cast<unsigned>(random_u64());
-    options.bootstrap = initial_voters(settings_);
+    options.bootstrap = initial_voters(settings_, links_ ? links_->public_key() : "");
     options.election_timeout_ms = static_cast<unsigned>(settings_.cluster.election_timeout_ms);
     options.heartbeat_timeout_ms = static_cast<unsigned>(settings_.cluster.heartbeat_ms);
     options.snapshot_log_bytes = settings_.snapshot_log_bytes;
-    const Index last = restored_.trail.empty() ? restored_.boundary : restored_.trail.back().index;
-    const auto newest = Snapshots(directory_->snapshots_path()).newest(last);
+    const auto newest = snapshots().newest(restored_.last());
     options.snapshot_at_start = newest.index;
     options.snapshot_bytes_at_start = newest.bytes;
     options.log_bytes_at_start = log_bytes_at_start_;

@@ -55,6 +55,7 @@ private:
     Status recover_state();
     Status open_transport(const std::vector<plugin::Plugin>& plugins);
     Status open_links();
+    Snapshots snapshots() const { return Snapshots(directory_->snapshots_path()); }
     Status start_core();
 
     void take(std::vector<Item>& items, Instant instant, core::Output& output);
