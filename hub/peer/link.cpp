@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "sdk/base/endpoint.hpp"
+
 namespace belfry::hub::peer {
 
 namespace {
@@ -19,11 +21,9 @@ constexpr long poll_ms = 1000;
 constexpr auto complaint_pause = 1s;
 constexpr auto proof_patience = 3s;
 
-bool is_loopback(const std::string& endpoint) {
-    const std::string_view host =
-        std::string_view(endpoint).substr(std::min(endpoint.size(), std::string_view("tcp://").size()));
-    return host.starts_with("127.") || host.starts_with("localhost:") || host.starts_with("[::1]") ||
-           endpoint.starts_with("ipc://");
+bool stays_on_this_machine(const std::string& endpoint) {
+    const auto parts = parse_tcp_endpoint(endpoint);
+    return parts ? is_loopback(parts->host) : endpoint.starts_with("ipc://");
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ std::string format_address(const std::string& endpoint, const std::string& publi
 // ---- start and end ----
 
 Result<std::unique_ptr<Link>> Link::open(const LinkOptions& options, Hooks hooks) {
-    if (options.keys.empty() && !options.insecure && !is_loopback(options.endpoint)) {
+    if (options.keys.empty() && !options.insecure && !stays_on_this_machine(options.endpoint)) {
         return Error{Code::denied, "cluster.endpoint = '" + options.endpoint +
                                        "': other machines could reach it, and there are no keys; make some with 'belfry "
                                        "keygen' and set cluster.key_file, or set listen.insecure = true if the network is "
@@ -78,7 +78,7 @@ Status Link::start() {
 
 // libzmq lets everybody in if its handler is not asked, so a stranger knocks before anybody else can.
 Status Link::prove_enforcement() {
-    std::array<char, 41> public_key{}, secret_key{};
+    std::array<char, curve_key_characters + 1> public_key{}, secret_key{};
     if (zmq_curve_keypair(public_key.data(), secret_key.data()) != 0) {
         return Error{Code::incompatible, "this libzmq has no CURVE encryption"};
     }

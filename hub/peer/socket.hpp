@@ -8,17 +8,11 @@
 #include <memory>
 #include <string>
 
+#include "sdk/base/curve_keys.hpp"
 #include "sdk/base/error.hpp"
 #include "sdk/base/types.hpp"
 
 namespace belfry::hub::peer {
-
-// Z85, 40 characters each; empty = the link is plain.
-struct CurveKeys {
-    std::string public_key;
-    std::string secret_key;
-    bool empty() const { return public_key.empty(); }
-};
 
 class Context {
 public:

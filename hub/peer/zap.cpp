@@ -10,7 +10,7 @@ constexpr size_t key_octets = 32;
 constexpr size_t request_parts = 7;  // version, id, domain, address, identity, mechanism, key
 
 std::string z85(BytesView key) {
-    char text[41] = {};
+    char text[curve_key_characters + 1] = {};
     if (key.size() != key_octets) return "";
     return zmq_z85_encode(text, reinterpret_cast<const uint8_t*>(key.data()), key.size()) == nullptr ? "" : text;
 }

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <charconv>
 
+#include "sdk/base/curve_keys.hpp"
+#include "sdk/base/endpoint.hpp"
 #include "sdk/base/hash.hpp"
 
 namespace belfry::hub::settings {
 
 namespace {
 
-constexpr size_t key_characters = 40;  // 32 octets in Z85
 constexpr uint64_t election_heartbeats_min = 10;
 
 Error invalid(std::string sentence) { return {Code::invalid_argument, std::move(sentence)}; }
@@ -21,14 +22,15 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
+bool parse_whole(std::string_view digits, uint64_t& number) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    return error == std::errc() && end == digits.data() + digits.size();
+}
+
 Status check_endpoint(std::string_view endpoint) {
-    const bool tcp = endpoint.starts_with("tcp://");
-    const size_t colon = endpoint.rfind(':');
+    const std::optional<TcpEndpoint> parts = parse_tcp_endpoint(endpoint);
     uint64_t port = 0;
-    const std::string_view digits = endpoint.substr(colon == std::string_view::npos ? endpoint.size() : colon + 1);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    const bool whole = error == std::errc() && end == digits.data() + digits.size() && port > 0 && port <= 65535;
-    if (tcp && whole && colon > std::string_view("tcp://").size()) return {};
+    if (parts && parse_whole(parts->port, port) && port > 0 && port <= 65535) return {};
     return invalid("'" + std::string(endpoint) + "' is not where another member can be reached: write tcp://ADDRESS:PORT");
 }
 
@@ -36,9 +38,7 @@ Result<Settings::ClusterMember> parse_member(std::string_view text) {
     Settings::ClusterMember member;
     const size_t equals = text.find('=');
     const std::string_view number = text.substr(0, std::min(equals, text.size()));
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), member.id);
-    const bool whole = error == std::errc() && end == number.data() + number.size();
-    if (equals == std::string_view::npos || !whole || member.id == 0 || member.id > INT64_MAX) {
+    if (equals == std::string_view::npos || !parse_whole(number, member.id) || member.id == 0 || member.id > INT64_MAX) {
         return invalid("'" + std::string(text) +
                        "' is not a member: write ID=tcp://ADDRESS:PORT, or with its public key "
                        "ID=tcp://ADDRESS:PORT KEY");
@@ -48,9 +48,10 @@ Result<Settings::ClusterMember> parse_member(std::string_view text) {
     member.endpoint = address.substr(0, space);
     if (space != std::string_view::npos) member.public_key = trimmed(address.substr(space));
     if (auto good = check_endpoint(member.endpoint); !good) return good.error();
-    if (!member.public_key.empty() && member.public_key.size() != key_characters) {
-        return invalid("member " + std::to_string(member.id) + ": a public key has " + std::to_string(key_characters) +
-                       " characters, this one " + std::to_string(member.public_key.size()));
+    if (!member.public_key.empty() && member.public_key.size() != curve_key_characters) {
+        return invalid("member " + std::to_string(member.id) + ": a public key has " +
+                       std::to_string(curve_key_characters) + " characters, this one " +
+                       std::to_string(member.public_key.size()));
     }
     return member;
 }

@@ -14,12 +14,11 @@ namespace belfry::hub::settings {
 
 namespace {
 
-constexpr size_t key_characters = 40;
 constexpr mode_t others = 077;
 
 }  // namespace
 
-Result<KeyPair> load_key_file(const std::string& path) {
+Result<CurveKeys> load_key_file(const std::string& path) {
     struct stat facts {};
     if (::stat(path.c_str(), &facts) != 0) {
         return Error{errno == ENOENT ? Code::not_found : Code::io, "cluster.key_file: cannot open '" + path +
@@ -36,10 +35,11 @@ Result<KeyPair> load_key_file(const std::string& path) {
     const auto key = [&](const char* name) -> std::string {
         return parsed ? parsed.table()[name].value_or(std::string()) : std::string();
     };
-    KeyPair keys{key("public_key"), key("secret_key")};
-    if (keys.public_key.size() == key_characters && keys.secret_key.size() == key_characters) return keys;
+    CurveKeys keys{key("public_key"), key("secret_key")};
+    if (keys.public_key.size() == curve_key_characters && keys.secret_key.size() == curve_key_characters) return keys;
     return Error{Code::invalid_argument, "cluster.key_file: '" + path + "' does not hold public_key and secret_key of " +
-                                             std::to_string(key_characters) + " characters; make one with: belfry keygen"};
+                                             std::to_string(curve_key_characters) +
+                                             " characters; make one with: belfry keygen"};
 }
 
 }  // namespace belfry::hub::settings

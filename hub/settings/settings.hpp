@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "sdk/base/curve_keys.hpp"
 #include "sdk/base/error.hpp"
 
 namespace belfry::hub::settings {
@@ -110,11 +111,8 @@ std::string to_string(const Settings& settings);
 // on the same addresses.
 uint64_t initial_cluster_id(const std::vector<Settings::ClusterMember>& members, std::string_view name);
 
-struct KeyPair {
-    std::string public_key, secret_key;  // Z85
-};
 // What `belfry keygen` wrote. `denied`: others may read the file; the sentence says what to type.
-Result<KeyPair> load_key_file(const std::string& path);
+Result<CurveKeys> load_key_file(const std::string& path);
 
 // The names of all keys, for completion and for the test of the sample file.
 std::vector<std::string> key_names();

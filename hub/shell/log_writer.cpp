@@ -67,11 +67,8 @@ void LogWriter::run_jobs(std::vector<Job>& jobs) {
     if (!failed_) sync_and_report();
 }
 
-// Vote, truncation and append in order. False: nothing of the entries was kept.
+// Truncation and append in order. False: nothing of the entries was kept.
 bool LogWriter::start_persist(core::Persist& job) {
-    if (job.vote) {
-        if (auto saved = log_.save_vote(job.vote->term, job.vote->voted_for); !saved) return fail(saved.error()), false;
-    }
     if (job.truncate_after) {
         if (auto cut = log_.truncate_after(*job.truncate_after); !cut) return fail(cut.error()), false;
         unsynced_ = std::min(unsynced_, *job.truncate_after);

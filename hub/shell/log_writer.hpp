@@ -1,6 +1,7 @@
 // The log writer thread: does the core's disk work in order, one log store call at a time, and answers with inputs.
 //
-//     Persist{vote, truncate, entries}  -> EntriesPersisted      (several waiting jobs share one sync)
+//     Persist::vote                     -> durable when save_vote() returns
+//     Persist{truncate, entries}        -> EntriesPersisted      (several waiting jobs share one sync)
 //     ReadEntries{first, last}          -> EntriesRead
 //     Output::compact_to                -> nothing
 //     Output::install                   -> on_emptied, when the log is empty after the boundary
@@ -41,6 +42,7 @@ public:
     LogWriter(plugin::LogStore& log, Hooks hooks);
     ~LogWriter();  // finishes what is queued
 
+    // Of both: the vote is not looked at, save_vote() has been called for it.
     void persist(core::Persist job) { put(std::move(job)); }
     // Does the job at once if the writer is idle, and appends what would have gone to on_done to `answers`. False: it is
     // not, and `job` is untouched.

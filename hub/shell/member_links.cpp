@@ -15,7 +15,7 @@ Result<std::unique_ptr<MemberLinks>> MemberLinks::open(const settings::Settings&
     if (!settings.cluster.key_file.empty()) {
         auto keys = settings::load_key_file(settings.cluster.key_file);
         if (!keys) return keys.error();
-        options.keys = {keys->public_key, keys->secret_key};
+        options.keys = *std::move(keys);
     }
     std::unique_ptr<MemberLinks> links(new MemberLinks(settings, Snapshots(snapshots_path)));
     MemberLinks* const self = links.get();

@@ -6,12 +6,12 @@
 
 namespace belfry {
 
-Result<CurveKeyPair> make_curve_keys() {
-    std::array<char, 41> public_key{}, secret_key{};
+Result<CurveKeys> make_curve_keys() {
+    std::array<char, curve_key_characters + 1> public_key{}, secret_key{};
     if (zmq_curve_keypair(public_key.data(), secret_key.data()) != 0) {
         return Error{Code::unsupported, "the installed libzmq cannot encrypt (it was built without CURVE)"};
     }
-    return CurveKeyPair{public_key.data(), secret_key.data()};
+    return CurveKeys{public_key.data(), secret_key.data()};
 }
 
 }  // namespace belfry

@@ -21,6 +21,12 @@ constexpr unsigned retry_doublings_max = 4;
 constexpr uint64_t move_pause_ms = 250;
 constexpr uint64_t connect_patience_ms = 200;  // to make a connection, before another endpoint is tried
 
+// So that clients which lost one hub do not come to the next all at once.
+uint64_t jitter_up_to(uint64_t most_ms) {
+    thread_local std::minstd_rand random{std::random_device{}()};
+    return random() % (most_ms + 1);
+}
+
 bool reads(const protocol::RequestOp& op) {
     return !std::holds_alternative<protocol::PutRequest>(op) && !std::holds_alternative<protocol::DeleteRequest>(op) &&
            !std::holds_alternative<protocol::TxnRequest>(op) && !std::holds_alternative<protocol::CompactRequest>(op) &&
@@ -180,9 +186,8 @@ bool RequestLink::try_again_later(const protocol::Reply& reply, uint64_t now_ms)
     Pending& pending = found->second;
     const auto* range = std::get_if<protocol::RangeRequest>(&pending.request.op);
     if (range != nullptr && range->min_revision > Revision{}) return false;  // the hub has waited already
-    thread_local std::minstd_rand random{std::random_device{}()};
     const uint64_t wait = retry_ms_min << std::min(pending.refusals, retry_doublings_max);
-    const uint64_t when = now_ms + wait / 2 + random() % (wait / 2 + 1);
+    const uint64_t when = now_ms + wait / 2 + jitter_up_to(wait / 2);
     if (when >= pending.deadline_ms) return false;
     ++pending.refusals;
     pending.refusal = reply.error.detail;
@@ -240,8 +245,7 @@ void RequestLink::rebuild(uint64_t now_ms) {
     moved_at_ms_ = now_ms;
     (void)open();  // on failure requests end with their timeout, and the next silence tries again
     waiting_since_ms_ = now_ms;
-    thread_local std::minstd_rand random{std::random_device{}()};
-    rebuild_jitter_ms_ = random() % (static_cast<uint64_t>(options_.timeout.count()) / 4 + 1);
+    rebuild_jitter_ms_ = jitter_up_to(static_cast<uint64_t>(options_.timeout.count()) / 4);
     std::vector<uint64_t> lost_reads;
     for (const auto& [id, pending] : pending_) {
         if (pending.sent && pending.is_read) lost_reads.push_back(id);

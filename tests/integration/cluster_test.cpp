@@ -62,10 +62,7 @@ TEST_CASE("cluster: what clients see while leaders are killed and paused is line
             REQUIRE(cluster.at(leader).start());
         }
         std::this_thread::sleep_for(500ms);
-        for (const auto& witness : witnesses) {
-            const auto& seen = witness->finish();
-            history.insert(history.end(), seen.begin(), seen.end());
-        }
+        history = finish_all(witnesses);
     }
     INFO(history.size() << " operations");
     CHECK(history.size() > 200);

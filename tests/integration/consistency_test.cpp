@@ -29,10 +29,7 @@ TEST_CASE("consistency: what clients see across 20 kills is linearizable", "[int
             REQUIRE(hub.start());
         }
         std::this_thread::sleep_for(200ms);
-        for (const auto& witness : witnesses) {
-            const auto& seen = witness->finish();
-            history.insert(history.end(), seen.begin(), seen.end());
-        }
+        history = finish_all(witnesses);
     }
     const auto unanswered = std::count_if(history.begin(), history.end(),
                                           [](const Operation& one) { return one.returned == Operation::never; });

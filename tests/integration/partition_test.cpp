@@ -105,10 +105,7 @@ TEST_CASE("partition: full, one-way and flapping cuts leave every history linear
             }
         }
         std::this_thread::sleep_for(1s);
-        for (const auto& witness : witnesses) {
-            const auto& seen = witness->finish();
-            history.insert(history.end(), seen.begin(), seen.end());
-        }
+        history = finish_all(witnesses);
     }
     INFO(history.size() << " operations");
     CHECK(history.size() > 100);

@@ -87,4 +87,14 @@ private:
     std::thread thread_;
 };
 
+// Ends all of them; what they saw together.
+inline std::vector<Operation> finish_all(const std::vector<std::unique_ptr<Witness>>& witnesses) {
+    std::vector<Operation> history;
+    for (const auto& witness : witnesses) {
+        const auto& seen = witness->finish();
+        history.insert(history.end(), seen.begin(), seen.end());
+    }
+    return history;
+}
+
 }  // namespace belfry::test

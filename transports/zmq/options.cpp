@@ -3,6 +3,8 @@
 #include <charconv>
 #include <string_view>
 
+#include "sdk/base/endpoint.hpp"
+
 namespace belfry::transports::zmq {
 
 namespace {
@@ -19,28 +21,22 @@ Result<uint64_t> parse_number(std::string_view name, std::string_view text, uint
     return number;
 }
 
-bool is_loopback(std::string_view host) {
-    return host.starts_with("127.") || host == "localhost" || host == "[::1]" || host == "lo";
-}
-
 Status check_endpoint(std::string_view name, std::string& endpoint, bool insecure) {
-    constexpr std::string_view tcp = "tcp://";
     const std::string where = "transport_zmq: " + std::string(name) + " = '" + endpoint + "'";
     if (endpoint.starts_with("ipc:///") && endpoint.size() > std::string_view("ipc:///").size()) {
         return {};
     }
-    const size_t colon = endpoint.rfind(':');
-    if (!endpoint.starts_with(tcp) || colon < tcp.size() + 1) {
+    const std::optional<TcpEndpoint> parts = parse_tcp_endpoint(endpoint);
+    if (!parts) {
         return invalid(where + ": write tcp://ADDRESS:PORT (PORT * = any free one) or ipc:///absolute/path");
     }
-    const std::string_view port = std::string_view(endpoint).substr(colon + 1);
+    const auto [host, port] = *parts;
     if (port != "*") {
         if (Result<uint64_t> number = parse_number(name, port, 0, 65535); !number) {
             return std::move(number).error();
         }
     }
-    const std::string host = endpoint.substr(tcp.size(), colon - tcp.size());
-    if (!is_loopback(host) && !insecure) {
+    if (!is_loopback(host) && host != "lo" && !insecure) {
         return Error{Code::denied, where +
                                        ": other machines could reach this endpoint, and encryption (CURVE keys) comes only "
                                        "in a later release; listen on 127.0.0.1, or set insecure = true if the network "
