@@ -67,8 +67,9 @@ Exit ask_and_show(const Context& context, protocol::RequestOp op) {
 void show_settings(const Context& context, uint64_t id, const MembersReply& reply) {
     std::string members;
     for (const auto& member : reply.members) {
-        if (member.address == "local") continue;
-        members += (members.empty() ? "" : ", ") + std::to_string(member.id) + "=" + member.address;
+        // One that was started alone did not say where it is.
+        const std::string address = member.address == "local" ? "ITS-CLUSTER.ENDPOINT" : member.address;
+        members += (members.empty() ? "" : ", ") + std::to_string(member.id) + "=" + address;
     }
     context.line("");
     context.line("# settings of the new member (belfry.toml); then start belfryd there with an empty data directory");
@@ -77,7 +78,10 @@ void show_settings(const Context& context, uint64_t id, const MembersReply& repl
     context.line("join = true");
     context.line("id = \"" + cluster_id(reply.cluster) + "\"");
     for (const auto& member : reply.members) {
-        if (member.id == id) context.line("endpoint = \"" + member.address.substr(0, member.address.find(' ')) + "\"");
+        if (member.id != id) continue;
+        const size_t space = member.address.find(' ');
+        context.line("endpoint = \"" + member.address.substr(0, space) + "\"");
+        if (space != std::string::npos) context.line("key_file = \"FILE\"  # where `belfry keygen` put the keys there");
     }
     context.line("members = \"" + members + "\"");
 }
