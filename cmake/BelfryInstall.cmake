@@ -1,5 +1,6 @@
 # The SDK as a package: find_package(Belfry) gives Belfry::client (and Belfry::protocol, Belfry::base); pkg-config gives belfry.
-# It is the component `sdk`: cmake --install BUILD --component sdk. tests/integration/package_test.cmake uses it as a stranger.
+# It is the component `sdk`: cmake --install BUILD --component sdk; with the component `command` (the program belfry) it is all that an
+# author of plugins needs. tests/integration/package_test.cmake and scaffold_test.cmake use it as strangers.
 include(CMakePackageConfigHelpers)
 
 set(BELFRY_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/Belfry)
@@ -27,6 +28,7 @@ configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/BelfryConfig.cmake.in ${
                               INSTALL_DESTINATION ${BELFRY_PACKAGE_DIR})
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/BelfryConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/BelfryConfig.cmake ${CMAKE_BINARY_DIR}/BelfryConfigVersion.cmake
+              ${CMAKE_SOURCE_DIR}/cmake/BelfryPlugin.cmake
         DESTINATION ${BELFRY_PACKAGE_DIR} COMPONENT sdk)
 
 # The way from the .pc file up to the prefix, so that the package may be installed or moved anywhere.

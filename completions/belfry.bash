@@ -1,7 +1,7 @@
 # Completion of the command belfry for bash; made by `belfry completion bash`.
 _belfry() {
     local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
-    local commands="put get del txn watch history diff log import export status compact digest subscribe bench member leader keygen plugin completion version help"
+    local commands="put get del txn watch history diff log import export status compact digest subscribe bench member leader keygen snapshot policy plugin completion version help"
     local common="--endpoint --feed --timeout --output --author --help"
     # The command is the first word that is neither a flag nor a common flag's value.
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -23,10 +23,10 @@ _belfry() {
     fi
     local flags="$common"
     case "$command" in
-        put) flags+=" --comment --prev --cas --lease --literal" ;;
+        put) flags+=" --comment --prev --cas --lease --dry-run --literal" ;;
         get) flags+=" --prefix --range-end --rev --detail --keys-only --count --limit --sort --desc --raw --local" ;;
-        del) flags+=" --prefix --range-end --all --comment --prev" ;;
-        txn) flags+=" --json --comment" ;;
+        del) flags+=" --prefix --range-end --all --comment --prev --dry-run" ;;
+        txn) flags+=" --json --comment --dry-run" ;;
         watch) flags+=" --kind --rev --snapshot --count --full" ;;
         history) flags+=" --limit --before --full" ;;
         diff) flags+=" --prefix --full" ;;
@@ -38,6 +38,8 @@ _belfry() {
         subscribe) flags+=" --kind --until-revision --for --report --ready" ;;
         bench) flags+=" --clients --in-flight --count --value-bytes --keys --rate --prefix --keep" ;;
         member) flags+=" --key" ;;
+        snapshot) flags+=" --force --data-dir --config --set" ;;
+        policy) flags+=" --schema --rules --rule --expect --comment --dry-run" ;;
         plugin) flags+=" --verbose" ;;
     esac
     if [[ "$cur" == -* ]]; then
@@ -48,7 +50,11 @@ _belfry() {
         help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
         bench) COMPREPLY=($(compgen -W "put get range watch" -- "$cur")) ;;
         completion) COMPREPLY=($(compgen -W "bash" -- "$cur")) ;;
-        plugin) COMPREPLY=($(compgen -W "check" -- "$cur") $(compgen -f -- "$cur")) ;;
+        plugin) COMPREPLY=($(compgen -W "new check list" -- "$cur") $(compgen -f -- "$cur")) ;;
+        member) COMPREPLY=($(compgen -W "list add promote remove replace" -- "$cur")) ;;
+        leader) COMPREPLY=($(compgen -W "transfer" -- "$cur")) ;;
+        policy) COMPREPLY=($(compgen -W "set list show remove" -- "$cur")) ;;
+        snapshot) COMPREPLY=($(compgen -W "save status restore" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         put|get|del|history)
             # A key may hold what a shell would act on: quoted before it gets onto the line.

@@ -14,7 +14,9 @@
 #include "hub/shell/builtins.hpp"
 #include "hub/shell/idle_memory.hpp"
 #include "hub/shell/logger.hpp"
+#include "hub/shell/restore.hpp"
 #include "hub/shell/server.hpp"
+#include "sdk/base/hash.hpp"
 
 namespace {
 
@@ -27,12 +29,14 @@ constexpr int exit_usage = 2;
 constexpr const char* usage = R"(belfryd - the Belfry configuration hub
 
 usage: belfryd [--config FILE] [--data-dir DIR] [--listen ENDPOINT] [--feed ENDPOINT] [--set KEY=VALUE]...
+       belfryd --restore BACKUP [the same flags]
 
   --config FILE      belfry.toml (every key is described in the installed sample); default: no file, the defaults
   --data-dir DIR     same as --set data_dir=DIR
   --listen ENDPOINT  same as --set listen.request_endpoint=ENDPOINT  (tcp://127.0.0.1:7420)
   --feed ENDPOINT    same as --set listen.feed_endpoint=ENDPOINT     (tcp://127.0.0.1:7421)
   --set KEY=VALUE    any key of belfry.toml; flags win over the file
+  --restore BACKUP   fill the data directory, which must be empty, from a backup of `belfry snapshot save`, and exit
   --print-settings   print the settings in force and exit
   --check            check the settings and exit
   --version, --help
@@ -44,6 +48,7 @@ struct Flags {
     settings::Settings settings;
     bool print = false;
     bool check = false;
+    std::string restore;  // a backup's path
 };
 
 int refuse(const std::string& sentence) {
@@ -78,6 +83,10 @@ Result<Flags> parse_flags(const std::vector<std::string>& arguments) {
             auto loaded = settings::load_settings(value);
             if (!loaded) return loaded.error();
             flags.settings = std::move(*loaded);
+            continue;
+        }
+        if (name == "--restore") {
+            flags.restore = value;
             continue;
         }
         bool known = false;
@@ -115,11 +124,27 @@ void raise_open_files_limit() {
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+int restore(const Flags& flags) {
+    const auto restored = shell::restore_backup(flags.restore, flags.settings);
+    if (!restored) return std::fprintf(stderr, "belfryd: %s\n", restored.error().detail.c_str()), exit_failed;
+    std::printf("restored revision %llu into '%s' as cluster %s; start belfryd with the same settings\n",
+                static_cast<unsigned long long>(restored->facts.revision.value), flags.settings.data_dir.c_str(),
+                hex64(restored->cluster).c_str());
+    return 0;
+}
+
 int serve(const settings::Settings& settings) {
     shell::Logger logger(static_cast<shell::LogLevel>(settings.output.level),
                          settings.output.format == settings::Settings::Output::Format::json);
     const auto fail = [&](const Error& error) {
-        logger.error("cannot run", {{"reason", error.detail}, {"code", std::string(to_string(error.code))}});
+        const std::string code(to_string(error.code));
+        if (error.code == Code::corrupt && !settings.cluster.endpoint.empty()) {
+            const std::string help = "the other members can rebuild it: belfry member replace " +
+                                     std::to_string(settings.member.id) + " NEW-ID (docs/cluster.md, \"Repair\")";
+            logger.error("cannot run", {{"reason", error.detail}, {"code", code}, {"help", help}});
+        } else {
+            logger.error("cannot run", {{"reason", error.detail}, {"code", code}});
+        }
         return exit_failed;
     };
     // Signals go to the one thread that waits for them; blocked before any other thread exists.
@@ -135,7 +160,7 @@ int serve(const settings::Settings& settings) {
     auto plugins = shell::builtin_plugins(logger.host());
     if (!plugins) return fail(plugins.error());
     for (const auto& file : settings.plugins) {
-        auto loaded = hub::plugin::load_plugin(file.path, logger.host());
+        auto loaded = hub::plugin::load_plugin(file.path, logger.host(), file.sha256);
         if (!loaded) return fail(loaded.error());
         if (auto fresh = check_new(*plugins, *loaded); !fresh) return fail(fresh.error());
         plugins->push_back(std::move(*loaded));
@@ -171,5 +196,6 @@ int main(int argc, char** argv) {
     if (!flags) return refuse(flags.error().detail);
     if (flags->print) return std::fputs(settings::to_string(flags->settings).c_str(), stdout), 0;
     if (flags->check) return std::puts("the settings are good"), 0;
+    if (!flags->restore.empty()) return restore(*flags);
     return serve(flags->settings);
 }

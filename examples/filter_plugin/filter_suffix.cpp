@@ -1,7 +1,6 @@
-// A whole plugin: a filter that matches keys by their ending ("suffix"). See docs/plugins.md.
-//
-//   belfry plugin check build/release/lib/belfry/plugins/filter_suffix.so
+// A whole plugin: a filter that matches keys by their ending (docs/plugins.md).
 #include <memory>
+#include <string>
 
 #include "sdk/base/limits.hpp"
 #include "sdk/plugin/filter.hpp"
@@ -11,10 +10,11 @@ namespace {
 class SuffixFilter {
 public:
     static constexpr const char* kind = "suffix";
+    static constexpr bool reads_value = false;  // keys alone
     static belfry::Result<std::unique_ptr<SuffixFilter>> compile(belfry::BytesView spec) {
-        if (spec.empty()) return belfry::Error{belfry::Code::invalid_argument, "suffix: the spec is empty"};
+        if (spec.empty()) return belfry::Error{belfry::Code::invalid_argument, std::string(kind) + ": the spec is empty"};
         if (spec.size() > belfry::limits::key_bytes_max) {
-            return belfry::Error{belfry::Code::too_large, "suffix: longer than any key can be"};
+            return belfry::Error{belfry::Code::too_large, std::string(kind) + ": longer than any key can be"};
         }
         return std::make_unique<SuffixFilter>(spec);
     }

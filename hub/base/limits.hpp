@@ -45,5 +45,9 @@ inline constexpr size_t entries_kept_bytes_max = 32 * 1024 * 1024;
 inline constexpr size_t uncommitted_entries_max = 2048;
 // Keys examined by one range, snapshot chunk or digest step on the core thread before it must page.
 inline constexpr size_t scan_keys_max = 1'000'000;
+// Octets of values shown to a filter that reads them before a snapshot or delta must page: some 20 ms of parsing. A digest
+// does not page and is refused past the second bound: a second, for an operator who asked for it.
+inline constexpr size_t filtered_value_bytes_max = 2 * 1024 * 1024;
+inline constexpr size_t digested_value_bytes_max = 64 * 1024 * 1024;
 
 }  // namespace belfry::hub::limits

@@ -1,5 +1,5 @@
-// What administrators ask the leader: members in and out, its office handed on. One task at a time; each is looked at in
-// every round until it is done, refused, or too late.
+// What administrators ask the leader: members in and out, its office handed on (office.cpp). One task at a time; each is
+// looked at in every round until it is done, refused, or too late.
 #include <algorithm>
 
 #include "hub/core/impl.hpp"
@@ -11,13 +11,12 @@ namespace {
 constexpr size_t tasks_max = 16;
 // Less than what a follower waits for an answer it has forwarded (leader_wait_ms_max), so that the reason is heard.
 constexpr uint64_t task_ms_max = 2500;
-constexpr uint64_t transfer_ms_max = 1000;
+constexpr uint64_t task_attempt_ms_max = 1000;  // a transfer that has not begun by then is given up
 constexpr uint64_t learners_pause_ms = 200;
 
 }  // namespace
 
 void Core::Impl::add_task(RequestReceived& input, Instant now, Output& output) {
-    if (std::holds_alternative<protocol::MembersRequest>(input.request.op)) return answer_members(input, output);
     if (tasks_.size() >= tasks_max) {
         return answer(input.connection, input.request.id, Error{Code::busy, "too many changes of the cluster wait"},
                       output);
@@ -29,6 +28,7 @@ void Core::Impl::administer(Instant now, Output& output) {
     if (stopped_) return;
     if (role() != raft::Role::leader) return end_tasks_elsewhere(now, output);
     if (transfer_ && now.monotonic_ms >= transfer_->give_up_ms) transfer_.reset();  // goes on leading
+    resign(now, output);
     while (!tasks_.empty() && work_on(tasks_.front(), now, output)) tasks_.pop_front();
     if (tasks_.empty() && !transfer_) promote_learners(now, output);
 }
@@ -73,7 +73,7 @@ bool Core::Impl::change_members(Task& task, const protocol::MemberChangeRequest&
     if (op.kind == Kind::promote) {
         const raft::Member* const found = raft::find_member(members_, op.id);
         if (found == nullptr) return refuse({Code::not_found, "there is no member " + std::to_string(op.id)});
-        if (raft::votes(found) && raft_->configuration().first <= applied_) {
+        if (raft::votes(found) && raft_->configuration_index() <= applied_) {
             return answer_members(task.request, output), true;
         }
         if (late) {
@@ -91,12 +91,17 @@ bool Core::Impl::change_members(Task& task, const protocol::MemberChangeRequest&
     if (op.kind == Kind::remove && op.id == options_.member_id) {  // somebody else must do it
         if (members_.size() > 1) return transfer_to(task, 0, now, output);
     }
+    if (op.kind == Kind::add && !options_.reachable) {
+        return refuse({Code::unsupported,
+                       "this hub has no cluster.endpoint, so that no other member could reach it: set it, "
+                       "start the hub again, then add the member"});
+    }
     const auto kind = op.kind == Kind::add ? raft::MemberChange::Kind::add_learner : raft::MemberChange::Kind::remove;
     return propose_change(task, {kind, op.id, op.address}, now, output);
 }
 
 bool Core::Impl::propose_change(Task& task, const raft::MemberChange& change, Instant now, Output& output) {
-    if (raft_->configuration().first > raft_->commit_index() || raft_->transferring()) return false;  // the one before
+    if (raft_->configuration_index() > raft_->commit_index() || raft_->transferring()) return false;  // the one before
     if (raft_->term_of(raft_->commit_index()) != raft_->term()) {  // a sole voter that has written nothing yet
         if (raft_->term_of(raft_->last_index()) != raft_->term()) append_nothing(now, output);
         return false;
@@ -123,35 +128,21 @@ bool Core::Impl::transfer_to(Task& task, uint64_t id, Instant now, Output& outpu
             return refuse({Code::conflict, to == 0 ? std::string("there is no other voter")
                                                    : "member " + std::to_string(to) + " does not vote"});
         }
-        if (now.monotonic_ms >= task.deadline_ms - (task_ms_max - transfer_ms_max)) {
+        if (now.monotonic_ms >= task.deadline_ms - (task_ms_max - task_attempt_ms_max)) {
             return refuse(
                 {Code::unavailable, "member " + std::to_string(to) + " did not take the office over in time; is it up?"});
         }
-        transfer_ = Transfer{to, now.monotonic_ms + transfer_ms_max};
+        begin_transfer(to, now);
     }
-    const bool whole = raft_->match_index(transfer_->to) == raft_->last_index() && applied_ == raft_->last_index();
-    if (raft_->transferring() || !whole) return false;
-    raft::Effects effects;
-    const Status begun = raft_->transfer(transfer_->to, now.monotonic_ms, effects);
-    take_effects(effects, output);
-    if (!begun && begun.error().code != Code::busy) return refuse(begun.error());
-    return false;
-}
-
-uint64_t Core::Impl::best_follower() const {
-    uint64_t best = 0;
-    for (const raft::Member& member : members_) {
-        if (member.id == options_.member_id || !raft::votes(&member)) continue;
-        if (best == 0 || raft_->match_index(member.id) > raft_->match_index(best)) best = member.id;
-    }
-    return best;
+    const Status going = go_on_transferring(now, output);
+    return going ? false : refuse(going.error());
 }
 
 // A learner that follows closely becomes a voter.
 void Core::Impl::promote_learners(Instant now, Output& output) {
     if (now.monotonic_ms < learners_looked_at_ms_ + learners_pause_ms) return;
     learners_looked_at_ms_ = now.monotonic_ms;
-    if (members_.size() < 2 || raft_->configuration().first > raft_->commit_index()) return;
+    if (members_.size() < 2 || raft_->configuration_index() > raft_->commit_index()) return;
     if (raft_->term_of(raft_->commit_index()) != raft_->term()) return;
     for (const raft::Member& member : members_) {
         if (raft::votes(&member)) continue;
@@ -166,6 +157,12 @@ void Core::Impl::promote_learners(Instant now, Output& output) {
         }
         return take_effects(effects, output);  // one at a time
     }
+}
+
+// The leader knows how far the others are.
+void Core::Impl::on_members(const RequestReceived& asked, Output& output) {
+    if (role() == raft::Role::leader) return answer_members(asked, output);
+    answer(asked.connection, asked.request.id, Error{Code::unavailable, "this member leads no more; ask again"}, output);
 }
 
 void Core::Impl::answer_members(const RequestReceived& asked, Output& output) {
@@ -183,7 +180,7 @@ void Core::Impl::answer_members(const RequestReceived& asked, Output& output) {
 
 uint64_t Core::Impl::administration_wake_ms(Instant now) const {
     if (!tasks_.empty()) return std::min(tasks_.front().deadline_ms, now.monotonic_ms + 5);
-    if (role() != raft::Role::leader || members_.size() < 2) return transfer_ ? transfer_->give_up_ms : UINT64_MAX;
+    if (role() != raft::Role::leader || members_.size() < 2) return UINT64_MAX;
     const bool learns = raft::voters_in(members_) < members_.size();
     return learns ? learners_looked_at_ms_ + learners_pause_ms : UINT64_MAX;
 }

@@ -19,6 +19,7 @@ constexpr uint64_t held_ms_max = 20;
 // What an entry costs in the log beside its payload, roughly; for deciding on snapshots.
 constexpr size_t entry_overhead_bytes = 32;
 constexpr uint64_t store_retry_ms = 500;
+constexpr size_t careful_entries = 32;  // one by one, after a failure
 
 }  // namespace
 
@@ -58,7 +59,7 @@ Status Core::Impl::apply_batch(Index limit, Batch& batch, Instant now) {
         if (applied && Agreement::is_due(batch.last)) batch.digests.push_back({batch.last, keyspace_.history_digest()});
     }
     if (applied) applied = keyspace_.finish_batch();
-    if (applied && careful) applied = store_.commit(batch.last);
+    if (applied && careful) applied = commit_state(batch.last);
     if (applied) return {};
     const Status restored = restore_held();
     return restored || restored.error().code == Code::no_space ? applied : restored;
@@ -79,9 +80,13 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
         pending.commands = std::move(*decoded);
     }
     const auto& [time_ms, commands] = *pending.commands;
+    using Tell = model::Keyspace::Tell;
     const bool published = ready_ && feed_.channel_count() > 0;
+    const Tell tell = !published                    ? Tell::nothing
+                      : feed_.wants_values_before() ? Tell::change_and_values_before
+                                                    : Tell::change;
     for (size_t i = 0; i < commands.size(); ++i) {
-        auto applied = keyspace_.apply(commands[i], time_ms, published);
+        auto applied = keyspace_.apply(commands[i], time_ms, tell);
         if (!applied) return applied.error();
         if (i < pending.clients.size() && !pending.clients[i].internal) {
             const Client& client = pending.clients[i];
@@ -93,7 +98,8 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
             }
             batch.replies.push_back({client.connection, std::move(reply), {}});
         }
-        if (applied->change) batch.changes.push_back(std::move(*applied->change));
+        batch.changed_records = batch.changed_records || applied->changed_records;
+        if (applied->change) batch.changes.emplace_back(std::move(*applied->change), std::move(applied->values_before));
     }
     counters_.commands_applied += commands.size();
     return {};
@@ -101,7 +107,6 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
 
 // The batch is in the state: tell everyone.
 void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
-    store_full_ = {};
     applied_ = batch.last;
     for (OutgoingReply& reply : batch.replies) deliver(std::move(reply), output);
     for (size_t i = 0; i < batch.entries; ++i) {
@@ -114,22 +119,35 @@ void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
     } else {
         held_ = {};
     }
+    if (store_full_.active) {
+        // One small entry may fit where the next does not: the alarm stands until some more are applied, or all that wait.
+        store_full_.retry_at_ms = now.monotonic_ms;
+        if (pending_.empty() || ++applied_carefully_ >= careful_entries) store_full_ = {};
+    }
     digests_to_tell_.insert(digests_to_tell_.end(), batch.digests.begin(), batch.digests.end());
     log_bytes_ += batch.bytes;
     log_entries_ += batch.entries;
     ++counters_.batches_applied;
     counters_.entries_applied += batch.entries;
+    if (batch.changed_records) stop_unless(load_policies(), output);
     if (!ready_) return;  // start() replays what an earlier process may have published: subscribers catch up
-    for (const ChangeSet& change : batch.changes) feed_.add(change);
+    for (const auto& [change, values_before] : batch.changes) feed_.add(change, values_before);
     feed_.flush(keyspace_.revision(), now.monotonic_ms, output.deliveries);
 }
 
 // ---- the store's open batch ----
 
+// A copy that is being made is of one of these points.
+Status Core::Impl::commit_state(Index index) {
+    const Status committed = keyspace_.commit(index);
+    if (committed && snapshot_running_) committed_meanwhile_.emplace_back(index, keyspace_.revision());
+    return committed;
+}
+
 Status Core::Impl::commit_held() {
     if (held_.entries.empty()) return {};
     if (!behind_) {
-        const Status committed = store_.commit(applied_);
+        const Status committed = commit_state(applied_);
         if (committed) return held_ = {}, Status();
         if (committed.error().code != Code::no_space) return committed;
     }
@@ -146,12 +164,13 @@ Status Core::Impl::restore_held() {
     for (size_t at = 0; restored && at < held_.entries.size(); ++at) {
         const Pending& held = held_.entries[at];
         for (size_t i = 0; restored && held.commands && i < held.commands->commands.size(); ++i) {
-            const auto applied = keyspace_.apply(held.commands->commands[i], held.commands->time_ms, false);
+            const auto applied =
+                keyspace_.apply(held.commands->commands[i], held.commands->time_ms, model::Keyspace::Tell::nothing);
             if (!applied) restored = applied.error();
         }
     }
     if (restored) restored = keyspace_.finish_batch();
-    if (restored) restored = store_.commit(applied_);
+    if (restored) restored = commit_state(applied_);
     if (restored) {
         behind_ = false;
         held_ = {};
@@ -177,7 +196,11 @@ Status Core::Impl::settle() {
 void Core::Impl::on_apply_error(const Error& error, Instant now, Output& output) {
     if (error.code != Code::no_space) return stop(error, output);
     held_.commit_at_ms = UINT64_MAX;
-    if (!store_full_.active) store_full_.since_ms = now.monotonic_ms;
+    // Room that is filled at once was none: failures that follow one another closely are one.
+    const bool new_row = !store_full_.active && now.monotonic_ms >= store_failed_at_ms_ + 2 * store_retry_ms;
+    if (new_row) store_failing_since_ms_ = now.monotonic_ms;
+    store_failed_at_ms_ = now.monotonic_ms;
+    applied_carefully_ = 0;
     store_full_.active = true;
     store_full_.error = error;
     store_full_.retry_at_ms = now.monotonic_ms + store_retry_ms;

@@ -7,8 +7,8 @@
 
 namespace belfry::hub::core {
 
-Core::Core(Options options, plugin::StateStore& store, const plugin::Filters& filters)
-    : impl_(std::make_unique<Impl>(std::move(options), store, filters)) {}
+Core::Core(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule)
+    : impl_(std::make_unique<Impl>(std::move(options), store, filters, std::move(compile_rule))) {}
 Core::~Core() = default;
 Status Core::start(raft::Restored restored, Instant now, Output& output) {
     return impl_->start(std::move(restored), now, output);
@@ -22,13 +22,14 @@ raft::Role Core::role() const { return impl_->role(); }
 Term Core::term() const { return impl_->term(); }
 const char* Core::state() const { return impl_->state(); }
 
-Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters)
+Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule)
     : options_(std::move(options)),
       store_(store),
       filters_(filters),
       keyspace_(store),
       feed_({options_.epoch, options_.incarnation, limits::channels_max}),
       forwarder_(options_.incarnation),
+      policies_(std::move(compile_rule)),
       compaction_(options_.keep_revisions, options_.keep_ms),
       log_bytes_(options_.log_bytes_at_start) {}
 
@@ -59,13 +60,16 @@ Status Core::Impl::load_state() {
     const auto applied = store_.applied_index();
     if (!applied) return applied.error();
     applied_ = *applied;
-    if (applied_ != Index{}) return keyspace_.load();
+    if (applied_ != Index{}) {
+        if (auto loaded = keyspace_.load(); !loaded) return loaded;
+        return load_policies();
+    }
     // A new store: its first facts are written in a batch of their own.
     if (auto begun = store_.begin(); !begun) return begun;
     auto loaded = keyspace_.load();
     if (loaded) loaded = keyspace_.finish_batch();
     if (!loaded) return store_.rollback(), loaded;
-    return store_.commit(Index{});
+    return keyspace_.commit(Index{});
 }
 
 // What is written here need not be durable before the engine starts: the log writer keeps the order, and no message leaves
@@ -80,6 +84,7 @@ Status Core::Impl::start_raft(raft::Restored& restored, Instant now, Output& out
     if (!raft) return raft.error();
     raft_ = std::move(*raft);
     replicator_.emplace(*raft_, limits::entries_kept_bytes_max);
+    persisted_changed_ms_ = now.monotonic_ms;
     gate_.emplace(*raft_, options_.member_id, options_.incarnation);
     if (restored.boundary == Index{} && restored.trail.empty() && !options_.bootstrap.empty()) {
         auto first = raft::Raft::bootstrap_entry(options_.bootstrap);
@@ -116,12 +121,14 @@ void Core::Impl::flush(Instant now, Output& output) {
     stop_unless(raft_->timeout(now.monotonic_ms, effects), output);
     take_effects(effects, output);
     watch_office(now, output);
+    watch_disk(now);
     persist_again(now, output);
     apply(now, output);
     read_back(output);
     check_ready();
     compact_by_itself(now, output);
     take_own_forwards(now, output);
+    resume_early_writes(now, output);
     administer(now, output);
     propose(now, output);
     take_snapshot_if_due(now, output);
@@ -131,6 +138,7 @@ void Core::Impl::flush(Instant now, Output& output) {
     send_to_members(now, output);
     output.persist.generation = generation_;
     check_invariants();
+    output.may_end = may_end(now);
     output.wake_at_ms = next_wake_ms(now);
 }
 
@@ -212,9 +220,9 @@ void Core::Impl::publish(Instant now, Output& output) {
 
 uint64_t Core::Impl::next_wake_ms(Instant now) {
     if (stopped_) return UINT64_MAX;
-    uint64_t wake =
-        std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms, log_full_.retry_at_ms,
-                  held_.commit_at_ms, gate_->wake_at_ms(), forwarder_.wake_at_ms(), administration_wake_ms(now)});
+    uint64_t wake = std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms,
+                              log_full_.retry_at_ms, held_.commit_at_ms, gate_->wake_at_ms(), forwarder_.wake_at_ms(),
+                              administration_wake_ms(now), office_wake_ms(now)});
     if (can_write_now()) wake = std::min(wake, compaction_.wake_at_ms());
     if (speaks()) wake = std::min(wake, feed_.wake_at_ms());
     const Index can_apply = can_apply_to();

@@ -15,6 +15,7 @@
 
 #include "hub/base/instant.hpp"
 #include "hub/core/member_message.hpp"
+#include "hub/core/policies.hpp"
 #include "hub/feed/feed.hpp"
 #include "hub/model/keyspace.hpp"
 #include "hub/plugin/filter.hpp"
@@ -29,6 +30,7 @@ using ConnectionId = uint64_t;
 struct RequestReceived {
     ConnectionId connection = 0;
     protocol::Request request;  // valid (protocol::validate)
+    bool checked = false;       // a write: the policies have accepted it
 };
 struct EntriesPersisted {
     Index up_to;              // durable, with every vote and truncation queued before
@@ -64,6 +66,18 @@ struct FetchFailed {  // not to be had there; the leader will offer again
 struct SnapshotInstalled {
     Index index;
 };
+struct BackupPieceRead {
+    ConnectionId connection = 0;
+    uint64_t request = 0;
+    Index index;
+    uint64_t file_bytes = 0;
+    Result<Bytes> piece;
+};
+// The answer to Output.questions.
+struct RulesAnswered {
+    uint64_t write = 0;
+    Status verdict;
+};
 struct TopicChanged {
     ChannelId channel;
     bool subscribed = false;
@@ -72,14 +86,17 @@ struct ConnectionClosed {
     ConnectionId connection = 0;
 };
 struct TimerFired {};
+// The process is to end cleanly. A member of several hands its office on and turns clients away, for 2.5 s at most;
+// Output.may_end says when nobody waits for it any more.
+struct StopAsked {};
 // Figures the shell measured, for `status`; kept until the next one.
 struct FiguresMeasured {
     std::vector<std::pair<std::string, std::variant<uint64_t, std::string>>> figures;
 };
 
 using Input = std::variant<RequestReceived, EntriesPersisted, PersistFailed, EntriesRead, SnapshotPersisted, SnapshotFailed,
-                           MessageReceived, SnapshotFetched, FetchFailed, SnapshotInstalled, TopicChanged, ConnectionClosed,
-                           TimerFired, FiguresMeasured>;
+                           MessageReceived, SnapshotFetched, FetchFailed, SnapshotInstalled, BackupPieceRead, RulesAnswered,
+                           TopicChanged, ConnectionClosed, TimerFired, StopAsked, FiguresMeasured>;
 
 // ---- what must be done; the order of the fields is the order in which the shell must act ----
 struct Persist {
@@ -106,11 +123,24 @@ struct Boundary {
     Term term;
     raft::Entry configuration;  // the CHANGE in force there
 };
+// A piece of a snapshot's file, for a client; answer with BackupPieceRead.
+struct ReadBackupPiece {
+    ConnectionId connection = 0;
+    uint64_t request = 0;
+    Index index;
+    uint64_t offset = 0;
+};
 struct OutgoingReply {
     ConnectionId connection = 0;
     protocol::Reply reply;
     Bytes frame;  // if not empty: the reply, encoded already, as a frame of its own; `reply` then has the id alone
 };
+// What policies ask about a write, of rules that may take their time.
+struct WriteQuestions {
+    uint64_t write = 0;
+    std::vector<RuleQuestion> questions;
+};
+
 struct Output {
     Persist persist;  // to the log writer, in order
     // After it: replace log and state by the snapshot that was fetched. All that is queued for the log before is void; the
@@ -127,17 +157,22 @@ struct Output {
     std::vector<feed::Message> deliveries;      // to the feed, in order
     std::optional<protocol::JoinMessage> join;  // the answer to joins from now on (after the deliveries)
     bool take_snapshot = false;                 // hot copy of the store; answer with SnapshotPersisted or SnapshotFailed
-    std::optional<Boundary> compact_to;         // the log may forget entries up to there, when this is durable
-    uint64_t wake_at_ms = UINT64_MAX;           // send TimerFired then
-    std::optional<Error> fatal;                 // stop the node: say this and exit
-    bool fence = false;                         // with `fatal`: nor start again, until somebody has repaired it
+    std::vector<ReadBackupPiece> backup_pieces;
+    std::vector<WriteQuestions> questions;  // ask until one refuses; answer each with RulesAnswered, in any order
+    std::optional<Boundary> compact_to;     // the log may forget entries up to there, when this is durable
+    uint64_t wake_at_ms = UINT64_MAX;       // send TimerFired then
+    bool may_end = false;                   // after StopAsked
+    std::optional<Error> fatal;             // stop the node: say this and exit
+    bool fence = false;                     // with `fatal`: nor start again, until somebody has repaired it
     void clear() { *this = Output{}; }
 };
 
 // Bugs on purpose: only for the simulator, which must find each of them (docs/simulation.md).
 struct Plants {
-    bool stale_read = false;           // a member answers from what it has, without asking anybody
-    bool reply_before_quorum = false;  // what is on one's own disk counts as committed
+    bool stale_read = false;            // a member answers from what it has, without asking anybody
+    bool reply_before_quorum = false;   // what is on one's own disk counts as committed
+    bool forget_tickets = false;        // a write that comes again is done again
+    bool uncertain_as_refused = false;  // a leader that loses its office says that nothing was changed
 };
 
 struct Options {
@@ -145,6 +180,9 @@ struct Options {
     uint64_t epoch = 0;        // identity of this log lineage
     uint64_t incarnation = 0;  // random per process start
     unsigned seed = 1;
+    std::string store_plugin;                    // whose images snapshots are
+    std::vector<protocol::PluginFacts> plugins;  // what this member runs, for those who ask
+    bool reachable = true;                       // other members can be told where this one is
     // The first voters of a new cluster (id, address), the same list on each of them. Looked at only if the log is empty;
     // then an empty list means: this member joins a cluster that exists, and waits to hear from its leader.
     std::vector<std::pair<uint64_t, std::string>> bootstrap = {{1, "local"}};
@@ -170,7 +208,7 @@ class Core {
 public:
     // `store` is open and is what the log's prefix up to its applied index adds up to; filters: all kinds, "prefix" among
     // them. Both outlive the core.
-    Core(Options options, plugin::StateStore& store, const plugin::Filters& filters);
+    Core(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule = no_rules);
     ~Core();
 
     // Once, first. Writes the bootstrap entry if the log is new and this member does not join a cluster.

@@ -13,6 +13,7 @@ constexpr uint64_t log_retry_ms = 500;
 constexpr uint64_t log_full_patience_ms = 3000;
 constexpr uint64_t snapshot_retry_ms = 60'000;
 constexpr uint64_t trailing_entries_max = 65'536;  // each costs the engine some octets of memory
+constexpr uint64_t held_entries_max = 1'000'000;   // likewise; for a member that is fetching the snapshot before
 
 }  // namespace
 
@@ -60,9 +61,14 @@ void Core::Impl::persist_again(Instant now, Output& output) {
 void Core::Impl::take_snapshot_if_due(Instant now, Output& output) {
     if (stopped_ || snapshot_running_ || !ready_ || behind_ || raft_->installing()) return;
     if (log_bytes_ < snapshot_due_bytes_ || now.monotonic_ms < snapshot_not_before_ms_) return;
-    if (applied_ <= snapshot_index_) return;
+    if (applied_ > snapshot_index_) begin_snapshot(now, output);
+}
+
+// REQUIRES: none is under way, and the state is whole.
+void Core::Impl::begin_snapshot(Instant now, Output& output) {
     if (auto committed = commit_held(); !committed) return on_apply_error(committed.error(), now, output);
     snapshot_running_ = true;
+    committed_meanwhile_ = {{applied_, keyspace_.revision()}};
     trailing_entries_ = trailing_entries();
     log_bytes_ = log_entries_ = 0;
     output.take_snapshot = true;
@@ -87,10 +93,14 @@ void Core::Impl::on(SnapshotPersisted& input, Instant now, Output& output) {
     BELFRY_ASSERT(snapshot_running_);
     snapshot_running_ = false;
     snapshot_due_bytes_ = log_bytes_after(input.bytes);
+    keep_copy(input.index);
     if (input.index <= snapshot_index_ || raft_->installing()) return;
     snapshot_index_ = input.index;
     offer_snapshot(input.index);
-    const uint64_t trailing = std::min<uint64_t>(trailing_entries_, UINT32_MAX);
+    uint64_t trailing = std::min<uint64_t>(trailing_entries_, UINT32_MAX);
+    if (const Index fetched = replicator_->fetched_still(); fetched != Index{}) {
+        trailing = std::max(trailing, std::min(input.index.value - fetched.value + 1, held_entries_max));
+    }
     raft::Effects effects;
     stop_unless(raft_->snapshot_taken(input.index, static_cast<unsigned>(trailing), now.monotonic_ms, effects), output);
     take_effects(effects, output);
@@ -102,8 +112,9 @@ void Core::Impl::on(SnapshotPersisted& input, Instant now, Output& output) {
                                              raft::EntryType::change, std::make_shared<const Bytes>(configuration)}};
 }
 
-void Core::Impl::on(SnapshotFailed&, Instant now, Output&) {
+void Core::Impl::on(SnapshotFailed& input, Instant now, Output&) {
     snapshot_running_ = false;
+    snapshot_error_ = std::move(input.error);
     ++counters_.snapshots_failed;
     snapshot_not_before_ms_ = now.monotonic_ms + snapshot_retry_ms;
     log_bytes_ += snapshot_due_bytes_;  // still due

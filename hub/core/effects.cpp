@@ -73,6 +73,7 @@ void Core::Impl::watch_office(Instant now, Output& output) {
     if (stopped_) return;
     if (role() != raft::Role::leader || raft_->term() == office_) return;
     office_ = raft_->term();
+    office_begins_at_ = raft_->last_index();
     if (raft_->sole_voter()) return;
     if (raft_->last_index() > raft_->commit_index() && raft_->term_of(raft_->last_index()) == office_) return;
     append_nothing(now, output);
@@ -99,17 +100,19 @@ void Core::Impl::hand_over_proposals(Output& output) {
             continue;
         }
         protocol::RequestOp op = std::visit([](auto& one) { return protocol::RequestOp(std::move(one)); }, command.op);
-        protocol::Request request{client.request, std::move(command.author), std::move(command.comment), std::move(op)};
+        protocol::Request request{client.request, std::move(command.author), std::move(command.comment), std::move(op),
+                                  command.ticket};
         forwarder_.add({client.connection, std::move(request)}, now_ms_);
     }
 }
 
 // Whoever waits for an entry from `first` on hears it now, and not again when the entry is applied.
 void Core::Impl::tell_uncertain(std::deque<Pending>& entries, Index first, const std::string& why, Output& output) {
+    const Code code = options_.plants.uncertain_as_refused ? Code::unavailable : Code::uncertain;
     for (Pending& pending : entries) {
         if (pending.entry.index < first) continue;
         for (const Client& client : pending.clients) {
-            if (!client.internal) answer(client.connection, client.request, Error{Code::uncertain, why}, output);
+            if (!client.internal) answer(client.connection, client.request, Error{code, why}, output);
         }
         pending.clients.clear();
     }

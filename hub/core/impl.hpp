@@ -6,10 +6,12 @@
 //   requests.cpp    a request in: to the proposer, to the leader, to the gate, or answered at once
 //   apply.cpp       committed and durable entries -> key space -> replies and feed; when the store commits; reading entries
 //                   back after a restart
+//   writes.cpp      what policies say of a write; dry runs
 //   disk.cpp        what the disk said: durable, full, snapshot taken
+//   policies.*      which values keys may take
 //   proposer.*      waiting writes -> entries        waiting_reads.*   reads that wait for a revision
 //   read_gate.*     linearizable reads               forwarder.*       requests that only the leader can answer
-//   administration.cpp  members in and out, the leader's office handed on
+//   administration.cpp  members in and out             office.cpp         the leader's office handed on; a clean stop
 //   replicator.*    entries into messages            member_message.*  what members say, as octets
 //   agreement.*     do the members agree?
 //   compaction.*    automatic compaction             invariants.cpp    what must always hold
@@ -39,7 +41,7 @@ inline constexpr ConnectionId member_connection_bit = 1ull << 63;
 
 class Core::Impl {
 public:
-    Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters);
+    Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule);
 
     Status start(raft::Restored restored, Instant now, Output& output);
     void step(Input input, Instant now, Output& output);
@@ -68,9 +70,10 @@ private:
         Index last;
         size_t entries = 0;
         size_t bytes = 0;
-        std::vector<ChangeSet> changes;
+        std::vector<std::pair<ChangeSet, feed::ValuesBefore>> changes;
         std::vector<OutgoingReply> replies;
         std::vector<StateDigest> digests;
+        bool changed_records = false;
     };
     // Entries that are applied and told, in the store's open batch. Kept because a failing store forgets that batch.
     struct Held {
@@ -144,21 +147,40 @@ private:
     bool propose_change(Task& task, const raft::MemberChange& change, Instant now, Output& output);
     bool transfer_to(Task& task, uint64_t id, Instant now, Output& output);
     void promote_learners(Instant now, Output& output);
-    uint64_t best_follower() const;
     void answer_members(const RequestReceived& asked, Output& output);
+    void on_members(const RequestReceived& asked, Output& output);
     uint64_t administration_wake_ms(Instant now) const;
+
+    // backup.cpp
+    void on_backup(const RequestReceived& input, Instant now, Output& output);
+    void read_copy(const RequestReceived& input, Index index, uint64_t offset, Output& output);
+    void on(BackupPieceRead& input, Instant now, Output& output);
+    void keep_copy(Index index);
+
+    // office.cpp
+    bool has_other_voters() const;
+    uint64_t best_follower() const;
+    void begin_transfer(uint64_t to, Instant now);
+    Status go_on_transferring(Instant now, Output& output);
+    bool disk_hinders(Instant now) const;
+    void watch_disk(Instant now);
+    void resign(Instant now, Output& output);
+    uint64_t office_wake_ms(Instant now) const;
+    void on(StopAsked& input, Instant now, Output& output);
+    bool turns_away(const RequestReceived& input, Output& output);
+    bool may_end(Instant now);
 
     // requests.cpp
     void on(RequestReceived& input, Instant now, Output& output);
+    bool knows_newest() const;
+    void read_at_gate(RequestReceived& input, Instant now, Output& output);
     void on_read(RequestReceived& input, Instant now, Output& output);
     void forward(RequestReceived& input, Instant now, Output& output);
     void answer_gated_reads(Instant now, Output& output);
     void deliver(OutgoingReply reply, Output& output);
     void on_range(const RequestReceived& input, Instant now, Output& output);
     void answer_range(uint64_t connection, uint64_t request, const protocol::RangeRequest& range, Output& output);
-    template <class Request>
-    void on_write(RequestReceived& input, Request& request, uint64_t& counter, Output& output);
-    void on_read_txn(RequestReceived& input, Instant now, Output& output);
+    void try_out(RequestReceived& input, Instant now, Output& output);
     void on_channel(const RequestReceived& input, Instant now, Output& output);
     template <class Request, class Read>
     void on_filtered_read(const RequestReceived& input, const Request& request, Read read, Output& output);
@@ -172,10 +194,21 @@ private:
     Result<std::shared_ptr<const plugin::Filter>> compile(const protocol::FilterSpec& spec);
     protocol::StatusReply status() const;  // status.cpp
 
+    // writes.cpp
+    void on_write(RequestReceived& input, Instant now, Output& output);
+    bool check_policies(RequestReceived& input, Output& output);
+    bool knows_policies() const;
+    void resume_early_writes(Instant now, Output& output);
+    void resume(RequestReceived& write, Instant now, Output& output);
+    void on(RulesAnswered& input, Instant now, Output& output);
+    void count(const protocol::RequestOp& op);
+    Status load_policies();
+
     // apply.cpp
     void apply(Instant now, Output& output);
     Status apply_batch(Index limit, Batch& batch, Instant now);
     Status apply_entry(Pending& pending, Batch& batch);
+    Status commit_state(Index index);
     Status commit_held();
     Status restore_held();
     Status forget_batch();
@@ -191,6 +224,7 @@ private:
     void on(SnapshotPersisted& input, Instant now, Output& output);
     void on(SnapshotFailed& input, Instant now, Output& output);
     void take_snapshot_if_due(Instant now, Output& output);
+    void begin_snapshot(Instant now, Output& output);
     uint64_t log_bytes_after(uint64_t snapshot_bytes) const;
     uint64_t trailing_entries() const;
 
@@ -234,6 +268,12 @@ private:
     Forwarder forwarder_;
     std::deque<Task> tasks_;  // one after the other
     std::optional<Transfer> transfer_;
+    std::optional<uint64_t> leave_by_ms_;  // this process is to end
+    uint64_t last_asked_ms_ = 0;           // a client, or another member for one of its clients, asked something
+    Index persisted_seen_;                 // of the round before
+    uint64_t persisted_changed_ms_ = 0;    // or this member's log was not what others waited for
+    uint64_t resign_not_before_ms_ = 0;
+    unsigned resigned_ = 0;  // since the disk had room
     uint64_t learners_looked_at_ms_ = 0;
     uint64_t now_ms_ = 0;                                                 // monotonic, of this round
     std::map<uint64_t, std::vector<protocol::Reply>> forwarded_replies_;  // by member, of this round
@@ -241,6 +281,11 @@ private:
     uint64_t members_version_ = 0;
     std::optional<raft::Message> offer_;  // the InstallSnapshot whose snapshot is being fetched
 
+    Policies policies_;
+    std::deque<RequestReceived> early_writes_;   // until this leader has applied what was there before its office
+    std::map<uint64_t, RequestReceived> asked_;  // slow rules are looking at them; by number
+    uint64_t last_asked_ = 0;
+    Index office_begins_at_;  // the log's end when this member began to lead
     Proposer proposer_;
     WaitingReads waiting_reads_;
     Compaction compaction_;
@@ -256,10 +301,22 @@ private:
         Error error;
     };
     DiskFull store_full_;
+    uint64_t store_failed_at_ms_ = 0;  // last; 0 = never
+    uint64_t store_failing_since_ms_ = 0;
+    size_t applied_carefully_ = 0;  // since then
     DiskFull log_full_;
     Index log_full_first_;  // not in the log from here on
 
     bool snapshot_running_ = false;
+    std::vector<std::pair<Index, Revision>> committed_meanwhile_;  // while one is made; some 50 a second
+    Error snapshot_error_;                                         // of the last one that failed
+    struct Copy {
+        Index index;
+        Term term;
+        Revision revision;
+    };
+    std::deque<Copy> copies_;  // the newest ones made by this process, oldest first
+    size_t backup_pieces_in_flight_ = 0;
     uint64_t snapshot_not_before_ms_ = 0;
     uint64_t snapshot_due_bytes_ = log_bytes_after(options_.snapshot_bytes_at_start);  // of log since the last one
     uint64_t log_bytes_ = 0;                                                           // since the last snapshot

@@ -41,6 +41,7 @@ void Core::Impl::on_raft(raft::Message& message, Instant now, Output& output) {
 // ---- forwarded requests ----
 
 void Core::Impl::on_forwarded(uint64_t peer, ForwardedRequests& forwarded, Instant now, Output& output) {
+    last_asked_ms_ = now.monotonic_ms;
     for (protocol::Request& request : forwarded.requests) {
         RequestReceived received{peer | member_connection_bit, std::move(request)};
         const uint64_t id = received.request.id;
@@ -176,7 +177,8 @@ void Core::Impl::on(SnapshotInstalled& input, Instant now, Output& output) {
     applied_ = loaded_ = boundary_ = snapshot_index_ = input.index;
     log_bytes_ = log_entries_ = 0;
     agreement_.reset();
-    stop_unless(keyspace_.reload(), output);
+    stop_unless(keyspace_.load(), output);
+    stop_unless(load_policies(), output);
     if (ready_) feed_.reset(keyspace_.revision());
     take_effects(effects, output);
     offer_snapshot(input.index);

@@ -5,6 +5,7 @@
 
 #include "hub/base/assert.hpp"
 #include "hub/base/limits.hpp"
+#include "sdk/protocol/codec.hpp"
 
 namespace belfry::hub::core {
 
@@ -39,29 +40,12 @@ std::deque<Proposer::Waiting> Proposer::clear() {
     return std::exchange(waiting_, {});
 }
 
-namespace {
-
-bool can_write(const std::vector<protocol::TxnOp>& ops) {
-    return std::any_of(ops.begin(), ops.end(), [](const protocol::TxnOp& op) {
-        if (const auto* nested = std::get_if<protocol::TxnRequest>(&op.op)) return core::can_write(*nested);
-        return !std::holds_alternative<protocol::RangeRequest>(op.op);
-    });
-}
-
-}  // namespace
-
-bool needs_leader(const protocol::RequestOp& op) {
-    if (const auto* txn = std::get_if<protocol::TxnRequest>(&op)) return can_write(*txn);
-    return std::holds_alternative<protocol::PutRequest>(op) || std::holds_alternative<protocol::DeleteRequest>(op) ||
-           std::holds_alternative<protocol::CompactRequest>(op) || is_administration(op);
-}
+bool needs_leader(const protocol::RequestOp& op) { return protocol::can_change(op) || is_administration(op); }
 
 bool is_administration(const protocol::RequestOp& op) {
     return std::holds_alternative<protocol::MembersRequest>(op) ||
            std::holds_alternative<protocol::MemberChangeRequest>(op) ||
            std::holds_alternative<protocol::LeaderTransferRequest>(op);
 }
-
-bool can_write(const protocol::TxnRequest& txn) { return can_write(txn.then_ops) || can_write(txn.else_ops); }
 
 }  // namespace belfry::hub::core

@@ -47,8 +47,6 @@ private:
     log::EntryBuilder builder_;
 };
 
-// Can this transaction change anything, in whatever branch?
-bool can_write(const protocol::TxnRequest& txn);
 // Changes go through the log, and so through the leader; everything else any member can answer.
 bool needs_leader(const protocol::RequestOp& op);
 bool is_administration(const protocol::RequestOp& op);

@@ -128,6 +128,13 @@ std::vector<RequestReceived> ReadGate::take_late(uint64_t now_ms) {
     return late;
 }
 
+std::vector<RequestReceived> ReadGate::take_granted() {
+    std::vector<RequestReceived> granted;
+    for (Read& read : granted_) granted.push_back(std::move(read.request));
+    granted_.clear();
+    return granted;
+}
+
 uint64_t ReadGate::wake_at_ms() const {
     uint64_t wake = barrier_.wake_at_ms();
     for (const auto* reads : {&granted_, &asked_, &fresh_}) {

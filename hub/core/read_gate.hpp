@@ -43,6 +43,8 @@ public:
     // Those that may be answered from a state that has applied this much.
     std::vector<RequestReceived> take_ready(Index applied);
     std::vector<RequestReceived> take_late(uint64_t now_ms);
+    // Those that wait for nothing but this member to apply what is committed.
+    std::vector<RequestReceived> take_granted();
     uint64_t wake_at_ms() const;
 
 private:

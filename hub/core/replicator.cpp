@@ -55,11 +55,31 @@ bool Replicator::is_current(const raft::Message& message) const {
     return raft_.role() == raft::Role::leader && message.term == raft_.term();
 }
 
+bool Replicator::still_fetches(uint64_t peer, Index offered) const {
+    return raft_.role() == raft::Role::leader && offered == previous_offer_.last && offered > raft_.boundary() &&
+           raft_.match_index(peer) < offered;
+}
+
+const raft::InstallSnapshot& Replicator::offer_to(uint64_t peer) {
+    Index& offered = offered_[peer];
+    if (still_fetches(peer, offered)) return previous_offer_;
+    offered = offer_.last;
+    return offer_;
+}
+
+Index Replicator::fetched_still() const {
+    for (const raft::Member& member : raft_.members()) {
+        const auto found = offered_.find(member.id);
+        if (found != offered_.end() && still_fetches(member.id, found->second)) return previous_offer_.last;
+    }
+    return {};
+}
+
 void Replicator::add(raft::Message message, std::vector<MemberMessage>& out) {
     const uint64_t peer = message.peer;
     if (auto* install = std::get_if<raft::InstallSnapshot>(&message.body)) {
         if (offer_.last == Index{}) return;
-        *install = offer_;
+        *install = offer_to(peer);
     }
     if (!std::holds_alternative<raft::AppendEntries>(message.body)) return out.push_back({peer, std::move(message)});
     const auto found = waiting_.find(peer);

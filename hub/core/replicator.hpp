@@ -12,6 +12,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "hub/core/core.hpp"
@@ -31,8 +32,12 @@ public:
     const raft::Entry* find(Index index) const;  // NULL: not in memory; valid until the next change
 
     // ---- messages ----
-    // What an InstallSnapshot is to offer; index 0: nothing, then such messages are dropped.
-    void offer(raft::InstallSnapshot snapshot) { offer_ = std::move(snapshot); }
+    // What an InstallSnapshot is to offer; index 0: nothing, then such messages are dropped. A member that is fetching the
+    // one before goes on with that: beginning again at each new one it might never come to an end.
+    void offer(raft::InstallSnapshot snapshot) { previous_offer_ = std::exchange(offer_, std::move(snapshot)); }
+    // The snapshot before the newest, if a member is still fetching it: it will need the log from that entry on
+    // (the entry itself too: Raft asks for its term). 0 = nobody is.
+    Index fetched_still() const;
     // Never fails: what cannot be filled or is one too many is dropped, Raft asks again.
     void add(raft::Message message, std::vector<MemberMessage>& out);
     // The entries that the oldest waiting message needs from the log.
@@ -46,6 +51,8 @@ private:
     template <class Find>
     bool send(raft::Message& message, Find find_entry, std::vector<MemberMessage>& out);
     bool is_current(const raft::Message& message) const;
+    const raft::InstallSnapshot& offer_to(uint64_t peer);
+    bool still_fetches(uint64_t peer, Index offered) const;
 
     const raft::Raft& raft_;
     const size_t bytes_max_;
@@ -54,6 +61,8 @@ private:
     std::map<uint64_t, Queue> waiting_;  // by member; AppendEntries only
     uint64_t read_for_ = 0;              // the member whose first message the read under way is for
     raft::InstallSnapshot offer_;
+    raft::InstallSnapshot previous_offer_;
+    std::map<uint64_t, Index> offered_;  // by member; what it was offered last
 };
 
 }  // namespace belfry::hub::core

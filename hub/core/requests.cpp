@@ -43,26 +43,44 @@ Status Core::Impl::can_write_now() const {
 }
 
 void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {
+    last_asked_ms_ = now.monotonic_ms;
     auto& op = input.request.op;
+    if (turns_away(input, output)) return;
     if (needs_leader(op)) {
         if (role() != raft::Role::leader) return forward(input, now, output);
+        if (std::holds_alternative<protocol::MembersRequest>(op)) return read_at_gate(input, now, output);
         if (is_administration(op)) return add_task(input, now, output);
-        if (auto* put = std::get_if<protocol::PutRequest>(&op)) return on_write(input, *put, counters_.puts, output);
-        if (auto* erase = std::get_if<protocol::DeleteRequest>(&op))
-            return on_write(input, *erase, counters_.deletes, output);
-        if (auto* txn = std::get_if<protocol::TxnRequest>(&op)) return on_write(input, *txn, counters_.txns, output);
-        return on_write(input, std::get<protocol::CompactRequest>(op), counters_.compactions, output);
+        return on_write(input, now, output);
     }
     const auto connection = input.connection;
     const auto id = input.request.id;
     if (std::holds_alternative<protocol::StatusRequest>(op)) {
         return answer(connection, id, Result<protocol::StatusReply>(status()), output);
     }
+    if (std::holds_alternative<protocol::PluginsRequest>(op)) {
+        return answer(connection, id, Result<protocol::PluginsReply>({options_.member_id, options_.plugins}), output);
+    }
     const auto* range = std::get_if<protocol::RangeRequest>(&op);
-    const bool anywhere = (range != nullptr && range->local) || std::holds_alternative<protocol::ChannelRequest>(op);
-    if (anywhere || alone() || options_.plants.stale_read) return on_read(input, now, output);
+    const auto* backup = std::get_if<protocol::BackupRequest>(&op);
+    const bool anywhere = (range != nullptr && range->local) || (backup != nullptr && backup->index != 0) ||
+                          std::holds_alternative<protocol::ChannelRequest>(op);
+    if (anywhere) return on_read(input, now, output);
+    read_at_gate(input, now, output);
+}
+
+// A sole voter needs nobody's word. But a learner may have applied, and shown, what this member has no room to apply.
+bool Core::Impl::knows_newest() const {
+    if (!alone()) return false;
+    if (!ready_) return true;  // nothing: on_read() says that this member is starting
+    const bool nobody_else = members_.size() == 1 && raft_->configuration_index() <= applied_;
+    return nobody_else || raft_->commit_index() <= applied_;
+}
+
+void Core::Impl::read_at_gate(RequestReceived& input, Instant now, Output& output) {
+    if (knows_newest() || options_.plants.stale_read) return on_read(input, now, output);
     if (gate_->full()) {
-        return answer(connection, id, Error{Code::busy, "too many reads wait for the cluster's agreement"}, output);
+        return answer(input.connection, input.request.id,
+                      Error{Code::busy, "too many reads wait for the cluster's agreement"}, output);
     }
     gate_->add(std::move(input), now.monotonic_ms);
 }
@@ -71,12 +89,17 @@ void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {
 void Core::Impl::on_read(RequestReceived& input, Instant now, Output& output) {
     auto& op = input.request.op;
     if (std::holds_alternative<protocol::RangeRequest>(op)) return on_range(input, now, output);
-    if (std::holds_alternative<protocol::TxnRequest>(op)) return on_read_txn(input, now, output);
+    if (std::holds_alternative<protocol::TxnRequest>(op)) return try_out(input, now, output);
+    if (std::holds_alternative<protocol::MembersRequest>(op)) return on_members(input, output);
     const auto connection = input.connection;
     const auto id = input.request.id;
     if (auto readable = can_read(); !readable) return answer(connection, id, readable.error(), output);
     ++counters_.other_reads;
     if (std::holds_alternative<protocol::ChannelRequest>(op)) return on_channel(input, now, output);
+    if (std::holds_alternative<protocol::BackupRequest>(op)) return on_backup(input, now, output);
+    if (const auto* records = std::get_if<protocol::RecordsRequest>(&op)) {
+        return answer(connection, id, keyspace_.records(*records), output);
+    }
     if (const auto* history = std::get_if<protocol::HistoryRequest>(&op)) {
         return answer(connection, id, keyspace_.history(*history), output);
     }
@@ -94,6 +117,14 @@ void Core::Impl::on_read(RequestReceived& input, Instant now, Output& output) {
 void Core::Impl::answer_gated_reads(Instant now, Output& output) {
     gate_->flush(now.monotonic_ms, output.messages);
     for (RequestReceived& read : gate_->take_ready(applied_)) on_read(read, now, output);
+    // Their clients go to another member, which can answer.
+    for (const RequestReceived& stuck : disk_hinders(now) ? gate_->take_granted() : std::vector<RequestReceived>()) {
+        const Error& full = store_full_.active ? store_full_.error : log_full_.error;
+        answer(stuck.connection, stuck.request.id,
+               Error{Code::unavailable, "this member's disk keeps it from applying the newest changes: " +
+                                            (full.detail.empty() ? "it takes nothing" : full.detail)},
+               output);
+    }
     for (const RequestReceived& late : gate_->take_late(now.monotonic_ms)) {
         answer(late.connection, late.request.id,
                Error{Code::unavailable,
@@ -108,19 +139,6 @@ void Core::Impl::forward(RequestReceived& input, Instant now, Output& output) {
         return answer(input.connection, input.request.id, Error{Code::busy, "too many writes wait for the leader"}, output);
     }
     forwarder_.add(std::move(input), now.monotonic_ms);
-}
-
-// ---- writes ----
-
-template <class Request>
-void Core::Impl::on_write(RequestReceived& input, Request& request, uint64_t& counter, Output& output) {
-    const Client client{input.connection, input.request.id, false};
-    auto writable = can_write_now();
-    if (writable && proposer_.full()) writable = Error{Code::busy, "too many writes wait to be proposed"};
-    if (!writable) return answer(client.connection, client.request, writable.error(), output);
-    ++counter;
-    const size_t bytes = protocol::approximate_bytes(input.request);
-    proposer_.add(client, {std::move(input.request.author), std::move(input.request.comment), std::move(request)}, bytes);
 }
 
 // ---- reads ----
@@ -163,23 +181,6 @@ void Core::Impl::answer_waiting_reads(Instant now, Output& output) {
                                          " has not come; this member is at " + std::to_string(keyspace_.revision().value)},
             output);
     }
-}
-
-// A transaction that only reads needs no log entry: it runs on the state as it is, in a batch that is thrown away.
-void Core::Impl::on_read_txn(RequestReceived& input, Instant now, Output& output) {
-    auto readable = can_read();
-    if (!readable) return answer(input.connection, input.request.id, readable.error(), output);
-    ++counters_.other_reads;
-    log::Command command{{}, {}, std::move(std::get<protocol::TxnRequest>(input.request.op))};
-    if (auto committed = commit_held(); !committed) {
-        on_apply_error(committed.error(), now, output);
-        return answer(input.connection, input.request.id, committed.error(), output);
-    }
-    if (auto begun = store_.begin(); !begun) return answer(input.connection, input.request.id, begun.error(), output);
-    auto applied = keyspace_.apply(command, keyspace_.time_ms());
-    if (auto forgotten = forget_batch(); !forgotten) return stop(forgotten.error(), output);
-    if (!applied) return answer(input.connection, input.request.id, applied.error(), output);
-    answer(input.connection, input.request.id, std::move(applied->reply), output);
 }
 
 template <class Request, class Read>

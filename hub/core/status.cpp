@@ -68,6 +68,7 @@ protocol::StatusReply Core::Impl::status() const {
     std::string differing;
     for (const uint64_t id : agreement_.differing()) differing += (differing.empty() ? "" : " ") + std::to_string(id);
     reply.figures.emplace_back("digest.differing", differing);
+    add("sessions", keyspace_.session_count());
     for (const auto& figure : figures_.figures) reply.figures.push_back(figure);
     return reply;
 }

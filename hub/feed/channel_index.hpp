@@ -1,7 +1,7 @@
 // Which channels want a key: found by lookup, so that a change costs the same with ten channels and with a thousand.
 //
 // A filter whose range is one key is found by that key; one whose range is a prefix by the key's beginning, once per
-// distinct prefix length in use; the few others are tried one by one, range first. What was found is then asked.
+// distinct prefix length in use; the few others are tried one by one, by their range. What is found is then to be asked.
 #pragma once
 
 #include <cstdint>
@@ -40,16 +40,16 @@ public:
     void insert(Channel& channel);
     void erase(const Channel& channel);
 
-    // Calls visit(Channel&) once for each channel whose filter matches.
+    // Calls visit(Channel&) once for each channel whose filter the key may match.
     template <class Visit>
-    void for_each_match(BytesView key, BytesView value, Visit&& visit) const {
-        if (!by_key_.empty()) visit_list(by_key_, key, key, value, visit);
+    void for_each_candidate(BytesView key, Visit&& visit) const {
+        if (!by_key_.empty()) visit_list(by_key_, key, visit);
         for (const auto& [length, count] : prefix_lengths_) {
             if (length > key.size()) break;
-            visit_list(by_prefix_, key.substr(0, length), key, value, visit);
+            visit_list(by_prefix_, key.substr(0, length), visit);
         }
         for (Channel* channel : others_) {
-            if (channel->filter->range().contains(key) && channel->filter->matches(key, value)) visit(*channel);
+            if (channel->filter->range().contains(key)) visit(*channel);
         }
     }
 
@@ -61,12 +61,10 @@ private:
     using Table = std::unordered_map<Bytes, std::vector<Channel*>, Hash, std::equal_to<>>;
 
     template <class Visit>
-    static void visit_list(const Table& table, BytesView at, BytesView key, BytesView value, Visit&& visit) {
+    static void visit_list(const Table& table, BytesView at, Visit&& visit) {
         const auto found = table.find(at);
         if (found == table.end()) return;
-        for (Channel* channel : found->second) {
-            if (channel->filter->matches(key, value)) visit(*channel);
-        }
+        for (Channel* channel : found->second) visit(*channel);
     }
 
     Table by_key_;

@@ -54,6 +54,7 @@ Channel& Feed::open(std::shared_ptr<const plugin::Filter> filter) {
     channel.last_to = last_given_;
     channel.subscribed = topics_unopened_.erase(id) > 0 || topics_unopened_overflow_;
     index_.insert(channel);
+    if (channel.filter->reads_value()) ++channels_that_read_;
     return channel;
 }
 
@@ -62,16 +63,17 @@ Result<protocol::ChannelReply> Feed::open_channel(std::shared_ptr<const plugin::
     if (channels_.empty()) last_mark_ms_ = now_ms;
     Channel* channel = find(*filter);
     // Two filters with one hash: the second is served by the channel of all keys, like one too many.
-    const bool foreign = channel != nullptr &&
-                         (channel->filter->kind() != filter->kind() || channel->filter->canonical() != filter->canonical());
-    if (foreign || (channel == nullptr && channels_.size() >= options_.channels_max)) {
+    const bool taken = channel != nullptr &&
+                       (channel->filter->kind() != filter->kind() || channel->filter->canonical() != filter->canonical());
+    const bool broader = taken || (channel == nullptr && channels_.size() >= options_.channels_max);
+    if (broader) {
         filter = std::move(everything);
         channel = find(*filter);
     }
     if (channel == nullptr) channel = &open(std::move(filter));
     channel->idle_since_ms = now_ms;
     channel->idle_sequence = sequence_;
-    return protocol::ChannelReply{channel->id, channel->last_to, options_.incarnation, sequence_};
+    return protocol::ChannelReply{channel->id, channel->last_to, options_.incarnation, sequence_, !broader};
 }
 
 void Feed::on_topic(ChannelId id, bool subscribed, uint64_t now_ms) {
@@ -91,12 +93,23 @@ void Feed::on_topic(ChannelId id, bool subscribed, uint64_t now_ms) {
     }
 }
 
-void Feed::add(const ChangeSet& change) {
+void Feed::add(const ChangeSet& change, const ValuesBefore& before) {
     BELFRY_ASSERT(change.revision > last_given_);
     last_given_ = change.revision;
     if (channels_.empty()) return;
-    for (const Event& event : change.events) {
-        index_.for_each_match(event.kv.key, event.kv.value, [&](Channel& channel) { gather(channel, change, event); });
+    BELFRY_ASSERT(before.size() == change.events.size() || (before.empty() && !wants_values_before()));
+    for (size_t i = 0; i < change.events.size(); ++i) {
+        const Event& event = change.events[i];
+        const auto now = event.type == EventType::put ? std::optional<BytesView>(event.kv.value) : std::nullopt;
+        const auto replaced = before.empty() || !before[i] ? std::nullopt : std::optional<BytesView>(*before[i]);
+        index_.for_each_candidate(event.kv.key, [&](Channel& channel) {
+            switch (channel.filter->sight(event.kv.key, now, replaced)) {
+                case plugin::Sight::nothing: return;
+                case plugin::Sight::put: return gather(channel, change, event);
+                case plugin::Sight::gone:
+                    return gather(channel, change, {EventType::erase, {event.kv.key, {}, {}, change.revision, 0, {}}});
+            }
+        });
     }
 }
 
@@ -175,13 +188,20 @@ void Feed::tick(uint64_t now_ms, std::vector<Message>& messages) {
     changed_since_mark_ = false;
 }
 
+void Feed::forget(const Channel& channel) {
+    index_.erase(channel);
+    if (!channel.filter->reads_value()) return;
+    BELFRY_ASSERT(channels_that_read_ > 0);
+    --channels_that_read_;
+}
+
 void Feed::retire_idle(uint64_t now_ms) {
     for (auto at = channels_.begin(); at != channels_.end();) {
         const Channel& channel = at->second;
         const bool idle = !channel.subscribed && channel.pending.empty() &&
                           now_ms >= channel.idle_since_ms + limits::channel_idle_ms_max &&
                           sequence_ >= channel.idle_sequence + mark_sequences_idle_min;
-        if (idle) index_.erase(channel);
+        if (idle) forget(channel);
         at = idle ? channels_.erase(at) : std::next(at);
     }
 }

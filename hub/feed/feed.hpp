@@ -1,8 +1,9 @@
 // The publisher's half of the feed: channels, coverage intervals, marks (docs/feed.md). Pure.
 //
-// Each change set goes to every channel whose filter matches one of its keys. flush() turns what was gathered into one
-// message per touched channel, which says: these are all the channel's events in (from, to]. tick() publishes marks, which
-// list the channels that changed since the mark before the last one, so that a lost tail is found.
+// Each change set goes to every channel whose filter one of its changes concerns: a key that matches, or that did until
+// now (Filter::sight). flush() turns what was gathered into one message per touched channel, which says: these are all the
+// channel's events in (from, to]. tick() publishes marks, which list the channels that changed since the mark before the
+// last one, so that a lost tail is found.
 //
 // What subscribers rely on, within one incarnation:
 //   - from the moment a channel is open its intervals join without a hole: each `from` is the last `to`;
@@ -13,6 +14,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -24,6 +26,8 @@
 namespace belfry::hub::feed {
 
 using Message = std::shared_ptr<const Bytes>;  // a frame that begins with its topic
+// The value that each event of a change set replaced or deleted; none = the key was not there.
+using ValuesBefore = std::vector<std::optional<Bytes>>;
 
 struct Options {
     uint64_t epoch = 0;
@@ -44,8 +48,10 @@ public:
                                                 std::shared_ptr<const plugin::Filter> everything, uint64_t now_ms);
     // The transport's subscriber counts: first one came, last one left. May come before the channel is opened.
     void on_topic(ChannelId channel, bool subscribed, uint64_t now_ms);
-    // In revision order.
-    void add(const ChangeSet& change);
+    // Some channel's filter reads values: add() needs to know those before.
+    bool wants_values_before() const { return channels_that_read_ > 0; }
+    // In revision order. `before` has one for each event; it may be empty unless wants_values_before().
+    void add(const ChangeSet& change, const ValuesBefore& before = {});
     // `applied`: the revision up to which changes were given.
     void flush(Revision applied, uint64_t now_ms, std::vector<Message>& messages);
     // A mark if one is due; also retires idle channels. Call when now >= wake_at_ms().
@@ -58,6 +64,7 @@ public:
 private:
     Channel* find(const plugin::Filter& filter);
     Channel& open(std::shared_ptr<const plugin::Filter> filter);
+    void forget(const Channel& channel);
     void gather(Channel& channel, const ChangeSet& change, const Event& event);
     void publish(Channel& channel, std::vector<Message>& messages);
     void retire_idle(uint64_t now_ms);
@@ -69,6 +76,7 @@ private:
     Revision last_given_;  // by add or flush
     std::map<ChannelId, Channel> channels_;
     ChannelIndex index_;
+    size_t channels_that_read_ = 0;          // values
     std::vector<Channel*> touched_;          // have pending changes
     std::set<ChannelId> topics_unopened_;    // subscribed to, but no such channel yet
     bool topics_unopened_overflow_ = false;  // more were than are remembered: a new channel counts as subscribed

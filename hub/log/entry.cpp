@@ -16,12 +16,16 @@ using protocol::Compare;
 using protocol::DeleteRequest;
 using protocol::PutRequest;
 using protocol::RangeRequest;
+using protocol::RecordChangeRequest;
+using protocol::Ticket;
 using protocol::TxnOp;
 using protocol::TxnRequest;
 
 // On disk since 1.0; never reuse one.
-enum Kind : uint8_t { kind_put = 1, kind_delete = 2, kind_txn = 3, kind_compact = 4, kind_range = 5 };
+enum Kind : uint8_t { kind_put = 1, kind_delete = 2, kind_txn = 3, kind_compact = 4, kind_range = 5, kind_record = 6 };
+constexpr uint8_t flag_ticket = 128;  // beside the kind of a command
 constexpr uint8_t flag_previous = 1;
+constexpr uint8_t flag_remove = 1, flag_expected = 2;
 constexpr uint8_t flag_keys_only = 1, flag_count_only = 2, flag_local = 4;
 constexpr size_t header_bytes = 1 + 8 + 4;
 
@@ -44,6 +48,13 @@ void write(Writer& out, const DeleteRequest& erase) {
 
 void write(Writer& out, const CompactRequest& compact) { out.varint(compact.revision.value); }
 
+void write(Writer& out, const RecordChangeRequest& change) {
+    out.bytes(change.name);
+    out.bytes(change.content);
+    out.u8(static_cast<uint8_t>((change.remove ? flag_remove : 0) | (change.expected ? flag_expected : 0)));
+    if (change.expected) out.varint(*change.expected);
+}
+
 void write(Writer& out, const RangeRequest& range) {
     write(out, range.range);
     out.varint(range.limit);
@@ -63,11 +74,18 @@ void write(Writer& out, const Compare& compare) {
     out.bytes(compare.value);
 }
 
+void write(Writer& out, const Ticket& ticket) {
+    out.u64(ticket.session);
+    out.varint(ticket.sequence);
+    out.varint(ticket.sequence - ticket.acknowledged);
+}
+
 constexpr Kind kind_of(const PutRequest&) { return kind_put; }
 constexpr Kind kind_of(const DeleteRequest&) { return kind_delete; }
 constexpr Kind kind_of(const TxnRequest&) { return kind_txn; }
 constexpr Kind kind_of(const CompactRequest&) { return kind_compact; }
 constexpr Kind kind_of(const RangeRequest&) { return kind_range; }
+constexpr Kind kind_of(const RecordChangeRequest&) { return kind_record; }
 
 void write(Writer& out, const TxnRequest& txn);
 
@@ -179,9 +197,33 @@ TxnRequest read_txn(Reader& in, size_t depth) {
     return txn;
 }
 
+RecordChangeRequest read_record_change(Reader& in) {
+    RecordChangeRequest change;
+    change.name = in.bytes();
+    change.content = in.bytes();
+    const uint8_t flags = read_below(in, (flag_remove | flag_expected) + 1);
+    change.remove = (flags & flag_remove) != 0;
+    if ((flags & flag_expected) != 0) change.expected = in.varint();
+    return change;
+}
+
+Ticket read_ticket(Reader& in) {
+    Ticket ticket;
+    ticket.session = in.u64();
+    ticket.sequence = in.varint();
+    const uint64_t ahead = in.varint();
+    if (ticket.session == 0 || ahead == 0 || ahead > ticket.sequence || ahead > belfry::limits::session_window_max) {
+        in.fail();
+    }
+    ticket.acknowledged = ticket.sequence - ahead;
+    return ticket;
+}
+
 Command read_command(Reader& in) {
     Command command;
-    const uint8_t kind = in.u8();
+    uint8_t kind = in.u8();
+    if ((kind & flag_ticket) != 0) command.ticket = read_ticket(in);
+    kind &= static_cast<uint8_t>(~flag_ticket);
     command.author = in.bytes();
     command.comment = in.bytes();
     switch (kind) {
@@ -189,9 +231,16 @@ Command read_command(Reader& in) {
         case kind_delete: command.op = read_delete(in); break;
         case kind_txn: command.op = read_txn(in, 1); break;
         case kind_compact: command.op = CompactRequest{{in.varint()}}; break;
+        case kind_record: command.op = read_record_change(in); break;
         default: in.fail();
     }
     return command;
+}
+
+// The least format that can say it.
+uint8_t format_of(const Command& command) {
+    if (std::holds_alternative<RecordChangeRequest>(command.op)) return 3;
+    return command.ticket.session != 0 ? 2 : 1;
 }
 
 }  // namespace
@@ -199,9 +248,12 @@ Command read_command(Reader& in) {
 void EntryBuilder::add(const Command& command) {
     if (body_.empty()) body_.assign(header_bytes, '\0');
     Writer out(body_);
+    const bool has_ticket = command.ticket.session != 0;
+    format_ = std::max(format_, format_of(command));
     std::visit(
         [&](const auto& op) {
-            out.u8(kind_of(op));
+            out.u8(static_cast<uint8_t>(kind_of(op) | (has_ticket ? flag_ticket : 0)));
+            if (has_ticket) write(out, command.ticket);
             out.bytes(command.author);
             out.bytes(command.comment);
             write(out, op);
@@ -213,7 +265,7 @@ void EntryBuilder::add(const Command& command) {
 Bytes EntryBuilder::take(uint64_t time_ms) {
     Bytes header;
     Writer out(header);
-    out.u8(entry_format);
+    out.u8(std::exchange(format_, uint8_t{1}));
     out.u64(time_ms);
     out.u32(count_);
     if (body_.empty()) body_.assign(header_bytes, '\0');
@@ -235,7 +287,12 @@ Result<CommandEntry> decode_entry(BytesView payload) {
     const uint32_t count = in.u32();
     if (count > in.remaining()) in.fail();
     if (in.ok()) entry.commands.reserve(std::min<size_t>(count, in.remaining() / 4));
-    for (uint32_t i = 0; i < count && in.ok(); ++i) entry.commands.push_back(read_command(in));
+    uint8_t needed = 1;
+    for (uint32_t i = 0; i < count && in.ok(); ++i) {
+        entry.commands.push_back(read_command(in));
+        needed = std::max(needed, format_of(entry.commands.back()));
+    }
+    if (needed != format) in.fail();
     if (in.ok() && !in.at_end()) in.fail();
     if (!in.ok()) return Error{Code::corrupt, "log entry: not understood at octet " + std::to_string(in.offset())};
     return entry;

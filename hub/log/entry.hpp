@@ -1,12 +1,15 @@
 // The format of replicated log entries, the hub's side of what log stores keep as octets. Integers as in
 // hub/base/binary.hpp; `bytes` is a varint length and the octets. On disk since 1.0: numbers are never reused.
 //
-// entry   := u8 format (1), u64 time_ms, u32 command_count, command*
+// entry   := u8 format, u64 time_ms, u32 command_count, command*
+//            format: 1; 2 if a command has a ticket; 3 if one changes a record
 // command := u8 kind, bytes author, bytes comment, op
+//          | u8 kind + 128, u64 session, varint sequence, varint sequence - acknowledged, bytes author, bytes comment, op
 // op      := put (kind 1)     bytes key, bytes value, varint lease, u8 flags (1 = previous)
 //          | delete (kind 2)  bytes begin, bytes end, u8 flags (1 = previous)
 //          | txn (kind 3)     varint n, compare*n, varint n, txn_op*n (then), varint n, txn_op*n (else)
 //          | compact (kind 4) varint revision
+//          | record (kind 6)  bytes name, bytes content, u8 flags (1 = remove, 2 = expected), [varint expected]
 // compare := bytes begin, bytes end, u8 target, u8 op, varint number, bytes value
 // txn_op  := u8 kind, op     with one more kind:
 //            range (kind 5)   bytes begin, bytes end, varint limit, varint at, varint min_revision, u8 sort_target,
@@ -24,12 +27,15 @@ namespace belfry::hub::log {
 // Types of log entries, as given to the log store. On disk since 1.0; never reuse one.
 enum class EntryType : uint32_t { command = 1, barrier = 2, change = 3 };  // libraft's numbers
 
-inline constexpr uint8_t entry_format = 1;
+inline constexpr uint8_t entry_format = 3;
 
 struct Command {
     Bytes author;
     Bytes comment;
-    std::variant<protocol::PutRequest, protocol::DeleteRequest, protocol::TxnRequest, protocol::CompactRequest> op;
+    std::variant<protocol::PutRequest, protocol::DeleteRequest, protocol::TxnRequest, protocol::CompactRequest,
+                 protocol::RecordChangeRequest>
+        op;
+    protocol::Ticket ticket = {};  // valid (protocol::validate)
 };
 
 struct CommandEntry {
@@ -48,6 +54,7 @@ public:
 private:
     Bytes body_;  // the entry, its header still blank
     uint32_t count_ = 0;
+    uint8_t format_ = 1;  // the least that can say it
 };
 
 // Any octets: an error names the offset; `incompatible` for a newer format.

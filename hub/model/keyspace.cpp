@@ -15,22 +15,33 @@ namespace {
 constexpr uint64_t digest_factor = 0x9E3779B97F4A7C15u;  // odd, so that nothing of the past is lost
 
 // What a command can be told; every other error is the store's.
-bool is_refusal(Code code) { return code == Code::invalid_argument || code == Code::compacted || code == Code::too_large; }
+bool is_refusal(Code code) {
+    return code == Code::invalid_argument || code == Code::compacted || code == Code::too_large || code == Code::conflict;
+}
 
 }  // namespace
 
-Keyspace::Keyspace(plugin::StateStore& store) : store_(store) {}
+Keyspace::Keyspace(plugin::StateStore& store) : store_(store), sessions_(store), own_records_(store) {}
 
 Status Keyspace::load() {
-    if (Status status = reload(); !status) return status;
+    if (Status status = read_meta(); !status) return status;
+    if (Status status = sessions_.load(); !status) return status;
+    if (Status status = own_records_.load(); !status) return status;
     const auto record = store_.get(table_meta, meta_key);
     if (record || !store_.in_batch()) return {};
     return store_.put(table_meta, meta_key, encode_meta(meta_));
 }
 
 Status Keyspace::reload() {
+    if (Status status = read_meta(); !status) return status;
+    if (Status status = own_records_.reload(); !status) return status;
+    return sessions_.reload();
+}
+
+Status Keyspace::read_meta() {
     const Result<BytesView> record = store_.get(table_meta, meta_key);
     meta_ = Meta();
+    events_ = 0;  // of a command that the store failed in the middle of
     if (!record) return record.error().code == Code::not_found ? Status() : Status(record.error());
     const Result<Meta> meta = decode_meta(*record);
     if (!meta) return meta.error();
@@ -38,24 +49,44 @@ Status Keyspace::reload() {
     return {};
 }
 
-Result<Applied> Keyspace::apply(const log::Command& command, uint64_t time_ms, bool with_change) {
-    meta_.time_ms = std::max(meta_.time_ms, time_ms);
+// Counted by command, so that it is the same on every member.
+void Keyspace::pass_time(uint64_t time_ms) {
+    const uint64_t now_ms = std::max(meta_.time_ms, time_ms);
+    meta_.session_ms += std::min(now_ms - meta_.time_ms, session_step_ms_max);
+    meta_.time_ms = now_ms;
     meta_.drop_target = std::min(meta_.compacted, Revision{meta_.drop_target.value + compaction_drops_per_command});
+}
+
+Result<Applied> Keyspace::apply(const log::Command& command, uint64_t time_ms, Tell tell) {
+    pass_time(time_ms);
+    if (command.ticket.session == 0) return execute(command, tell);
+    if (auto known = sessions_.admit(command.ticket, meta_.session_ms)) {
+        return Applied{std::move(known->reply), known->revision.value_or(meta_.revision), {}, {}};
+    }
+    auto applied = execute(command, tell);
+    if (!applied) return applied;
+    Outcome outcome{applied->revision, std::move(applied->reply)};
+    sessions_.keep(command.ticket, outcome);
+    applied->reply = std::move(outcome.reply);
+    return applied;
+}
+
+Result<Applied> Keyspace::execute(const log::Command& command, Tell tell) {
     const Meta before = meta_;
     change_.clear();
+    events_ = 0;
     visible_bytes_ = 0;
     encode_change_header({meta_.time_ms, command.author, command.comment}, change_);
-    Applied applied{run_command(command), {}, {}};
+    Applied applied{run_command(command), {}, {}, {}};
+    applied.changed_records = applied.reply.ok() && std::holds_alternative<protocol::RecordChangeRequest>(command.op);
     if (!applied.reply) {
-        if (!is_refusal(applied.reply.error().code)) return events_ = 0, applied.reply.error();
+        if (!is_refusal(applied.reply.error().code)) return applied.reply.error();
         const Status undone = undo();
         if (!undone) return undone.error();
         meta_ = before;
     } else if (events_ > 0) {
-        if (with_change) {
-            auto change = change_set(command);
-            if (!change) return change.error();
-            applied.change = *std::move(change);
+        if (tell != Tell::nothing) {
+            if (Status status = tell_change(command, tell, applied); !status) return status.error();
         }
         if (Status status = store_.put(table_changes, view(revision_key(newest())), change_); !status)
             return status.error();
@@ -69,7 +100,17 @@ Result<Applied> Keyspace::apply(const log::Command& command, uint64_t time_ms, b
 
 Status Keyspace::finish_batch() {
     if (Status status = drop_records(); !status) return status;
+    if (Status status = sessions_.write_back(); !status) return status;
     return store_.put(table_meta, meta_key, encode_meta(meta_));
+}
+
+Status Keyspace::commit(Index applied_index) {
+    const Status committed = store_.commit(applied_index);
+    if (committed) {
+        sessions_.committed();
+        own_records_.committed();
+    }
+    return committed;
 }
 
 Result<protocol::ReplyResult> Keyspace::run_command(const log::Command& command) {
@@ -80,6 +121,9 @@ Result<protocol::ReplyResult> Keyspace::run_command(const log::Command& command)
     if (const auto* op = std::get_if<protocol::PutRequest>(&command.op)) return widen(put(*op));
     if (const auto* op = std::get_if<protocol::DeleteRequest>(&command.op)) return widen(erase(*op));
     if (const auto* op = std::get_if<protocol::TxnRequest>(&command.op)) return widen(txn(*op));
+    if (const auto* op = std::get_if<protocol::RecordChangeRequest>(&command.op)) {
+        return widen(change_own_record(*op, command.author));
+    }
     return widen(compact(std::get<protocol::CompactRequest>(command.op)));
 }
 
@@ -164,6 +208,16 @@ Result<protocol::CompactReply> Keyspace::compact(const protocol::CompactRequest&
     return protocol::CompactReply{};
 }
 
+// No revision of the keys, but the digest tells of it.
+Result<protocol::RecordChangeReply> Keyspace::change_own_record(const protocol::RecordChangeRequest& request,
+                                                                BytesView author) {
+    auto reply = own_records_.change(request, author, meta_.time_ms);
+    if (!reply) return reply;
+    const uint64_t told = hash64(request.name) * digest_factor + hash64(request.content) + reply->version;
+    meta_.digest = std::rotl(meta_.digest, 1) * digest_factor + told;
+    return reply;
+}
+
 // Adds an event to the command's change record.
 Status Keyspace::record(const ChangeEvent& event) {
     ++events_;
@@ -236,15 +290,20 @@ Status Keyspace::drop_records() {
     return {};
 }
 
-Result<ChangeSet> Keyspace::change_set(const log::Command& command) const {
+Status Keyspace::tell_change(const log::Command& command, Tell tell, Applied& applied) const {
     const Revision now = meta_.revision.next();
-    ChangeSet change{now, meta_.time_ms, command.author, command.comment, {}};
+    ChangeSet& change = applied.change.emplace(ChangeSet{now, meta_.time_ms, command.author, command.comment, {}});
     change.events.reserve(events_);
     ChangeReader events(change_, now);
-    for (ChangeEvent event; events.next(event);) change.events.push_back(to_event(event, now));
-    if (Status status = events.status(); !status) return status.error();
+    for (ChangeEvent event; events.next(event);) {
+        change.events.push_back(to_event(event, now));
+        if (tell != Tell::change_and_values_before) continue;
+        auto& before = applied.values_before.emplace_back();
+        if (event.previous == ChangeEvent::Previous::live) before = event.before.value;
+    }
+    if (Status status = events.status(); !status) return status;
     BELFRY_ASSERT(change.events.size() == events_);
-    return change;
+    return {};
 }
 
 }  // namespace belfry::hub::model

@@ -12,7 +12,9 @@
 #include <optional>
 
 #include "hub/log/entry.hpp"
+#include "hub/model/own_records.hpp"
 #include "hub/model/records.hpp"
+#include "hub/model/sessions.hpp"
 #include "hub/plugin/filter.hpp"
 #include "hub/plugin/state_store.hpp"
 #include "sdk/base/hash.hpp"
@@ -37,13 +39,17 @@ struct Applied {
     Result<protocol::ReplyResult> reply;  // errors: compacted, invalid_argument ... (the state is then unchanged)
     Revision revision;                    // of the state afterwards; a new one if `change` is set
     std::optional<ChangeSet> change;      // for the feed
+    // For each event of `change` the value it replaced or deleted, none = there was no such key. Only if asked for.
+    std::vector<std::optional<Bytes>> values_before;
+    bool changed_records = false;  // the hub's own
 };
 
 class Keyspace {
 public:
     explicit Keyspace(plugin::StateStore& store);
 
-    // Reads meta; writes it if the store is new (then a batch must be open). `incompatible` for a newer format.
+    // Reads what is kept in memory; writes meta if the store is new (then a batch must be open). `incompatible` for a newer
+    // format. Once more when the store was given another state.
     Status load();
     // Forgets what is cached of an uncommitted batch; call after rollback.
     Status reload();
@@ -52,15 +58,20 @@ public:
     Revision compacted() const { return meta_.compacted; }
     uint64_t key_count() const { return meta_.key_count; }
     uint64_t time_ms() const { return meta_.time_ms; }
+    size_t session_count() const { return sessions_.count(); }
     // Of everything that was ever changed, in order, with what it replaced: members that applied the same entries have the
     // same one, or one of them has computed something else.
     uint64_t history_digest() const { return meta_.digest; }
 
-    // `with_change` false: nobody wants Applied::change, it is not made; the state is the same either way.
-    // Applies one command inside the store's open batch. A Status error is the store's: roll back, stop.
-    Result<Applied> apply(const log::Command& command, uint64_t time_ms, bool with_change = true);
-    // Writes meta; call once before the batch's commit.
+    // What the feed wants to hear of a command; the state is the same either way.
+    enum class Tell { nothing, change, change_and_values_before };
+    // Applies one command inside the store's open batch; one with a ticket that was applied before is answered as it was
+    // then. A Status error is the store's: roll back, stop.
+    Result<Applied> apply(const log::Command& command, uint64_t time_ms, Tell tell = Tell::change);
+    // Writes meta and sessions; call before commit().
     Status finish_batch();
+    // Ends the store's batch, as StateStore::commit.
+    Status commit(Index applied_index);
 
     // ---- reads, at the state applied so far; any request may come ----
     // `compacted` below compacted(), `invalid_argument` above revision(). Answers are bounded: `more` says that there is
@@ -74,6 +85,7 @@ public:
     // A `to` above revision() means revision(); the reply says what it covers.
     Result<protocol::ChangesReply> changes(const protocol::ChangesRequest& request, const plugin::Filter& filter);
     Result<protocol::SnapshotReply> snapshot(const protocol::SnapshotRequest& request, const plugin::Filter& filter);
+    Result<protocol::RecordsReply> records(const protocol::RecordsRequest& request) { return own_records_.list(request); }
     Result<protocol::DigestReply> digest(const protocol::DigestRequest& request, const plugin::Filter& filter);
     // The newest revision whose change set is older than time_ms; for compaction by age. 0 = none.
     Result<Revision> revision_before(uint64_t time_ms);
@@ -85,15 +97,19 @@ private:
     struct Path;  // which branch of each transaction runs, in order of execution
 
     // keyspace.cpp
+    void pass_time(uint64_t time_ms);
+    Result<Applied> execute(const log::Command& command, Tell tell);
+    Status read_meta();
     Result<protocol::ReplyResult> run_command(const log::Command& command);
     Result<protocol::PutReply> put(const protocol::PutRequest& request);
     Result<protocol::DeleteReply> erase(const protocol::DeleteRequest& request);
     Result<protocol::CompactReply> compact(const protocol::CompactRequest& request);
+    Result<protocol::RecordChangeReply> change_own_record(const protocol::RecordChangeRequest& request, BytesView author);
     Status record(const ChangeEvent& event);
     Status write_current(BytesView key, const Version& version);
     Status undo();
     Status drop_records();
-    Result<ChangeSet> change_set(const log::Command& command) const;
+    Status tell_change(const log::Command& command, Tell tell, Applied& applied) const;
 
     // txn.cpp
     Result<protocol::TxnReply> txn(const protocol::TxnRequest& request);
@@ -122,6 +138,8 @@ private:
 
     plugin::StateStore& store_;
     Meta meta_;
+    Sessions sessions_;
+    OwnRecords own_records_;
     // Of the command being applied: its change record so far, kept for its memory, and the number of events in it.
     Bytes change_;
     size_t events_ = 0;

@@ -1,5 +1,6 @@
 // Every read of the key space; versions.cpp finds the versions.
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -39,6 +40,14 @@ bool before(const KeyValue& left, const KeyValue& right, SortTarget target) {
         case SortTarget::value: return std::tie(left.value, left.key) < std::tie(right.value, right.key);
     }
     return left.key < right.key;
+}
+
+plugin::Sight sight_of(const plugin::Filter& filter, const ChangeEvent& event) {
+    std::optional<BytesView> now;
+    std::optional<BytesView> replaced;
+    if (event.type == EventType::put) now = event.now.value;
+    if (event.previous == ChangeEvent::Previous::live) replaced = event.before.value;
+    return filter.sight(event.key, now, replaced);
 }
 
 // For which memory is taken at once; what a range without a limit holds is not known before.
@@ -228,15 +237,19 @@ Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest&
     const size_t bytes_max = chunk_limit(request.limit_bytes);
     size_t bytes = 0;
     size_t examined = 0;
+    size_t read_by_filter = 0;
     Status damage;
     const auto visit = [&](BytesView key, BytesView record) {
         const Revision revision = revision_of(key);
         ChangeSet change;
         size_t size = 0;
         ChangeReader reader(record, revision);
-        if (examined < changes_examined_max) {
+        if (examined < changes_examined_max && read_by_filter < hub::limits::filtered_value_bytes_max) {
             for (ChangeEvent event; reader.next(event); ++examined) {
-                if (!filter.matches(event.key, event.now.value)) continue;
+                const plugin::Sight sight = sight_of(filter, event);
+                if (filter.reads_value()) read_by_filter += event.now.value.size() + event.before.value.size();
+                if (sight == plugin::Sight::nothing) continue;
+                if (sight == plugin::Sight::gone) event = {EventType::erase, event.key, {}, {}, {}};
                 change.events.push_back(to_event(event, revision));
                 size += bytes_of(change.events.back().kv);
             }
@@ -268,7 +281,7 @@ Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest&
 Result<protocol::SnapshotReply> Keyspace::snapshot(const protocol::SnapshotRequest& request, const plugin::Filter& filter) {
     const Result<Revision> when = resolve(request.at);
     if (!when) return when.error();
-    protocol::SnapshotReply reply{*when, {}, false};
+    protocol::SnapshotReply reply{*when, {}, false, {}};
     KeyRange range = filter.range();
     if (!request.after_key.empty() && request.after_key >= range.begin) {
         if (range.is_one()) return reply;
@@ -277,18 +290,24 @@ Result<protocol::SnapshotReply> Keyspace::snapshot(const protocol::SnapshotReque
     const size_t bytes_max = chunk_limit(request.limit_bytes);
     size_t bytes = 0;
     size_t examined = 0;
+    size_t read_by_filter = 0;
     const auto visit = [&](BytesView key, const Version& version) {
-        ++examined;
-        if (!filter.matches(key, version.value)) return true;
-        const size_t size = key.size() + version.value.size() + event_envelope_bytes;
-        if (!reply.kvs.empty() && (bytes + size > bytes_max || examined > hub::limits::scan_keys_max)) {
+        if (examined == hub::limits::scan_keys_max || read_by_filter >= hub::limits::filtered_value_bytes_max) {
             return reply.more = true, false;
         }
-        bytes += size;
-        reply.kvs.push_back(to_key_value(key, version));
+        ++examined;
+        if (filter.reads_value()) read_by_filter += version.value.size();
+        if (filter.matches(key, version.value)) {
+            const size_t size = key.size() + version.value.size() + event_envelope_bytes;
+            if (!reply.kvs.empty() && bytes + size > bytes_max) return reply.more = true, false;
+            bytes += size;
+            reply.kvs.push_back(to_key_value(key, version));
+        }
+        reply.after_key.assign(key);
         return true;
     };
     if (Status status = scan(range, *when, Direction::forward, visit); !status) return status.error();
+    if (!reply.more) reply.after_key.clear();
     return reply;
 }
 
@@ -298,8 +317,11 @@ Result<protocol::DigestReply> Keyspace::digest(const protocol::DigestRequest& re
     StateDigest digest;
     KeyValue kv;
     size_t examined = 0;
+    size_t read_by_filter = 0;
     const auto visit = [&](BytesView key, const Version& version) {
         if (++examined > hub::limits::scan_keys_max) return false;
+        if (filter.reads_value()) read_by_filter += version.value.size();
+        if (read_by_filter > hub::limits::digested_value_bytes_max) return false;
         if (!filter.matches(key, version.value)) return true;
         kv.key.assign(key);
         kv.value.assign(version.value);
@@ -309,6 +331,11 @@ Result<protocol::DigestReply> Keyspace::digest(const protocol::DigestRequest& re
         return true;
     };
     if (Status status = scan(filter.range(), *when, Direction::forward, visit); !status) return status.error();
+    if (read_by_filter > hub::limits::digested_value_bytes_max) {
+        return Error{Code::too_large, "digest: the filter would have to read more than " +
+                                          std::to_string(hub::limits::digested_value_bytes_max >> 20) +
+                                          " MiB of values; narrow its keys"};
+    }
     if (examined > hub::limits::scan_keys_max) return too_many("digest");
     return protocol::DigestReply{*when, digest.value(), digest.count()};
 }

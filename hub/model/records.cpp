@@ -37,6 +37,7 @@ Bytes encode_meta(const Meta& meta) {
     out.u64(meta.key_count);
     out.u64(meta.time_ms);
     out.u64(meta.digest);
+    out.u64(meta.session_ms);
     return record;
 }
 
@@ -53,6 +54,7 @@ Result<Meta> decode_meta(BytesView record) {
     meta.key_count = in.u64();
     meta.time_ms = in.u64();
     if (format > 1) meta.digest = in.u64();
+    if (format > 2) meta.session_ms = in.u64();
     if (!in.ok() || !in.at_end() || format == 0) return damaged("meta", in.offset());
     return meta;
 }

@@ -2,11 +2,13 @@
 // hub/base/binary.hpp; key:rev is a revision as 8 octets, big-endian, so that the table is in revision order. On disk since
 // 1.0: numbers are never reused.
 //
-// table 0 meta     "keyspace" -> u32 format (2), u64 revision, u64 compacted, u64 dropped, u64 drop_target, u64 key_count,
-//                                u64 time_ms, u64 digest (not in format 1)
+// table 0 meta     "keyspace" -> u32 format (3), u64 revision, u64 compacted, u64 dropped, u64 drop_target, u64 key_count,
+//                                u64 time_ms, u64 digest (not in format 1), u64 session_ms (not in 1, 2)
 // table 1 current  key        -> varint create, varint mod, varint version, varint lease, value (the rest)
 // table 2 changes  key:rev    -> u8 format (1), u64 time_ms, bytes author, bytes comment, event*      (to the end)
 // table 3 deleted  key        -> varint revision of the delete
+// table 4 sessions            -> hub/model/session_record.hpp
+// table 5 records             -> hub/model/own_records.hpp
 //
 // event    := u8 flags, bytes key, [create, version, lease (varints), bytes value]: put only; previous
 // flags    := type (0 put, 1 erase) | previous << 1 (0 nothing, 1 tombstone, 2 live)
@@ -29,9 +31,16 @@
 
 namespace belfry::hub::model {
 
-enum Table : uint32_t { table_meta = 0, table_current = 1, table_changes = 2, table_deleted = 3 };
+enum Table : uint32_t {
+    table_meta = 0,
+    table_current = 1,
+    table_changes = 2,
+    table_deleted = 3,
+    table_sessions = 4,
+    table_own_records = 5
+};
 
-inline constexpr uint32_t meta_format = 2;
+inline constexpr uint32_t meta_format = 3;
 inline constexpr uint8_t change_format = 1;
 inline constexpr BytesView meta_key = "keyspace";
 
@@ -42,7 +51,8 @@ struct Meta {
     Revision drop_target;  // dropped goes here at the end of the batch; trails `compacted` while a debt is worked off
     uint64_t key_count = 0;
     uint64_t time_ms = 0;
-    uint64_t digest = 0;  // of all change records ever, each folded into the one before
+    uint64_t digest = 0;      // of all change records ever, each folded into the one before
+    uint64_t session_ms = 0;  // the sessions' clock (hub/model/sessions.hpp)
 };
 Bytes encode_meta(const Meta& meta);
 Result<Meta> decode_meta(BytesView record);

@@ -6,7 +6,7 @@ namespace belfry::hub::peer {
 
 namespace {
 
-constexpr size_t head_bytes = 2 + 3 * sizeof(uint64_t);
+constexpr size_t head_bytes = 2 + 4 * sizeof(uint64_t);
 
 }  // namespace
 
@@ -18,6 +18,7 @@ Bytes encode_frame(const FrameHead& head, BytesView body) {
     out.u8(static_cast<uint8_t>(head.kind));
     out.u64(head.cluster);
     out.u64(head.sender);
+    out.u64(head.directory);
     out.u64(head.receiver);
     out.raw(body);
     return frame;
@@ -34,6 +35,7 @@ Result<Frame> decode_frame(BytesView octets) {
     frame.head.kind = static_cast<FrameKind>(in.u8());
     frame.head.cluster = in.u64();
     frame.head.sender = in.u64();
+    frame.head.directory = in.u64();
     frame.head.receiver = in.u64();
     frame.body = in.rest();
     if (!in.ok()) return Error{Code::invalid_argument, "a frame without a head"};

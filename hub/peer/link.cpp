@@ -19,6 +19,7 @@ constexpr size_t small_bytes_max = 4096;
 constexpr size_t small_pending_bytes_max = 4 * 1024 * 1024;
 constexpr long poll_ms = 1000;
 constexpr auto complaint_pause = 1s;
+constexpr auto greeting_pause = 1s;
 constexpr auto proof_patience = 3s;
 
 bool stays_on_this_machine(const std::string& endpoint) {
@@ -148,13 +149,24 @@ Result<Socket> Link::connect_to(const Peer& peer, bool patient) const {
 }
 
 Bytes Link::frame_for(uint64_t peer, FrameKind kind, BytesView body) const {
-    return encode_frame({kind, options_.cluster, options_.member, peer}, body);
+    return encode_frame({kind, options_.cluster, options_.member, options_.directory, peer}, body);
+}
+
+void Link::greet(std::chrono::steady_clock::time_point now) {
+    if (now - greeted_at_ < greeting_pause) return;
+    greeted_at_ = now;
+    for (auto& [peer, outgoing] : outgoing_) {
+        const auto kind = acquaintances_.refuses(peer) ? FrameKind::not_recognised : FrameKind::greeting;
+        outgoing.socket.send(frame_for(peer, kind, {}), outgoing.pending);
+    }
 }
 
 void Link::send(const core::MemberMessage& message) {
+    greet(std::chrono::steady_clock::now());
     const auto found = outgoing_.find(message.peer);
     if (found == outgoing_.end()) return;
     Outgoing& outgoing = found->second;
+    if (acquaintances_.refuses(message.peer)) return;  // the greeting says so
     Bytes frame = frame_for(message.peer, FrameKind::member_message, core::encode_member_message(message));
     const size_t room = options_.pending_bytes_max + (frame.size() <= small_bytes_max ? small_pending_bytes_max : 0);
     const bool fits = outgoing.pending->load(std::memory_order_relaxed) + frame.size() <= room;
@@ -208,7 +220,14 @@ void Link::take(Part& part) {
                                "; the addresses in cluster.members are mixed up");
     }
     if (!roster_.knows(head.sender)) return refuse(who, "it is not a member of this cluster");
+    if (!acquaintances_.recognise(head.sender, head.directory)) {
+        return refuse(who,
+                      "it comes with another data directory than before, so what it promised is lost; start it with its "
+                      "old one, or give the machine a new member: belfry member replace " +
+                          std::to_string(head.sender) + " NEW");
+    }
     counters_.received.fetch_add(1, std::memory_order_relaxed);
+    if (head.kind == FrameKind::not_recognised) return hooks_.on_not_recognised(head.sender);
     if (head.kind == FrameKind::snapshot) return hooks_.on_snapshot_frame(head.sender, Bytes(frame->body));
     if (head.kind != FrameKind::member_message) return;  // of a newer release
     auto message = core::decode_member_message(head.sender, frame->body);

@@ -1,6 +1,5 @@
 #include "hub/plugin/filter.hpp"
 
-#include "hub/plugin/call.hpp"
 #include "sdk/base/hash.hpp"
 #include "sdk/base/limits.hpp"
 
@@ -36,6 +35,7 @@ Filter::Filter(const belfry_filter_v1& table, belfry_filter* filter) : table_(ta
     belfry_bytes end = {nullptr, 0};
     table.range(filter, &begin, &end);
     range_ = range_of(from_c(begin), from_c(end));
+    if (BELFRY_HAS(&table, belfry_filter_v1, reads_value)) reads_value_ = table.reads_value(filter) != 0;
 }
 
 Filter::~Filter() { table_.close(filter_); }
@@ -44,38 +44,26 @@ bool Filter::matches(BytesView key, BytesView value) const {
     return table_.matches(filter_, belfry::plugin::to_c(key), belfry::plugin::to_c(value)) != 0;
 }
 
-Status Filters::add(const belfry_filter_v1& table) {
-    for (const belfry_filter_v1* other : tables_) {
-        if (std::string_view(other->kind) == table.kind) {
-            return Error{Code::conflict,
-                         "filter kind '" + std::string(table.kind) + "' is offered by two plugins; load one"};
-        }
+Sight Filter::sight(BytesView key, std::optional<BytesView> now, std::optional<BytesView> before) const {
+    if (!reads_value_) {
+        if (!matches(key, now.value_or(BytesView()))) return Sight::nothing;
+        return now ? Sight::put : Sight::gone;
     }
-    tables_.push_back(&table);
-    return {};
+    if (now && matches(key, *now)) return Sight::put;
+    return before && matches(key, *before) ? Sight::gone : Sight::nothing;
 }
 
 Result<std::shared_ptr<const Filter>> Filters::compile(const protocol::FilterSpec& spec) const {
-    std::string kinds;
-    for (const belfry_filter_v1* table : tables_) {
-        if (spec.kind != table->kind) {
-            kinds += (kinds.empty() ? "" : ", ") + std::string(table->kind);
-            continue;
-        }
-        if (spec.spec.size() > limits::filter_spec_bytes_max) {
-            return Error{Code::invalid_argument, "filter '" + spec.kind + "': the spec has " +
-                                                     std::to_string(spec.spec.size()) + " octets, at most " +
-                                                     std::to_string(limits::filter_spec_bytes_max) + " are allowed"};
-        }
-        ErrorBuffer error;
-        belfry_filter* filter = nullptr;
-        const belfry_status status = table->compile(belfry::plugin::to_c(spec.spec), &filter, error);
-        if (status != BELFRY_OK) return to_error(status, error, "filter '" + spec.kind + "'", "compile");
-        if (filter == nullptr) return Error{Code::io, "filter '" + spec.kind + "': compile gave no filter"};
-        return std::shared_ptr<const Filter>(new Filter(*table, filter));
+    const auto table = kinds_.find(spec.kind);
+    if (!table) return table.error();
+    if (spec.spec.size() > limits::filter_spec_bytes_max) {
+        return Error{Code::invalid_argument, "filter '" + spec.kind + "': the spec has " +
+                                                 std::to_string(spec.spec.size()) + " octets, at most " +
+                                                 std::to_string(limits::filter_spec_bytes_max) + " are allowed"};
     }
-    return Error{Code::unsupported,
-                 "filter kind '" + spec.kind + "' is not known here; there are: " + (kinds.empty() ? "none" : kinds)};
+    belfry_filter* filter = nullptr;
+    if (Status compiled = kinds_.compile(**table, spec.spec, &filter); !compiled) return compiled.error();
+    return std::shared_ptr<const Filter>(new Filter(**table, filter));
 }
 
 }  // namespace belfry::hub::plugin

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "hub/plugin/call.hpp"
+#include "hub/plugin/file_digest.hpp"
 #include "sdk/plugin/descriptor.hpp"
 
 namespace belfry::hub::plugin {
@@ -19,7 +20,7 @@ Result<Plugin> enter(belfry_plugin_entry_function entry, const std::string& orig
         return Error{Code::incompatible, origin + ": the plugin refused to start: " + error.error.message};
     }
     if (Status checked = check_descriptor(descriptor, origin); !checked) return checked.error();
-    return Plugin{origin, descriptor};
+    return Plugin{origin, descriptor, {}};
 }
 
 }  // namespace
@@ -39,13 +40,19 @@ const belfry_log_store_v1* Plugin::log_store() const {
     return static_cast<const belfry_log_store_v1*>(find(BELFRY_KIND_LOG_STORE));
 }
 
-std::vector<const belfry_filter_v1*> Plugin::filters() const {
-    std::vector<const belfry_filter_v1*> tables;
+template <class Table>
+std::vector<const Table*> Plugin::all(uint32_t kind) const {
+    std::vector<const Table*> tables;
     for (uint64_t i = 0; i < descriptor->interface_count; ++i) {
         const belfry_interface& interface = descriptor->interfaces[i];
-        if (interface.kind == BELFRY_KIND_FILTER) tables.push_back(static_cast<const belfry_filter_v1*>(interface.table));
+        if (interface.kind == kind) tables.push_back(static_cast<const Table*>(interface.table));
     }
     return tables;
+}
+
+std::vector<const belfry_filter_v1*> Plugin::filters() const { return all<belfry_filter_v1>(BELFRY_KIND_FILTER); }
+std::vector<const belfry_validator_v1*> Plugin::validators() const {
+    return all<belfry_validator_v1>(BELFRY_KIND_VALIDATOR);
 }
 
 const belfry_transport_v1* Plugin::transport() const {
@@ -56,10 +63,17 @@ Status check_descriptor(const belfry_plugin_descriptor* descriptor, const std::s
     return belfry::plugin::check_descriptor(descriptor, origin);
 }
 
-Result<Plugin> load_plugin(const std::string& path, const belfry_host_v1& host) {
+Result<Plugin> load_plugin(const std::string& path, const belfry_host_v1& host, const std::string& pinned) {
     std::error_code failed;
     if (!std::filesystem::is_regular_file(path, failed)) {
         return Error{Code::not_found, path + ": there is no such file; give the path of the plugin's .so"};
+    }
+    // Before any of its code runs.
+    auto digest = file_digest(path);
+    if (!digest) return digest.error();
+    if (!pinned.empty() && *digest != pinned) {
+        return Error{Code::denied, path + ": is not the pinned file: its sha256 is " + *digest + ", the settings say " +
+                                       pinned + "; if this is the file you want, write its digest there"};
     }
     belfry_plugin_entry_function entry = nullptr;
     try {
@@ -77,7 +91,9 @@ Result<Plugin> load_plugin(const std::string& path, const belfry_host_v1& host) 
     } catch (const std::exception& exception) {
         return Error{Code::incompatible, path + ": cannot be loaded: " + exception.what()};
     }
-    return enter(entry, path, host);
+    auto plugin = enter(entry, path, host);
+    if (plugin) plugin->sha256 = std::move(*digest);
+    return plugin;
 }
 
 Result<Plugin> link_plugin(belfry_plugin_entry_function entry, const belfry_host_v1& host) {

@@ -54,10 +54,7 @@ Status Engine::confirm_change(const Change& change, uint64_t now_ms, Effects& ef
     return step(confirmed, {}, effects);
 }
 
-std::pair<Index, Bytes> Engine::configuration() const {
-    if (changes_.empty()) return {};
-    return {changes_.back().index, changes_.back().payload};
-}
+Index Engine::configuration_index() const { return changes_.empty() ? Index{} : changes_.back().index; }
 
 const Engine::Change* Engine::in_force_at(Index index) const {
     const Change* found = nullptr;

@@ -74,6 +74,15 @@ Result<ConfigurationPointer> decode_configuration(BytesView octets) {
     return configuration;
 }
 
+std::vector<Member> members_of(const raft_configuration& configuration) {
+    std::vector<Member> members;
+    for (unsigned i = 0; i < configuration.n; ++i) {
+        const raft_server& server = configuration.servers[i];
+        members.push_back({server.id, server.address, server.role == RAFT_VOTER ? MemberRole::voter : MemberRole::learner});
+    }
+    return members;
+}
+
 raft_configuration copy_configuration(const raft_configuration& configuration) {
     raft_configuration copy{};
     raft_configuration_init(&copy);

@@ -17,6 +17,7 @@ Bytes encode_members(const std::vector<Member>& members);
 Bytes encode_configuration(const raft_configuration& configuration);
 // Any octets: `corrupt` with the place.
 Result<ConfigurationPointer> decode_configuration(BytesView octets);
+std::vector<Member> members_of(const raft_configuration& configuration);
 // A copy in libraft's memory, for events that take it over.
 raft_configuration copy_configuration(const raft_configuration& configuration);
 

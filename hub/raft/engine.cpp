@@ -12,6 +12,9 @@ namespace {
 
 // Entries the engine lets wait for acknowledgement; its default of 32 would be met under load.
 constexpr unsigned entries_in_flight_max = 512;
+// When a snapshot that was offered is not answered by then, it is offered again: the offer or the fetch was lost. Offers
+// are small, and who is still fetching ignores them. The engine's own 30 s would leave a new member empty for so long.
+constexpr unsigned offer_again_elections = 10;
 constexpr size_t token_bytes = 8;
 
 }  // namespace
@@ -54,6 +57,7 @@ Status Engine::init() {
     raft_seed(raft_, options_.seed);
     raft_set_election_timeout(raft_, options_.election_timeout_ms);
     raft_set_heartbeat_timeout(raft_, options_.heartbeat_timeout_ms);
+    raft_set_install_snapshot_timeout(raft_, offer_again_elections * options_.election_timeout_ms);
     raft_set_pre_vote(raft_, true);
     raft_set_max_inflight_entries(raft_, entries_in_flight_max);
     return {};

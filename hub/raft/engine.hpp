@@ -55,7 +55,7 @@ public:
     Index boundary() const override { return trail_.boundary(); }
     Term term_of(Index index) const override { return trail_.term_of(index); }
     Index stored() const override;
-    std::pair<Index, Bytes> configuration() const override;
+    Index configuration_index() const override;
     std::pair<Index, Bytes> configuration_at(Index index) const override;
     bool sole_voter() const override;
     size_t member_count() const override { return changes_.empty() ? 0 : changes_.back().servers->n; }

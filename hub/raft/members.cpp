@@ -16,14 +16,7 @@ std::string name_of(uint64_t id) { return "member " + std::to_string(id); }
 }  // namespace
 
 std::vector<Member> Engine::members() const {
-    std::vector<Member> found;
-    if (changes_.empty()) return found;
-    const raft_configuration& servers = *changes_.back().servers;
-    for (unsigned i = 0; i < servers.n; ++i) {
-        const raft_server& server = servers.servers[i];
-        found.push_back({server.id, server.address, server.role == RAFT_VOTER ? MemberRole::voter : MemberRole::learner});
-    }
-    return found;
+    return changes_.empty() ? std::vector<Member>() : members_of(*changes_.back().servers);
 }
 
 Status Engine::may_change() const {

@@ -28,4 +28,10 @@ Entry Raft::bootstrap_entry(const std::vector<std::pair<uint64_t, std::string>>&
     return {Index{1}, Term{1}, EntryType::change, std::make_shared<const Bytes>(encode_members(members))};
 }
 
+Result<std::vector<Member>> Raft::members_in(BytesView change) {
+    const auto configuration = decode_configuration(change);
+    if (!configuration) return configuration.error();
+    return members_of(**configuration);
+}
+
 }  // namespace belfry::hub::raft

@@ -109,6 +109,8 @@ public:
 
     // The first CHANGE entry of a new cluster, identical on every initial voter; append it at index 1, term 1.
     static Entry bootstrap_entry(const std::vector<std::pair<uint64_t, std::string>>& voters);
+    // Whom the payload of a CHANGE entry makes members. Any octets: `corrupt` with the place.
+    static Result<std::vector<Member>> members_in(BytesView change);
     // Guard D5: what must be durable before start(); none if not needed. (Sole voter: term + 1 and a vote for itself.)
     virtual std::optional<Vote> vote_before_start(const Restored& restored) const = 0;
 
@@ -151,8 +153,7 @@ public:
     virtual Term term_of(Index index) const = 0;  // 0 if not in the trail
     // How much of the log the engine counts as durable; goes back with a truncation.
     virtual Index stored() const = 0;
-    // The last configuration and the index of its entry.
-    virtual std::pair<Index, Bytes> configuration() const = 0;
+    virtual Index configuration_index() const = 0;  // of the newest CHANGE in the log; 0 = none
     // The one in force at `index`, to be kept with a snapshot of it; index 0 if that is not known any more.
     virtual std::pair<Index, Bytes> configuration_at(Index index) const = 0;
     virtual bool sole_voter() const = 0;

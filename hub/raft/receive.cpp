@@ -183,8 +183,8 @@ Message Engine::message_of(const raft_message& sent) const {
         case RAFT_INSTALL_SNAPSHOT: {
             const auto& body = sent.install_snapshot;  // its configuration and data are not set
             set_head(body);
-            const Change& in_force = changes_.front();
-            made.body = InstallSnapshot{Index{body.last_index}, Term{body.last_term}, in_force.index, in_force.payload};
+            const auto [index, configuration] = configuration_at(Index{body.last_index});
+            made.body = InstallSnapshot{Index{body.last_index}, Term{body.last_term}, index, configuration};
             break;
         }
         case RAFT_TIMEOUT_NOW: {

@@ -42,4 +42,8 @@ Result<CurveKeys> load_key_file(const std::string& path) {
                                              " characters; make one with: belfry keygen"};
 }
 
+Result<CurveKeys> own_keys(const Settings& settings) {
+    return settings.cluster.key_file.empty() ? Result<CurveKeys>(CurveKeys{}) : load_key_file(settings.cluster.key_file);
+}
+
 }  // namespace belfry::hub::settings

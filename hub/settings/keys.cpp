@@ -333,6 +333,22 @@ Status set_key(Settings& settings, std::string_view name, std::string_view text)
     return unknown_key(name);
 }
 
+Status set_digest(PluginFile& file, std::string_view text) {
+    constexpr size_t digest_digits = 64;
+    std::string digits(text);
+    const auto is_digit = [](char& digit) {
+        if (digit >= 'A' && digit <= 'F') {
+            digit = static_cast<char>(digit - 'A' + 'a');
+        }
+        return (digit >= '0' && digit <= '9') || (digit >= 'a' && digit <= 'f');
+    };
+    if (digits.size() != digest_digits || !std::all_of(digits.begin(), digits.end(), is_digit)) {
+        return invalid("must be the 64 hexadecimal digits, in quotes, that sha256sum prints");
+    }
+    file.sha256 = std::move(digits);
+    return {};
+}
+
 Result<uint64_t> parse_size(std::string_view text) {
     return parse_with_unit(text, size_units, "a size such as 4096 or \"64 MiB\" (units: B, KiB, MiB, GiB, TiB)");
 }

@@ -31,6 +31,8 @@ const Key* find_key(std::string_view name);
 // Also takes "store.settings.NAME", "log.settings.NAME", "listen.settings.NAME" and "plugins". An unknown key is refused
 // with the nearest one named.
 Status set_key(Settings& settings, std::string_view name, std::string_view text);
+// The digest that a plugin's file must have: 64 hexadecimal digits.
+Status set_digest(PluginFile& file, std::string_view text);
 // "store" for "store.settings.map_bytes"; empty for everything else. The plugin's own name goes to *name.
 std::string_view plugin_section(std::string_view key, std::string_view* name);
 // Says that there is no such key, and which one may have been meant.

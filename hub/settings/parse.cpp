@@ -156,7 +156,7 @@ Status Parser::leaf(const toml::node& node, const std::string& name) {
     return {};
 }
 
-// [[plugins]] path = "..."
+// [[plugins]] path = "...", and perhaps sha256 = "..."
 Status Parser::plugin_files(const toml::node& node) {
     const toml::array* list = node.as_array();
     if (list == nullptr) {
@@ -171,13 +171,20 @@ Status Parser::plugin_files(const toml::node& node) {
             return at(item.source(), "plugins", Code::invalid_argument, "each needs path = \"/path/to/plugin.so\"");
         }
         for (const auto& [key, value] : *fields) {
-            if (key.str() != "path") {
+            if (key.str() != "path" && key.str() != "sha256") {
                 return at(value.source(), "plugins." + std::string(key.str()), Code::invalid_argument,
                           "there is no such key");
             }
         }
         if (Status status = set_key(settings_, "plugins", *text); !status) {
             return at(path->source(), "plugins.path", status.error().code, status.error().detail);
+        }
+        const toml::node* digest = fields->get("sha256");
+        if (digest == nullptr) {
+            continue;
+        }
+        if (Status status = set_digest(settings_.plugins.back(), text_of(*digest, Kind::text).value_or("")); !status) {
+            return at(digest->source(), "plugins.sha256", status.error().code, status.error().detail);
         }
     }
     return {};

@@ -93,6 +93,7 @@ std::string to_string(const Settings& settings) {
     print_plugin_settings(out, "log", settings.log);
     for (const PluginFile& file : settings.plugins) {
         out += "plugins = " + quoted(file.path) + "\n";
+        if (!file.sha256.empty()) out += "plugins.sha256 = " + quoted(file.sha256) + "\n";
     }
     return out;
 }

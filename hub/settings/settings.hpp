@@ -29,6 +29,7 @@ struct PluginChoice {
 // A plugin's shared library to load at start, beside the ones linked in.
 struct PluginFile {
     std::string path;
+    std::string sha256;  // that the file must have, 64 lower case hexadecimal digits; empty = any
 };
 
 struct Settings {
@@ -113,6 +114,8 @@ uint64_t initial_cluster_id(const std::vector<Settings::ClusterMember>& members,
 
 // What `belfry keygen` wrote. `denied`: others may read the file; the sentence says what to type.
 Result<CurveKeys> load_key_file(const std::string& path);
+// Those of cluster.key_file; empty ones if it is not set.
+Result<CurveKeys> own_keys(const Settings& settings);
 
 // The names of all keys, for completion and for the test of the sample file.
 std::vector<std::string> key_names();

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "sdk/base/crc32c.hpp"
+#include "sdk/base/random.hpp"
 
 namespace belfry::hub::shell {
 
@@ -15,7 +16,7 @@ constexpr uint64_t format = 1;  // of the directory; a newer one is refused
 std::string render(const Identity& identity) {
     std::ostringstream out;
     out << "format = " << format << "\nepoch = " << identity.epoch << "\nmember = " << identity.member
-        << "\nstore = " << identity.store << "\nlog = " << identity.log << "\n";
+        << "\ndirectory = " << identity.directory << "\nstore = " << identity.store << "\nlog = " << identity.log << "\n";
     return out.str();
 }
 
@@ -31,8 +32,8 @@ Result<Identity> parse_identity(const std::string& text, const std::string& path
         return Error{Code::incompatible, "'" + path + "' has format " + facts["format"] + ", this belfryd knows format " +
                                              std::to_string(format) + "; use the newer belfryd"};
     }
-    return Identity{std::strtoull(facts["epoch"].c_str(), nullptr, 10), std::strtoull(facts["member"].c_str(), nullptr, 10),
-                    facts["store"], facts["log"]};
+    const auto number = [&](const char* name) { return std::strtoull(facts[name].c_str(), nullptr, 10); };
+    return Identity{number("epoch"), number("member"), facts["store"], facts["log"], 0, number("directory")};
 }
 
 Status refuse_other_plugin(const std::string& path, const char* seam, const std::string& made, const std::string& wanted) {
@@ -58,11 +59,17 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, const Identit
         return Error{Code::corrupt, "data directory '" + path + "' must not be used any more: " + *fenced};
     }
     Identity identity = wanted;
+    identity.directory = random_u64();
     const std::string identity_path = path + "/identity";
     if (auto text = read_file(identity_path)) {
         auto parsed = parse_identity(*text, identity_path);
         if (!parsed) return parsed.error();
+        const uint64_t made_here = identity.directory;
         identity = *parsed;
+        if (identity.directory == 0) {  // from before directories had numbers
+            identity.directory = made_here;
+            if (auto written = write_file_durably(identity_path, render(identity)); !written) return written.error();
+        }
         if (identity.member != wanted.member) {
             return Error{Code::incompatible,
                          "data directory '" + path + "' belongs to member " + std::to_string(identity.member) +
@@ -86,6 +93,31 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, const Identit
     return DataDirectory(path, std::move(identity), std::move(*lock));
 }
 
+Status DataDirectory::create(const std::string& path, const Identity& identity, const core::Boundary& boundary,
+                             const std::function<Status(const std::string& snapshots_path)>& fill) {
+    if (auto made = make_directory(path); !made) return made;
+    auto lock = DirectoryLock::take(path);
+    if (!lock) return lock.error();
+    for (const std::string& name : list_names(path)) {
+        if (name == "LOCK" || name == "lost+found") continue;
+        return Error{Code::conflict, "data directory '" + path + "' is not empty: it holds '" + name +
+                                         "'; give another directory, or empty it if nothing in it is needed"};
+    }
+    const Status fenced =
+        write_file_durably(path + "/fenced", "a restore into it did not come to its end; empty it and restore again");
+    if (!fenced) return fenced;
+    Identity numbered = identity;
+    numbered.directory = random_u64();
+    const DataDirectory directory(path, std::move(numbered), std::move(*lock));
+    for (const std::string& folder : {directory.log_path(), directory.state_path(), directory.snapshots_path()}) {
+        if (auto made = make_directory(folder); !made) return made;
+    }
+    if (auto filled = fill(directory.snapshots_path()); !filled) return filled;
+    if (auto kept = directory.keep_boundary(boundary); !kept) return kept;
+    if (auto written = write_file_durably(path + "/identity", render(directory.identity())); !written) return written;
+    return remove_file_durably(path + "/fenced");
+}
+
 Result<bool> DataDirectory::state_is_doubtful() const {
     const auto running = read_file(path_ + "/running");
     if (!running) return running.error().code == Code::not_found ? Result<bool>(false) : running.error();
@@ -106,6 +138,21 @@ Status DataDirectory::mark_running() const {
 Status DataDirectory::fence(const std::string& why) const { return write_file_durably(path_ + "/fenced", why); }
 
 Status DataDirectory::mark_clean() const { return remove_file_durably(path_ + "/running"); }
+
+Status DataDirectory::keep_acquaintances(const std::map<uint64_t, uint64_t>& directories) const {
+    std::ostringstream out;
+    for (const auto& [member, directory] : directories) out << member << ' ' << directory << '\n';
+    return write_file_durably(path_ + "/acquaintances", out.str());
+}
+
+Result<std::map<uint64_t, uint64_t>> DataDirectory::kept_acquaintances() const {
+    const auto text = read_file(path_ + "/acquaintances");
+    std::map<uint64_t, uint64_t> directories;
+    if (!text) return text.error().code == Code::not_found ? Result(directories) : text.error();
+    std::istringstream lines(*text);
+    for (uint64_t member = 0, directory = 0; lines >> member >> directory;) directories[member] = directory;
+    return directories;
+}
 
 // boundary := u32 crc32c of the rest, u64 index, u64 term, u64 configuration's index, u64 its term, its payload
 Status DataDirectory::keep_boundary(const core::Boundary& boundary) const {
@@ -167,7 +214,7 @@ Result<raft::Restored> restore_log(plugin::LogStore& log, const core::Boundary& 
         if (!state) return state.error();
     }
     raft::Restored restored;
-    restored.term = {state->term};
+    restored.term = {std::max(state->term, kept.term.value)};  // a restored backup's log has never had one
     restored.voted_for = state->voted_for;
     restored.boundary = kept.index;
     restored.boundary_term = kept.term;

@@ -1,13 +1,16 @@
 // The data directory and what must be true of it before anything runs.
 //
 //   DIR/LOCK            held by the running process
-//   DIR/identity        one "name = value" a line: format, epoch, member, store, log; written once
+//   DIR/identity        one "name = value" a line: format, epoch, member, directory, store, log; written once
+//   DIR/acquaintances   with which data directory each other member came first, "member directory" a line
 //   DIR/running         boot id of the machine while a hub runs on the state store; removed by a clean stop
 //   DIR/boundary        where the log begins: index, term and the raft configuration in force there
 //   DIR/fenced          why this data must not be used any more; a person removes it, or rather the whole directory
 //   DIR/log/  DIR/state/  DIR/snapshots/
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,7 +27,8 @@ struct Identity {
     uint64_t member = 1;
     std::string store;  // plugin names: data of one is never read by another
     std::string log;
-    uint64_t cluster = 0;  // what the settings ask the epoch to be; 0 = nothing. Not kept
+    uint64_t cluster = 0;    // what the settings ask the epoch to be; 0 = nothing. Not kept
+    uint64_t directory = 0;  // the directory's own number, given when it is made: a member with a new disk has another one
 };
 
 class DataDirectory {
@@ -33,6 +37,11 @@ public:
     // new. corrupt: fenced. conflict: in use. incompatible: made for another member or cluster, by other plugins, or in a
     // newer format; the sentence says what to do.
     static Result<DataDirectory> open(const std::string& path, const Identity& wanted);
+
+    // A directory that is filled from elsewhere; it must be empty or not there (conflict). `fill` is given the path of the
+    // snapshots. Until all is done the directory is fenced.
+    static Status create(const std::string& path, const Identity& identity, const core::Boundary& boundary,
+                         const std::function<Status(const std::string& snapshots_path)>& fill);
 
     const Identity& identity() const { return identity_; }
     std::string log_path() const { return path_ + "/log"; }
@@ -47,6 +56,10 @@ public:
 
     // From now on no hub starts here: it would serve what is known to be wrong.
     Status fence(const std::string& why) const;
+
+    // The directories of the other members, by id.
+    Status keep_acquaintances(const std::map<uint64_t, uint64_t>& directories) const;
+    Result<std::map<uint64_t, uint64_t>> kept_acquaintances() const;
 
     // Before the log forgets what is before it, or is emptied for a snapshot.
     Status keep_boundary(const core::Boundary& boundary) const;

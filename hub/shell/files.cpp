@@ -14,22 +14,18 @@ namespace belfry::hub::shell {
 
 namespace fs = std::filesystem;
 
-namespace {
+File::File(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0640)) {}
 
-class File {
-public:
-    File(const std::string& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0640)) {}
-    ~File() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    int fd() const { return fd_; }
-    explicit operator bool() const { return fd_ >= 0; }
+File::~File() {
+    if (fd_ >= 0) ::close(fd_);
+}
 
-private:
-    int fd_;
-};
+File::File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+File& File::operator=(File&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+}
 
 Status write_all(int fd, BytesView content, const std::string& path) {
     while (!content.empty()) {
@@ -40,8 +36,6 @@ Status write_all(int fd, BytesView content, const std::string& path) {
     }
     return {};
 }
-
-}  // namespace
 
 Error system_error(const std::string& what, const std::string& path) {
     const int number = errno;

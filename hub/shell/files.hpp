@@ -14,6 +14,21 @@ namespace belfry::hub::shell {
 // "cannot open '/x/y': Permission denied"; ENOSPC and EDQUOT become no_space, the rest io.
 Error system_error(const std::string& what, const std::string& path);
 
+// An open file, closed at the end; false if it could not be opened (errno says why). Flags as open(2).
+class File {
+public:
+    File(const std::string& path, int flags);
+    ~File();
+    File(File&& other) noexcept;
+    File& operator=(File&& other) noexcept;
+    int fd() const { return fd_; }
+    explicit operator bool() const { return fd_ >= 0; }
+
+private:
+    int fd_;
+};
+Status write_all(int fd, BytesView content, const std::string& path);  // `path` for the error
+
 Result<Bytes> read_file(const std::string& path);  // not_found if it is not there
 Status write_file_durably(const std::string& path, BytesView content);
 Status remove_file_durably(const std::string& path);  // ok if it is not there

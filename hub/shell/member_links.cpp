@@ -4,20 +4,36 @@
 
 namespace belfry::hub::shell {
 
-Result<std::unique_ptr<MemberLinks>> MemberLinks::open(const settings::Settings& settings, uint64_t cluster,
-                                                       const std::string& snapshots_path, Logger& logger,
-                                                       std::function<void(core::Input)> on_input) {
+namespace {
+
+Error not_recognised(uint64_t member, uint64_t by) {
+    const std::string id = std::to_string(member);
+    return {Code::conflict,
+            "member " + std::to_string(by) + " knows member " + id +
+                " with another data directory, and takes nothing from this one: what member " + id +
+                " promised before is not in it. Start it with its old data directory; if that is lost, give "
+                "the machine a new member with an empty one: belfry member replace " +
+                id + " NEW"};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MemberLinks>> MemberLinks::open(const settings::Settings& settings, const DataDirectory& directory,
+                                                       Logger& logger, std::function<void(core::Input)> on_input,
+                                                       std::function<void(Error)> on_fatal) {
+    auto known = directory.kept_acquaintances();
+    if (!known) return known.error();
     peer::LinkOptions options;
     options.member = settings.member.id;
-    options.cluster = cluster;
+    options.cluster = directory.identity().epoch;
+    options.directory = directory.identity().directory;
+    options.known = *std::move(known);
     options.endpoint = settings.cluster.endpoint;
     options.insecure = settings.listen.insecure;
-    if (!settings.cluster.key_file.empty()) {
-        auto keys = settings::load_key_file(settings.cluster.key_file);
-        if (!keys) return keys.error();
-        options.keys = *std::move(keys);
-    }
-    std::unique_ptr<MemberLinks> links(new MemberLinks(settings, Snapshots(snapshots_path)));
+    auto keys = settings::own_keys(settings);
+    if (!keys) return keys.error();
+    options.keys = *std::move(keys);
+    std::unique_ptr<MemberLinks> links(new MemberLinks(settings, Snapshots(directory.snapshots_path())));
     MemberLinks* const self = links.get();
     auto link = peer::Link::open(
         options, {[on_input](core::MemberMessage message) { on_input(core::MessageReceived{std::move(message)}); },
@@ -26,11 +42,16 @@ Result<std::unique_ptr<MemberLinks>> MemberLinks::open(const settings::Settings&
                   },
                   [&logger](const std::string& sentence) {
                       logger.warning("member link", {{"reason", sentence}});
-                  }});
+                  },
+                  [&directory, &logger](const peer::Directories& directories) {
+                      const auto kept = directory.keep_acquaintances(directories);
+                      if (!kept) logger.warning("acquaintances not kept", {{"reason", kept.error().detail}});
+                  },
+                  [on_fatal, member = options.member](uint64_t by) { on_fatal(not_recognised(member, by)); }});
     if (!link) return link.error();
     links->link_ = std::move(*link);
     links->exchange_ = std::make_unique<peer::SnapshotExchange>(
-        *links->link_, snapshots_path, settings.cluster.snapshot_bytes_per_second,
+        *links->link_, directory.snapshots_path(), settings.cluster.snapshot_bytes_per_second,
         peer::SnapshotExchange::Hooks{
             [self](Index index) { return self->snapshots_.path_of(index); },
             [self](const std::string& path, Index index) { return self->snapshots_.adopt(path, index); },

@@ -7,6 +7,7 @@
 #include "hub/peer/link.hpp"
 #include "hub/peer/snapshot_exchange.hpp"
 #include "hub/settings/settings.hpp"
+#include "hub/shell/data_directory.hpp"
 #include "hub/shell/logger.hpp"
 #include "hub/shell/snapshots.hpp"
 
@@ -14,10 +15,10 @@ namespace belfry::hub::shell {
 
 class MemberLinks {
 public:
-    // `on_input` is called on the links' threads. Everything given outlives the links.
-    static Result<std::unique_ptr<MemberLinks>> open(const settings::Settings& settings, uint64_t cluster,
-                                                     const std::string& snapshots_path, Logger& logger,
-                                                     std::function<void(core::Input)> on_input);
+    // `on_input` and `on_fatal` are called on the links' threads. Everything given outlives the links.
+    static Result<std::unique_ptr<MemberLinks>> open(const settings::Settings& settings, const DataDirectory& directory,
+                                                     Logger& logger, std::function<void(core::Input)> on_input,
+                                                     std::function<void(Error)> on_fatal);
     ~MemberLinks();
 
     // The core's thread:

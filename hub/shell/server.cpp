@@ -1,19 +1,16 @@
 #include "hub/shell/server.hpp"
 
 #include <algorithm>
-#include <random>
 
 #include "hub/shell/clock.hpp"
+#include "hub/shell/plugin_facts.hpp"
+#include "hub/shell/value_rules.hpp"
+#include "sdk/base/random.hpp"
 #include "sdk/protocol/codec.hpp"
 
 namespace belfry::hub::shell {
 
 namespace {
-
-uint64_t random_u64() {
-    std::random_device device;
-    return (static_cast<uint64_t>(device()) << 32) | device();
-}
 
 // How long a reply waits for others to share its frame with.
 constexpr uint64_t reply_wait_us_max = 100;
@@ -54,6 +51,9 @@ Result<std::unique_ptr<Server>> Server::start(const settings::Settings& settings
         for (const auto* table : plugin.filters()) {
             if (auto added = server->filters_.add(*table); !added) return added.error();
         }
+        for (const auto* table : plugin.validators()) {
+            if (auto added = server->validators_.add(*table); !added) return added.error();
+        }
     }
     const auto& cluster = settings.cluster;
     const uint64_t first_id = !cluster.members.empty() ? settings::initial_cluster_id(cluster.members, "") : random_u64();
@@ -66,7 +66,7 @@ Result<std::unique_ptr<Server>> Server::start(const settings::Settings& settings
     if (auto opened = server->open_stores(plugins); !opened) return opened.error();
     if (auto recovered = server->recover_state(); !recovered) return recovered.error();
     if (auto opened = server->open_links(); !opened) return opened.error();
-    if (auto started = server->start_core(); !started) return started.error();
+    if (auto started = server->start_core(plugins); !started) return started.error();
     return server;
 }
 
@@ -76,13 +76,15 @@ Server::~Server() {
     links_.reset();
     log_writer_.reset();
     snapshotter_.reset();
+    rule_asker_.reset();
     core_.reset();
 }
 
 Status Server::open_links() {
     if (settings_.cluster.endpoint.empty()) return {};
-    auto links = MemberLinks::open(settings_, directory_->identity().epoch, directory_->snapshots_path(), logger_,
-                                   [this](core::Input input) { mailbox_.put(Item(std::move(input))); });
+    auto links = MemberLinks::open(
+        settings_, *directory_, logger_, [this](core::Input input) { mailbox_.put(Item(std::move(input))); },
+        [this](Error error) { fail(std::move(error)); });
     if (!links) return links.error();
     links_ = std::move(*links);
     return {};
@@ -135,6 +137,10 @@ Status Server::open_stores(const std::vector<plugin::Plugin>& plugins) {
     }
     auto store = plugin::StateStore::open(logger_.host(), **store_table, settings_.store.plugin, directory_->state_path(),
                                           settings_.store.settings);
+    if (!store && store.error().code == Code::corrupt) {
+        return Error{Code::corrupt, store.error().detail + "; move " + directory_->state_path() +
+                                        " away and start again: the state is rebuilt from snapshot and log"};
+    }
     if (!store) return store.error();
     store_ = std::move(*store);
     return {};
@@ -165,7 +171,7 @@ Status Server::recover_state() {
     return directory_->mark_running();
 }
 
-Status Server::start_core() {
+Status Server::start_core(const std::vector<plugin::Plugin>& plugins) {
     const auto queue = [this](core::Input input) { mailbox_.put(Item(std::move(input))); };
     const auto fatal = [this](Error error) { fail(std::move(error)); };
     snapshotter_ = std::make_unique<Snapshotter>(*store_, snapshots(), queue, fatal);
@@ -174,6 +180,7 @@ Status Server::start_core() {
                                 [this](const core::Boundary& boundary) { return directory_->keep_boundary(boundary); },
                                 [this](Index boundary) { return snapshots().promote(boundary); },
                                 [this](Index boundary) { snapshotter_->install(boundary); }});
+    rule_asker_ = std::make_unique<RuleAsker>(queue);
     core::Options options;
     options.member_id = directory_->identity().member;
     options.epoch = directory_->identity().epoch;
@@ -182,6 +189,9 @@ Status Server::start_core() {
     options.bootstrap = initial_voters(settings_, links_ ? links_->public_key() : "");
     options.election_timeout_ms = static_cast<unsigned>(settings_.cluster.election_timeout_ms);
     options.heartbeat_timeout_ms = static_cast<unsigned>(settings_.cluster.heartbeat_ms);
+    options.store_plugin = directory_->identity().store;
+    options.plugins = plugin_facts(plugins, settings_);
+    options.reachable = links_ != nullptr;
     options.snapshot_log_bytes = settings_.snapshot_log_bytes;
     const auto newest = snapshots().newest(restored_.last());
     options.snapshot_at_start = newest.index;
@@ -189,7 +199,7 @@ Status Server::start_core() {
     options.log_bytes_at_start = log_bytes_at_start_;
     options.keep_revisions = settings_.history.keep_revisions;
     options.keep_ms = settings_.history.keep_age_ms;
-    core_ = std::make_unique<core::Core>(options, *store_, filters_);
+    core_ = std::make_unique<core::Core>(options, *store_, filters_, rules_of(validators_));
     core::Output output;
     if (auto started = core_->start(std::move(restored_), now(), output); !started) return started;
     act(output);
@@ -204,7 +214,8 @@ Status Server::run() {
     std::vector<Item> items;
     core::Output output;
     uint64_t wake_at_ms = 0;
-    while (!stopping_.load(std::memory_order_relaxed)) {
+    bool stop_told = false;
+    for (;;) {
         using std::chrono::milliseconds;
         const auto deadline = wake_at_ms == UINT64_MAX ? std::chrono::steady_clock::time_point::max()
                                                        : std::chrono::steady_clock::time_point(milliseconds(wake_at_ms));
@@ -213,6 +224,10 @@ Status Server::run() {
         const Instant instant = now();
         output.clear();
         if (instant.monotonic_ms >= wake_at_ms) core_->step(core::TimerFired{}, instant, output);
+        if (!stop_told && stopping_.load(std::memory_order_relaxed)) {
+            core_->step(core::StopAsked{}, instant, output);
+            stop_told = true;
+        }
         take(items, instant, output);
         core_->flush(instant, output);
         // A lone write is made durable here and answered in the same round; under load the log writer's thread does it.
@@ -229,11 +244,13 @@ Status Server::run() {
             send_messages(output);
         }
         wake_at_ms = output.wake_at_ms;
+        const bool may_end = output.may_end;
         act(output);
         tell_state();
         if (!items.empty()) round_latency_us_.add(now_us() - begun_us);
         const std::lock_guard lock(fatal_mutex_);
         if (fatal_) return *fatal_;
+        if (may_end) break;
     }
     return end({});
 }
@@ -294,6 +311,8 @@ void Server::act(core::Output& output) {
     }
     outbox_->flush();
     if (output.take_snapshot) snapshotter_->take();
+    for (const auto& piece : output.backup_pieces) snapshotter_->read(piece);
+    for (auto& questions : output.questions) rule_asker_->ask(std::move(questions));
     if (output.compact_to) log_writer_->compact_to(std::move(*output.compact_to));
 }
 
@@ -365,6 +384,7 @@ Status Server::end(Status outcome) {
     links_.reset();
     log_writer_.reset();
     snapshotter_.reset();
+    rule_asker_.reset();
     if (auto settled = core_->settle(); !settled) return settled;
     if (!store_->can_sync()) return outcome;
     if (auto synced = store_->sync(); !synced) return synced;

@@ -21,6 +21,7 @@
 #include "hub/plugin/plugin.hpp"
 #include "hub/plugin/state_store.hpp"
 #include "hub/plugin/transport.hpp"
+#include "hub/plugin/validator.hpp"
 #include "hub/settings/settings.hpp"
 #include "hub/shell/data_directory.hpp"
 #include "hub/shell/inbox.hpp"
@@ -29,6 +30,7 @@
 #include "hub/shell/mailbox.hpp"
 #include "hub/shell/member_links.hpp"
 #include "hub/shell/outbox.hpp"
+#include "hub/shell/rule_asker.hpp"
 #include "hub/shell/snapshotter.hpp"
 
 namespace belfry::hub::shell {
@@ -56,7 +58,7 @@ private:
     Status open_transport(const std::vector<plugin::Plugin>& plugins);
     Status open_links();
     Snapshots snapshots() const { return Snapshots(directory_->snapshots_path()); }
-    Status start_core();
+    Status start_core(const std::vector<plugin::Plugin>& plugins);
 
     void take(std::vector<Item>& items, Instant instant, core::Output& output);
     void send_replies(core::Output& output);
@@ -72,6 +74,7 @@ private:
     uint64_t started_us_;
     std::optional<DataDirectory> directory_;
     plugin::Filters filters_;
+    plugin::Validators validators_;
     std::unique_ptr<plugin::LogStore> log_;
     std::unique_ptr<plugin::StateStore> store_;
     raft::Restored restored_;
@@ -86,6 +89,7 @@ private:
     std::unique_ptr<MemberLinks> links_;  // none in a cluster of one that will not grow
     std::unique_ptr<LogWriter> log_writer_;
     std::unique_ptr<Snapshotter> snapshotter_;
+    std::unique_ptr<RuleAsker> rule_asker_;
     std::optional<Outbox> outbox_;
     std::vector<core::Input> answers_;  // of the log writer, within a round
     Histogram round_latency_us_;

@@ -43,23 +43,6 @@ std::string fetched_name_of(Index index) { return name_of(index).substr(0, 20) +
 
 Index index_of(const std::string& name) { return {std::strtoull(name.c_str(), nullptr, 10)}; }
 
-struct Descriptor {
-    int fd = -1;
-    ~Descriptor() {
-        if (fd >= 0) ::close(fd);
-    }
-};
-
-Status write_fully(int fd, BytesView part, const std::string& path) {
-    while (!part.empty()) {
-        const ssize_t written = ::write(fd, part.data(), part.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return system_error("cannot write", path);
-        part.remove_prefix(static_cast<size_t>(written));
-    }
-    return {};
-}
-
 Result<Footer> read_footer(int fd, const std::string& path) {
     const off_t size = ::lseek(fd, 0, SEEK_END);
     Footer footer{};
@@ -101,8 +84,8 @@ Status check_image(int fd, const Footer& footer, const std::string& path) {
 
 Result<Snapshots::Taken> Snapshots::take(plugin::StateStore& store) {
     const std::string temporary = directory_ + "/snapshot.new";
-    const Descriptor file{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640)};
-    if (file.fd < 0) return system_error("cannot create", temporary);
+    const File file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+    if (!file) return system_error("cannot create", temporary);
     Footer footer{};
     std::memcpy(footer.magic, magic, sizeof magic);
     uint64_t unflushed = 0;
@@ -110,10 +93,10 @@ Result<Snapshots::Taken> Snapshots::take(plugin::StateStore& store) {
         footer.image_crc = crc32c(footer.image_crc, part);
         footer.image_bytes += part.size();
         if ((unflushed += part.size()) >= writeback_bytes) {
-            ::sync_file_range(file.fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
+            ::sync_file_range(file.fd(), 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE);
             unflushed = 0;
         }
-        return write_fully(file.fd, part, temporary);
+        return write_all(file.fd(), part, temporary);
     });
     if (!index) {
         ::unlink(temporary.c_str());
@@ -121,8 +104,8 @@ Result<Snapshots::Taken> Snapshots::take(plugin::StateStore& store) {
     }
     footer.index = index->value;
     footer.footer_crc = footer_crc(footer);
-    auto written = write_fully(file.fd, {reinterpret_cast<const char*>(&footer), sizeof footer}, temporary);
-    if (written && ::fsync(file.fd) != 0) written = system_error("cannot sync", temporary);
+    auto written = write_all(file.fd(), {reinterpret_cast<const char*>(&footer), sizeof footer}, temporary);
+    if (written && ::fsync(file.fd()) != 0) written = system_error("cannot sync", temporary);
     if (!written) {
         ::unlink(temporary.c_str());
         return written.error();
@@ -146,15 +129,15 @@ Result<Index> Snapshots::restore_newest(plugin::StateStore& store, Index last, s
 }
 
 Result<Index> Snapshots::restore(plugin::StateStore& store, const std::string& path) {
-    const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (file.fd < 0) return system_error("cannot open", path);
-    const auto footer = read_footer(file.fd, path);
+    const File file(path, O_RDONLY);
+    if (!file) return system_error("cannot open", path);
+    const auto footer = read_footer(file.fd(), path);
     if (!footer) return footer.error();
     // The image is checked before the store is touched.
-    if (auto whole = check_image(file.fd, *footer, path); !whole) return whole.error();
-    ::lseek(file.fd, 0, SEEK_SET);
+    if (auto whole = check_image(file.fd(), *footer, path); !whole) return whole.error();
+    ::lseek(file.fd(), 0, SEEK_SET);
     uint64_t left = footer->image_bytes;
-    const auto source = [&](char* buffer, size_t capacity) { return read_image(file.fd, path, buffer, capacity, left); };
+    const auto source = [&](char* buffer, size_t capacity) { return read_image(file.fd(), path, buffer, capacity, left); };
     if (auto restored = store.snapshot_read(source); !restored) return restored.error();
     return Index{footer->index};
 }
@@ -200,15 +183,15 @@ void Snapshots::demote_after(Index last) {
 
 Status Snapshots::adopt(const std::string& path, Index index) {
     {
-        const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-        if (file.fd < 0) return system_error("cannot open", path);
-        const auto footer = read_footer(file.fd, path);
+        const File file(path, O_RDONLY);
+        if (!file) return system_error("cannot open", path);
+        const auto footer = read_footer(file.fd(), path);
         if (!footer) return footer.error();
         if (footer->index != index.value) {
             return Error{Code::corrupt, "snapshot '" + path + "' is of entry " + std::to_string(footer->index) + ", not " +
                                             std::to_string(index.value)};
         }
-        if (auto whole = check_image(file.fd, *footer, path); !whole) return whole;
+        if (auto whole = check_image(file.fd(), *footer, path); !whole) return whole;
     }
     for (const std::string& other : list_names(directory_)) {
         if (other.ends_with(".fetched")) ::unlink((directory_ + "/" + other).c_str());

@@ -18,13 +18,14 @@ Snapshotter::~Snapshotter() {
 void Snapshotter::run() {
     std::vector<Job> jobs;
     for (;;) {
-        jobs_.take_all(jobs, std::chrono::steady_clock::time_point::max());
-        if (jobs.empty()) return;
-        for (const Job& job : jobs) job.install == Index{} ? take_one() : install_one(job.install);
+        jobs_.take_all(jobs, reader_.idle_at());
+        reader_.close_idle(std::chrono::steady_clock::now());
+        if (jobs.empty() && jobs_.closed()) return;
+        for (const Job& job : jobs) std::visit([this](const auto& what) { work_on(what); }, job);
     }
 }
 
-void Snapshotter::take_one() {
+void Snapshotter::work_on(Take) {
     auto taken = snapshots_.take(store_);
     if (taken) {
         on_done_(core::SnapshotPersisted{taken->index, taken->bytes});
@@ -33,10 +34,22 @@ void Snapshotter::take_one() {
     }
 }
 
-void Snapshotter::install_one(Index index) {
+void Snapshotter::work_on(Index index) {
     const auto restored = snapshots_.restore_at(store_, index);
     if (!restored) return on_fatal_(restored.error());
     on_done_(core::SnapshotInstalled{index});
+}
+
+void Snapshotter::work_on(const core::ReadBackupPiece& wanted) {
+    auto piece = reader_.read(wanted.index, wanted.offset, std::chrono::steady_clock::now());
+    core::BackupPieceRead read{wanted.connection, wanted.request, wanted.index, 0, Error{}};
+    if (piece) {
+        read.file_bytes = piece->file_bytes;
+        read.piece = std::move(piece->octets);
+    } else {
+        read.piece = std::move(piece).error();
+    }
+    on_done_(std::move(read));
 }
 
 }  // namespace belfry::hub::shell

@@ -11,6 +11,7 @@ using namespace belfry;
 class ExactFilter {
 public:
     static constexpr const char* kind = "exact";
+    static constexpr bool reads_value = false;
     static Result<std::unique_ptr<ExactFilter>> compile(BytesView spec) {
         if (spec.empty()) return Error{Code::invalid_argument, "exact: the key is empty"};
         if (spec.size() > limits::key_bytes_max) return Error{Code::too_large, "exact: longer than any key can be"};

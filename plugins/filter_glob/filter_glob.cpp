@@ -12,6 +12,7 @@ using namespace belfry;
 class GlobFilter {
 public:
     static constexpr const char* kind = "glob";
+    static constexpr bool reads_value = false;
     static Result<std::unique_ptr<GlobFilter>> compile(BytesView spec) {
         auto glob = Glob::parse(spec);
         if (!glob) return glob.error();

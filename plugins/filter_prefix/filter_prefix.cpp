@@ -12,6 +12,7 @@ using namespace belfry;
 class PrefixFilter {
 public:
     static constexpr const char* kind = "prefix";
+    static constexpr bool reads_value = false;
     static Result<std::unique_ptr<PrefixFilter>> compile(BytesView spec) {
         if (spec.size() > limits::key_bytes_max) return Error{Code::too_large, "prefix: longer than any key can be"};
         return std::unique_ptr<PrefixFilter>(new PrefixFilter(spec));

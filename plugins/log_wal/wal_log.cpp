@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <random>
+
+#include "sdk/base/random.hpp"
 
 namespace belfry::log_wal {
 
@@ -14,11 +15,6 @@ namespace {
 // Kept free at the end of a segment for votes and truncations, so that they go on when the disk is full.
 constexpr uint64_t reserve_bytes = 4096;
 constexpr uint64_t read_bytes = 1024 * 1024;
-
-uint64_t random_salt() {
-    std::random_device device;
-    return uint64_t{device()} << 32 | device();
-}
 
 std::string segment_path(const std::string& directory, const SegmentHeader& header) {
     char name[64];
@@ -46,7 +42,7 @@ void WalLog::count() {
 }
 
 Status WalLog::begin_segment(File file, SegmentHeader header) {
-    header.salt = random_salt();
+    header.salt = random_u64();
     header.term = term_.value;
     header.voted_for = voted_for_;
     const std::string made_at = file.path();

@@ -267,9 +267,10 @@ Result<Index> LmdbStore::snapshot_write(const plugin::SnapshotSink& sink) {
     return *applied;
 }
 
-// Into an environment of its own, durable at the end: a damaged or interrupted image leaves the store as it was.
+// Into an environment of its own: a damaged or interrupted image leaves the store as it was. Like any commit it becomes
+// durable by sync(): a member that catches up writes its data twice as it is, and must not wait for the disk twice.
 Status LmdbStore::load_image(const plugin::SnapshotSource& source, const std::string& directory) {
-    const Result<std::unique_ptr<Env>> env = Env::open(directory, settings_.map_bytes, settings_.write);
+    const Result<std::unique_ptr<Env>> env = Env::open(directory, settings_.map_bytes, Env::Write::plain);
     if (!env) return env.error();
     Result<Txn> txn = (*env)->begin(0);
     if (!txn) return txn.error();
@@ -290,8 +291,7 @@ Status LmdbStore::load_image(const plugin::SnapshotSource& source, const std::st
     const Result<Index> applied = plugin::StateImageReader(source).read(add);
     if (!applied) return applied.error();
     if (Status status = (*env)->save_applied(txn->get(), *applied); !status) return status;
-    int rc = mdb_txn_commit(txn->release());
-    if (rc == 0) rc = mdb_env_sync((*env)->env(), 1);
+    const int rc = mdb_txn_commit(txn->release());
     return rc == 0 ? Status{} : lmdb_error(rc, "loading the snapshot");
 }
 
@@ -305,12 +305,12 @@ Status LmdbStore::replace_data(const std::string& incoming) {
     env_.reset();
     std::error_code failed;
     fs::rename(incoming + "/data.mdb", directory_ + "/data.mdb", failed);
-    const Status synced = failed ? lmdb_error(failed.value(), directory_) : sync_path(directory_);
+    const Status replaced = failed ? lmdb_error(failed.value(), directory_) : Status{};
     // Also after a failure: whichever file is there is whole.
     Result<std::unique_ptr<Env>> env = Env::open(directory_, settings_.map_bytes, settings_.write);
     if (!env) return env.error();
     env_ = std::move(*env);
-    return synced;
+    return replaced;
 }
 
 Status LmdbStore::snapshot_read(const plugin::SnapshotSource& source) {

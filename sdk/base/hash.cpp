@@ -3,12 +3,20 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <array>
 #include <bit>
+#include <cstdio>
 #include <cstring>
 
 namespace belfry {
 
 static_assert(std::endian::native == std::endian::little, "the digest encoding is little-endian");
+
+std::string hex64(uint64_t number) {
+    std::array<char, 17> text{};
+    std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(number));
+    return text.data();
+}
 
 uint64_t hash64(BytesView bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 

@@ -9,6 +9,9 @@ namespace belfry {
 // XXH3-64 of the octets.
 uint64_t hash64(BytesView bytes);
 
+// A digest or an id as people read it: 16 digits.
+std::string hex64(uint64_t number);
+
 // A digest of a set of keys that does not depend on order: the sum modulo 2^64 of hash64(encoding of each key), where the
 // encoding is u64 key size (little-endian), key, u64 mod_revision, u64 version, value. Proves equality against loss,
 // reordering and doubling; it is no defence against an adversary.

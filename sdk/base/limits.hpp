@@ -17,13 +17,23 @@ inline constexpr size_t txn_ops_max = 1024;
 inline constexpr size_t txn_depth_max = 4;
 // Requests packed into one frame.
 inline constexpr size_t frame_requests_max = 1024;
+// Writes of one session from the oldest that still waits for its answer: as many as a Client has in flight by default. The
+// hub keeps the answers of so many.
+inline constexpr size_t session_window_max = 4096;
 inline constexpr size_t author_bytes_max = 256;
 inline constexpr size_t comment_bytes_max = 4096;
 inline constexpr size_t filter_spec_bytes_max = 1024;
+// A record of the hub's own (a policy, later a user or a role): names as keys; what it says is written by a person.
+inline constexpr size_t record_name_bytes_max = 480;
+inline constexpr size_t record_content_bytes_max = 256 * 1024;
+// All of them are in every member's memory.
+inline constexpr size_t records_bytes_max = 64 * 1024 * 1024;
 // A value above this is only announced by the feed; the subscriber fetches it.
 inline constexpr size_t feed_value_bytes_max = 64 * 1024;
 // One feed message. A change set is never split; one that does not fit is only announced.
 inline constexpr size_t feed_message_bytes_max = 256 * 1024;
+// One piece of a backup: large enough that the way there and back does not matter, small enough to fit any frame.
+inline constexpr size_t backup_piece_bytes = 1024 * 1024;
 // Target size of one chunk of a range page, snapshot or delta; a chunk holds at least one item.
 inline constexpr size_t chunk_bytes = 256 * 1024;
 // Keys of one unlimited range reply; past it the reply says `more` and the client pages.

@@ -143,6 +143,7 @@ bool Glob::matches(BytesView key) const {
     if (!key.starts_with(prefix_)) return false;
     key.remove_prefix(prefix_.size());
     const size_t end = tokens_.size();
+    if (end == 1 && tokens_[0].kind == Kind::star_star) return true;
     thread_local std::vector<size_t> now, next;
     thread_local std::vector<uint8_t> marked;
     const auto enter = [&](std::vector<size_t>& places, size_t place) {

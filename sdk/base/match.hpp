@@ -52,6 +52,8 @@ class KeyMatcher {
 public:
     KeyMatcher(std::string_view kind, BytesView spec);
     bool operator()(BytesView key) const;
+    // False: what it says yes to may not be wanted.
+    bool is_exact() const { return kind_ != Kind::everything; }
 
 private:
     enum class Kind : uint8_t { everything, exact, prefix, glob };

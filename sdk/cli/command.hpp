@@ -63,7 +63,9 @@ public:
     bool has(std::string_view flag) const { return arguments.has(flag); }
 
     // A new client, made from the settings.
-    Result<std::shared_ptr<Client>> connect() const;
+    Result<std::shared_ptr<Client>> connect() const { return connect(settings.endpoints); }
+    // One that asks nobody but these.
+    Result<std::shared_ptr<Client>> connect(std::vector<std::string> endpoints) const;
     // Says the error on `err` and gives the exit code that stands for it.
     Exit fail(const Error& error) const;
     // The command line is wrong; `sentence` says how.

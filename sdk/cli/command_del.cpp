@@ -12,6 +12,7 @@ constexpr Flag flags[] = {
     {"all", FlagKind::toggle, "", "with --prefix '': yes, really every key"},
     {"comment", FlagKind::text, "TEXT", "why; kept in the history"},
     {"prev", FlagKind::toggle, "", "also print what was deleted"},
+    {"dry-run", FlagKind::toggle, "", "would it be taken? delete nothing"},
 };
 
 Exit run_del(Context& context) {
@@ -28,6 +29,7 @@ Exit run_del(Context& context) {
     WriteOptions options;
     options.comment = context.arguments.text("comment");
     options.previous = context.has("prev");
+    options.dry_run = context.has("dry-run");
     auto result = (*client)->erase(range, options);
     if (!result) return context.fail(result.error());
     if (context.settings.json) {
@@ -40,7 +42,9 @@ Exit run_del(Context& context) {
         }
         context.line(json.end_object().take());
     } else {
-        context.line(plural(result->deleted, "key") + " deleted, revision " + std::to_string(result->revision.value));
+        context.line(plural(result->deleted, "key") +
+                     (options.dry_run ? " would be deleted; nothing was changed"
+                                      : " deleted, revision " + std::to_string(result->revision.value)));
         for (const KeyValue& kv : result->previous) context.line(printable(kv.key) + "\t" + printable(kv.value));
     }
     return result->deleted == 0 ? Exit::negative : Exit::ok;
@@ -51,7 +55,7 @@ Exit run_del(Context& context) {
 const Command del_command = {
     .name = "del",
     .summary = "delete a key, or many at once",
-    .usage = "KEY [--prefix | --range-end END] [--comment TEXT] [--prev]",
+    .usage = "KEY [--prefix | --range-end END] [--comment TEXT] [--prev] [--dry-run]",
     .details =
         "All keys go in one change set. Exit 1 if there was nothing to delete.\n\n"
         "  belfry del db/pool/size\n"

@@ -56,10 +56,8 @@ Read read_at(Client& client, const Bytes& key, Revision at) {
 }
 
 Result<std::optional<Bytes>> value_of(Result<protocol::Reply> reply) {
-    if (!reply) return reply.error();
-    if (reply->error.code != Code::ok) return reply->error;
-    auto* range = std::get_if<protocol::RangeReply>(&reply->result);
-    if (range == nullptr) return Error{Code::incompatible, "the hub answered a read with another kind of message"};
+    auto range = answer_of<protocol::RangeReply>(std::move(reply));
+    if (!range) return range.error();
     if (range->kvs.empty()) return std::optional<Bytes>();
     return std::optional<Bytes>(std::move(range->kvs[0].value));
 }

@@ -1,5 +1,6 @@
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
+#include "sdk/cli/scaffold.hpp"
 #include "sdk/cli/text.hpp"
 #include "sdk/testing/plugin_check.hpp"
 
@@ -34,8 +35,7 @@ void print_text(Context& context, const testing::Report& report, const std::stri
     context.line(plural(report.checks.size(), "check") + ", " + plural(failures, "failure"));
 }
 
-Exit run_plugin(Context& context) {
-    if (context.word(0) != "check") return context.misuse("only `plugin check FILE.so` is known");
+Exit check(Context& context) {
     std::string about;
     const testing::Report report = testing::check_plugin(context.word(1), &about);
     if (context.settings.json) {
@@ -46,18 +46,57 @@ Exit run_plugin(Context& context) {
     return report.passed() ? Exit::ok : Exit::negative;
 }
 
+Exit make_new(Context& context) {
+    const std::string& name = context.word(2);
+    const std::string directory = context.arguments.words().size() == 4 ? context.word(3) : name;
+    const auto files = make_scaffold(context.word(1), name);
+    if (!files) return context.fail(files.error());
+    if (Status status = write_scaffold(directory, *files); !status) return context.fail(status.error());
+    if (context.settings.json) {
+        JsonWriter json;
+        json.begin_object().field("name", name).field("directory", directory).name("files").begin_array();
+        for (const auto& [file, octets] : *files) json.value(file);
+        context.line(json.end_array().end_object().take());
+        return Exit::ok;
+    }
+    for (const auto& [file, octets] : *files) context.line(printable(directory + "/" + file));
+    context.note("now: cd " + printable(directory) +
+                 " && cmake -S . -B build && cmake --build build && ctest --test-dir build");
+    return Exit::ok;
+}
+
+Exit run_plugin(Context& context) {
+    const std::string& what = context.word(0);
+    const size_t words = context.arguments.words().size();
+    if (what == "check" && words == 2) return check(context);
+    if (what == "new" && (words == 3 || words == 4)) return make_new(context);
+    if (what == "list" && words == 1) return list_plugins(context);
+    return context.misuse("write plugin new KIND NAME [DIR], plugin check FILE.so or plugin list");
+}
+
 }  // namespace
 
 const Command plugin_command = {
     .name = "plugin",
-    .summary = "examine a plugin: what it is, and whether it keeps its contract",
-    .usage = "check FILE.so [-v]",
+    .summary = "plugins: begin a new one, check one, list those of a cluster",
+    .usage = "new KIND NAME [DIR] | check FILE.so [-v] | list",
     .details =
-        "Loads the file into this process, prints its descriptor and runs the conformance suite of each of its kinds in\n"
-        "a temporary folder. Exit 0 if all hold, 1 if one does not. Only check files you would also run.",
+        "`new` writes a project into DIR (or ./NAME): a small plugin that works, and a test. KIND is filter, state_store,\n"
+        "log_store or transport.\n"
+        "`check` loads the file into this process, prints its descriptor and runs the conformance suite of each of its "
+        "kinds "
+        "in\n"
+        "a temporary folder. Exit 0 if all hold, 1 if one does not. Only check files you would also run.\n"
+        "`list` asks each endpoint what it runs and says where members differ (exit 1). '*' = that member uses it; all "
+        "others "
+        "are\n"
+        "only there to be chosen.\n\n"
+        "  belfry plugin new state_store storage_mine\n"
+        "  belfry plugin check ./storage_mine.so\n"
+        "  belfry plugin list --endpoint tcp://10.0.0.1:7420,tcp://10.0.0.2:7420,tcp://10.0.0.3:7420",
     .flags = flags,
-    .words_min = 2,
-    .words_max = 2,
+    .words_min = 1,
+    .words_max = 4,
     .run = run_plugin,
 };
 

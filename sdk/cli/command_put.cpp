@@ -13,6 +13,7 @@ constexpr Flag flags[] = {
     {"prev", FlagKind::toggle, "", "also print the value it had"},
     {"cas", FlagKind::number, "REV", "only if the key's mod revision is REV; 0 = only if there is no such key"},
     {"lease", FlagKind::number, "ID", "bind the key to a lease"},
+    {"dry-run", FlagKind::toggle, "", "would it be taken? change nothing"},
     {"literal", FlagKind::toggle, "", "VALUE is meant as it stands, even if it begins with '@' or is '-'"},
 };
 
@@ -24,7 +25,7 @@ Exit print_put(Context& context, Revision revision, const std::optional<KeyValue
         context.line(json.end_object().take());
         return Exit::ok;
     }
-    context.line("OK revision " + std::to_string(revision.value));
+    context.line(context.has("dry-run") ? "OK, nothing was changed" : "OK revision " + std::to_string(revision.value));
     if (context.has("prev")) context.line(previous ? "previous: " + printable(previous->value) : "previous: none");
     return Exit::ok;
 }
@@ -64,6 +65,7 @@ Exit run_put(Context& context) {
     WriteOptions options;
     options.comment = context.arguments.text("comment");
     options.previous = context.has("prev");
+    options.dry_run = context.has("dry-run");
     options.lease = {context.arguments.number("lease")};
     if (context.has("cas")) {
         protocol::PutRequest put{context.word(0), std::move(*value), options.lease, options.previous};
@@ -79,7 +81,7 @@ Exit run_put(Context& context) {
 const Command put_command = {
     .name = "put",
     .summary = "write a key",
-    .usage = "KEY VALUE|-|@FILE [--comment TEXT] [--cas REV] [--prev]",
+    .usage = "KEY VALUE|-|@FILE [--comment TEXT] [--cas REV] [--prev] [--dry-run]",
     .details =
         "VALUE is the text itself, - for standard input, or @FILE for the octets of a file. Other users of the machine\n"
         "can see a command line: give secrets by - or @FILE. Prints the revision of the change.\n\n"

@@ -1,6 +1,7 @@
 // `belfry status`, `belfry compact`, `belfry digest`: short questions to the hub.
 #include <algorithm>
 
+#include "sdk/base/hash.hpp"
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/reading.hpp"
@@ -72,7 +73,7 @@ Exit run_compact(Context& context) {
 }
 
 constexpr Flag digest_flags[] = {
-    {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob"},
+    {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob, regex, json, or a plugin's"},
     {"rev", FlagKind::number, "N", "as it was at revision N"},
 };
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <thread>
 
+#include "sdk/base/hash.hpp"
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/reading.hpp"
@@ -17,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Flag flags[] = {
-    {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob"},
+    {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob, regex, json, or a plugin's"},
     {"until-revision", FlagKind::number, "N", "end as soon as the view is complete at revision N"},
     {"for", FlagKind::duration, "TIME", "end after that time at the latest"},
     {"report", FlagKind::text, "FILE", "write the report there instead of to standard output"},

@@ -10,6 +10,7 @@ namespace {
 constexpr Flag flags[] = {
     {"json", FlagKind::toggle, "", "the input is JSON"},
     {"comment", FlagKind::text, "TEXT", "why; kept in the history"},
+    {"dry-run", FlagKind::toggle, "", "which branch would run, and would it be taken? change nothing"},
 };
 
 Exit run_txn(Context& context) {
@@ -23,6 +24,7 @@ Exit run_txn(Context& context) {
     if (!client) return context.fail(client.error());
     WriteOptions options;
     options.comment = context.arguments.text("comment");
+    options.dry_run = context.has("dry-run");
     auto result = (*client)->txn(std::move(*txn), options);
     if (!result) return context.fail(result.error());
     const protocol::TxnReply reply{result->succeeded, std::move(result->replies)};

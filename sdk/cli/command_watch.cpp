@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Flag flags[] = {
-    {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob"},
+    {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob, regex, json, or a plugin's"},
     {"rev", FlagKind::number, "N", "begin with revision N instead of now"},
     {"snapshot", FlagKind::toggle, "", "first print what is there"},
     {"count", FlagKind::number, "N", "end after N change sets"},
@@ -122,7 +122,7 @@ Exit run_watch(Context& context) {
 const Command watch_command = {
     .name = "watch",
     .summary = "print every change of some keys, as it happens",
-    .usage = "FILTER [--kind prefix|exact|glob] [--rev N | --snapshot] [--count N]",
+    .usage = "FILTER [--kind KIND] [--rev N | --snapshot] [--count N]",
     .details =
         "Misses nothing: it reconnects and catches up by itself. Keys changed together come together, each on a line:\n"
         "  [2026-11-23 05:13:25.123] rev 42 PUT db/pool/size = 48 (alice@ops: twice the load)\n"

@@ -25,7 +25,10 @@ extern const Command bench_command;
 extern const Command member_command;
 extern const Command leader_command;
 extern const Command keygen_command;
+extern const Command snapshot_command;
+extern const Command policy_command;
 extern const Command plugin_command;
+Exit list_plugins(Context& context);  // a part of it
 extern const Command completion_command;
 extern const Command version_command;
 extern const Command help_command;

@@ -46,7 +46,11 @@ constexpr std::string_view tail = R"bash(    esac
         help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
         bench) COMPREPLY=($(compgen -W "put get range watch" -- "$cur")) ;;
         completion) COMPREPLY=($(compgen -W "bash" -- "$cur")) ;;
-        plugin) COMPREPLY=($(compgen -W "check" -- "$cur") $(compgen -f -- "$cur")) ;;
+        plugin) COMPREPLY=($(compgen -W "new check list" -- "$cur") $(compgen -f -- "$cur")) ;;
+        member) COMPREPLY=($(compgen -W "list add promote remove replace" -- "$cur")) ;;
+        leader) COMPREPLY=($(compgen -W "transfer" -- "$cur")) ;;
+        policy) COMPREPLY=($(compgen -W "set list show remove" -- "$cur")) ;;
+        snapshot) COMPREPLY=($(compgen -W "save status restore" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         KEYS)
             # A key may hold what a shell would act on: quoted before it gets onto the line.

@@ -13,9 +13,9 @@ Context::Context(const Command& the_command, Arguments the_arguments, Settings t
       out_terminal(streams.out_terminal),
       err_terminal(streams.err_terminal) {}
 
-Result<std::shared_ptr<Client>> Context::connect() const {
+Result<std::shared_ptr<Client>> Context::connect(std::vector<std::string> endpoints) const {
     ClientOptions options;
-    options.endpoints = settings.endpoints;
+    options.endpoints = std::move(endpoints);
     options.feed_endpoints = settings.feeds;
     options.timeout = settings.timeout;
     options.author = settings.author;

@@ -1,17 +1,6 @@
 #include "sdk/cli/reading.hpp"
 
 namespace belfry::cli {
-namespace {
-
-template <class R>
-Result<R> answer_of(Result<protocol::Reply> reply) {
-    if (!reply) return reply.error();
-    if (reply->error.code != Code::ok) return reply->error;
-    if (auto* answer = std::get_if<R>(&reply->result)) return std::move(*answer);
-    return Error{Code::incompatible, "the hub answered with another kind of message"};
-}
-
-}  // namespace
 
 Result<Revision> walk_snapshot(Client& client, const protocol::FilterSpec& filter, Revision at,
                                const std::function<Status(const KeyValue&)>& visit) {
@@ -26,9 +15,10 @@ Result<Revision> walk_snapshot(Client& client, const protocol::FilterSpec& filte
         }
         request.at = chunk->at;
         if (!chunk->more) return chunk->at;
-        if (chunk->kvs.empty())
-            return Error{Code::corrupt, "the hub gave an empty chunk of a snapshot that is not at its end"};
-        request.after_key = chunk->kvs.back().key;
+        if (chunk->after_key.empty() && !chunk->kvs.empty()) chunk->after_key = chunk->kvs.back().key;
+        if (chunk->after_key <= request.after_key)
+            return Error{Code::corrupt, "the hub gave a chunk of a snapshot that does not go on"};
+        request.after_key = chunk->after_key;
     }
 }
 

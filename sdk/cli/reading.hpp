@@ -1,4 +1,4 @@
-// Reading much from a hub, piece by piece: nothing is held that was already handed over.
+// Reading from a hub; much of it piece by piece: nothing is held that was already handed over.
 #pragma once
 
 #include <functional>
@@ -6,6 +6,15 @@
 #include "sdk/client/client.hpp"
 
 namespace belfry::cli {
+
+// The answer of the kind that was asked for.
+template <class Answer>
+Result<Answer> answer_of(Result<protocol::Reply> reply) {
+    if (!reply) return reply.error();
+    if (reply->error.code != Code::ok) return reply->error;
+    if (auto* answer = std::get_if<Answer>(&reply->result)) return std::move(*answer);
+    return Error{Code::incompatible, "the hub answered with another kind of message"};
+}
 
 // Hands over the filter's keys at a revision (0 = newest), in key order; answers with the revision they all belong to.
 // `visit` may refuse; the walk then ends with its error.

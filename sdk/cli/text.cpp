@@ -10,30 +10,6 @@ namespace {
 
 constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-// Length of the valid UTF-8 sequence at the start of `bytes`, 0 if there is none. Overlong forms, surrogates and what lies
-// past U+10FFFF are not valid.
-size_t utf8_length(BytesView bytes) {
-    const auto octet = [&](size_t i) { return static_cast<unsigned char>(bytes[i]); };
-    const auto follows = [&](size_t i) { return i < bytes.size() && (octet(i) & 0xC0) == 0x80; };
-    if (bytes.empty()) return 0;
-    const unsigned char first = octet(0);
-    if (first < 0x80) return 1;
-    if (first >= 0xC2 && first <= 0xDF) return follows(1) ? 2 : 0;
-    if (first >= 0xE0 && first <= 0xEF) {
-        if (!follows(1) || !follows(2)) return 0;
-        if (first == 0xE0 && octet(1) < 0xA0) return 0;
-        if (first == 0xED && octet(1) > 0x9F) return 0;
-        return 3;
-    }
-    if (first >= 0xF0 && first <= 0xF4) {
-        if (!follows(1) || !follows(2) || !follows(3)) return 0;
-        if (first == 0xF0 && octet(1) < 0x90) return 0;
-        if (first == 0xF4 && octet(1) > 0x8F) return 0;
-        return 4;
-    }
-    return 0;
-}
-
 bool is_control(BytesView sequence) {
     const auto first = static_cast<unsigned char>(sequence[0]);
     if (sequence.size() == 1) return first < 0x20 || first == 0x7F;
@@ -90,15 +66,6 @@ std::string format_time(uint64_t time_ms, bool utc) {
 }
 
 }  // namespace
-
-bool is_utf8(BytesView bytes) {
-    while (!bytes.empty()) {
-        const size_t length = utf8_length(bytes);
-        if (length == 0) return false;
-        bytes.remove_prefix(length);
-    }
-    return true;
-}
 
 std::string printable(BytesView bytes, size_t octets_max) {
     std::string out;
@@ -212,12 +179,6 @@ std::string human_count(uint64_t number) {
     std::string out = std::to_string(number);
     for (size_t place = out.size(); place > 3; place -= 3) out.insert(place - 3, ",");
     return out;
-}
-
-std::string hex64(uint64_t number) {
-    std::array<char, 17> text{};
-    std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(number));
-    return text.data();
 }
 
 std::string plural(uint64_t number, std::string_view noun) {

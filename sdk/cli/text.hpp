@@ -9,10 +9,9 @@
 
 #include "sdk/base/error.hpp"
 #include "sdk/base/types.hpp"
+#include "sdk/base/utf8.hpp"
 
 namespace belfry::cli {
-
-bool is_utf8(BytesView bytes);
 
 // One line, whatever the octets: \n \r \t \\ and \xHH stand for what a line or a terminal cannot hold; other UTF-8 stays as
 // it is. Reversible with unescape() if it was not cut. Longer than `octets_max` it is cut: "the first part... (1234
@@ -31,7 +30,6 @@ std::string local_time(uint64_t time_ms);                    // "2026-11-23 05:1
 std::string utc_time(uint64_t time_ms);                      // "2026-11-23T05:13:25.123Z"
 std::string human_bytes(uint64_t bytes);                     // "812 B", "1.5 KiB", "3.0 MiB"
 std::string human_count(uint64_t number);                    // "1,234,567"
-std::string hex64(uint64_t number);                          // 16 digits
 std::string plural(uint64_t number, std::string_view noun);  // "1 key", "2 keys", "1,234 keys"
 
 Result<uint64_t> parse_number(std::string_view text);                     // decimal, whole

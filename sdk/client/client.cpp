@@ -64,7 +64,7 @@ Result<std::shared_ptr<Client>> Client::connect(ClientOptions options) {
 const ClientOptions& Client::options() const { return impl_->options; }
 
 Status Client::send(protocol::RequestOp op, Completion completion, const WriteOptions& options) {
-    protocol::Request request{0, impl_->options.author, options.comment, std::move(op)};
+    protocol::Request request{0, impl_->options.author, options.comment, std::move(op), {}, options.dry_run};
     if (Status status = protocol::validate(request); !status) return status;
     return impl_->loop->submit(std::move(request), std::move(completion));
 }

@@ -6,7 +6,8 @@
 //
 // Threads: a Client may be used from any thread, concurrently. Completions of asynchronous calls run on the client's own
 // I/O thread: keep them short, a synchronous call in one is refused (it would wait for itself).
-// Errors: returned, never thrown. `unavailable` = certainly not done, `uncertain` = sent, but no answer came: perhaps done.
+// Errors: returned, never thrown. `unavailable` = certainly not done, `uncertain` = sent, but until the timeout no answer
+// came that says what became of it: perhaps done.
 // Ownership: destroying the Client completes what is pending with `uncertain` or `unavailable` and joins its thread.
 #pragma once
 
@@ -33,6 +34,10 @@ struct ClientOptions {
     // A request that a hub answers with `unavailable` (certainly not done: it has no leader, it is starting) is sent again,
     // to the next endpoint if nothing else is on its way, until the timeout. False: the first answer counts.
     bool retry = true;
+    // Writes carry a session's tickets, so that one whose answer was lost (a hub is killed, a connection breaks) may be
+    // sent again, to another member too, and is done once all the same. False, or without `retry`: such a write ends
+    // `uncertain`.
+    bool exactly_once = true;
     std::string author;  // recorded with every change; "" = user@host
 };
 
@@ -40,6 +45,7 @@ struct WriteOptions {
     std::string comment;
     bool previous = false;
     LeaseId lease;
+    bool dry_run = false;  // everything is checked and answered as if, and nothing is done
 };
 
 // The revision a write got, with what the hub answered.

@@ -42,6 +42,9 @@ Result<std::shared_ptr<Loop>> Loop::start(const ClientOptions& options) {
     Loop* raw = loop.get();
     raw->requests_.on_open = [raw](int descriptor) { watch_descriptor(raw->epoll_, descriptor, requests_tag); };
     raw->requests_.on_close = [raw](int descriptor) { raw->unwatch(descriptor); };
+    raw->requests_.on_lost = [raw](size_t endpoint, uint64_t now_ms) {
+        for (const auto& [id, participant] : std::unordered_map(raw->participants_)) participant->on_lost(endpoint, now_ms);
+    };
     if (Status status = raw->requests_.open(); !status) return std::move(status).error();
     raw->thread_ = std::thread([raw] { raw->main(); });
     raw->thread_id_ = raw->thread_.get_id();

@@ -29,6 +29,8 @@ public:
     // True if more may be waiting: it is called again before the loop sleeps.
     virtual bool on_readable(uint64_t now_ms) = 0;
     virtual void on_timer(uint64_t now_ms) = 0;
+    // The hub at this endpoint has gone; requests go to another one now.
+    virtual void on_lost(size_t endpoint, uint64_t now_ms) = 0;
     virtual uint64_t wake_at_ms() const = 0;
 
     uint64_t participant_id = 0;  // the loop's

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "sdk/base/limits.hpp"
+#include "sdk/base/random.hpp"
 #include "sdk/protocol/codec.hpp"
 
 namespace belfry::client {
@@ -17,21 +18,21 @@ constexpr size_t receive_bytes_budget = 256 * 1024;
 
 // An election is over after some hundred milliseconds.
 constexpr uint64_t retry_ms_min = 20;
-constexpr unsigned retry_doublings_max = 4;
+constexpr uint64_t retry_ms_max = 200;
 constexpr uint64_t move_pause_ms = 250;
-constexpr uint64_t connect_patience_ms = 200;  // to make a connection, before another endpoint is tried
-
-// So that clients which lost one hub do not come to the next all at once.
-uint64_t jitter_up_to(uint64_t most_ms) {
-    thread_local std::minstd_rand random{std::random_device{}()};
-    return random() % (most_ms + 1);
-}
+// To make a connection, before another endpoint is tried; twice as long after each round of all of them, up to 32 times: a
+// far hub must have its time, and one that starts again under a whole fleet its peace.
+constexpr uint64_t connect_patience_ms_min = 200;
+constexpr unsigned connect_doublings_max = 5;
 
 bool reads(const protocol::RequestOp& op) {
-    return !std::holds_alternative<protocol::PutRequest>(op) && !std::holds_alternative<protocol::DeleteRequest>(op) &&
-           !std::holds_alternative<protocol::TxnRequest>(op) && !std::holds_alternative<protocol::CompactRequest>(op) &&
-           !std::holds_alternative<protocol::MemberChangeRequest>(op) &&
+    return !protocol::can_change(op) && !std::holds_alternative<protocol::MemberChangeRequest>(op) &&
            !std::holds_alternative<protocol::LeaderTransferRequest>(op);
+}
+
+uint64_t random_number() {
+    thread_local std::mt19937_64 random{random_u64()};
+    return random();
 }
 
 }  // namespace
@@ -44,6 +45,8 @@ Status RequestLink::open() {
     if (!socket) return std::move(socket).error();
     if (Status status = socket->connect(options_.endpoints[endpoint_]); !status) return status;
     socket_ = *std::move(socket);
+    connected_ = false;
+    frames_unanswered_ = 0;
     on_open(socket_.descriptor());
     return {};
 }
@@ -57,25 +60,36 @@ void RequestLink::add(Outgoing&& outgoing, uint64_t now_ms) {
     pending.request.id = id;
     pending.deadline_ms = now_ms + timeout;
     pending.counted = outgoing.counted;
-    pending.is_read = reads(pending.request.op);
+    pending.is_read = pending.request.dry_run || reads(pending.request.op);
+    // A record's change has its version instead: `conflict` is an answer to it, and means something else for a ticket.
+    pending.wants_ticket = options_.exactly_once && options_.retry && !pending.is_read &&
+                           protocol::can_change(pending.request.op) &&
+                           !std::holds_alternative<protocol::RecordChangeRequest>(pending.request.op);
     deadlines_.emplace_back(pending.deadline_ms, id);
-    if (pending.is_read) resends_[0].emplace_back(now_ms + timeout / 3, id);
-    pending_.emplace(id, std::move(pending));
-    unsent_.push_back(id);
-    new_ = true;
+    if (pending.is_read || pending.wants_ticket) resends_[0].emplace_back(now_ms + timeout / 3, id);
+    queue(id, pending_.emplace(id, std::move(pending)).first->second);
     if (waiting_since_ms_ == 0) waiting_since_ms_ = now_ms;
+}
+
+void RequestLink::queue(uint64_t id, Pending& pending) {
+    if (!std::exchange(pending.queued, true)) unsent_.push_back(id);
+    new_ = true;
 }
 
 bool RequestLink::exchange(uint64_t now_ms) {
     new_ = false;
     flush(now_ms);
-    const bool more = receive(now_ms);
-    if (more || unsent_.empty()) return more;
-    // Receiving may have swallowed the wake-up of a connection that came up after the first attempt to send.
-    const size_t before = unsent_.size();
-    flush(now_ms);
-    return unsent_.size() != before;
+    bool more = receive(now_ms);
+    if (!more && !unsent_.empty()) {
+        // Receiving may have swallowed the wake-up of a connection that came up after the first attempt to send.
+        const size_t before = unsent_.size();
+        flush(now_ms);
+        more = unsent_.size() != before;
+    }
+    return watch_connection(now_ms) || more;
 }
+
+// ---- out ----
 
 void RequestLink::flush(uint64_t now_ms) {
     std::vector<protocol::Request> batch;
@@ -85,15 +99,18 @@ void RequestLink::flush(uint64_t now_ms) {
         for (; taken < unsent_.size() && batch.size() < limits::frame_requests_max && bytes < frame_bytes_aim; ++taken) {
             const auto found = pending_.find(unsent_[taken]);
             if (found == pending_.end()) continue;
+            if (found->second.wants_ticket && !give_ticket(found->second, now_ms)) break;
             const size_t size = protocol::approximate_bytes(found->second.request);
             if (bytes > 0 && bytes + size > frame_bytes_aim) break;
             bytes += size;
             batch.push_back(std::move(found->second.request));
         }
+        if (taken == 0) return;
         const bool sent = batch.empty() || socket_.send(protocol::encode_requests(batch));
         for (protocol::Request& request : batch) {
             Pending& pending = pending_.find(request.id)->second;
             pending.sent = pending.sent || sent;
+            pending.queued = !sent;
             pending.request = std::move(request);
         }
         note_sent(sent, now_ms);
@@ -101,6 +118,30 @@ void RequestLink::flush(uint64_t now_ms) {
         unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(taken));
     }
 }
+
+// False: it must wait for the answers of older ones.
+bool RequestLink::give_ticket(Pending& pending, uint64_t now_ms) {
+    protocol::Ticket& ticket = pending.request.ticket;
+    if (ticket.session == 0) {
+        if (!session_.has_room()) return false;
+        ticket = session_.next(now_ms, random_number());
+        pending.repeat_until_ms = now_ms + session_idle_ms_max;
+    }
+    session_.refresh(ticket);
+    return true;
+}
+
+void RequestLink::note_sent(bool sent, uint64_t now_ms) {
+    if (sent) {
+        blocked_since_ms_ = 0;
+        moves_in_vain_ = 0;
+        ++frames_unanswered_;
+    } else if (blocked_since_ms_ == 0) {
+        blocked_since_ms_ = now_ms;
+    }
+}
+
+// ---- in ----
 
 bool RequestLink::receive(uint64_t now_ms) {
     size_t bytes = 0;
@@ -114,11 +155,8 @@ bool RequestLink::receive(uint64_t now_ms) {
         }
         bytes += frame.bytes().size();
         waiting_since_ms_ = now_ms;
-        for (protocol::Reply& reply : *replies) {
-            const uint64_t id = reply.id;
-            if (reply.error.code == Code::unavailable && try_again_later(reply, now_ms)) continue;
-            complete(id, std::move(reply));
-        }
+        frames_unanswered_ = 0;
+        for (protocol::Reply& reply : *replies) take(std::move(reply), now_ms);
         if (pending_.empty()) {
             waiting_since_ms_ = 0;
             deadlines_.clear();
@@ -128,6 +166,43 @@ bool RequestLink::receive(uint64_t now_ms) {
         }
     }
     return true;
+}
+
+void RequestLink::take(protocol::Reply&& reply, uint64_t now_ms) {
+    const auto found = pending_.find(reply.id);
+    if (found == pending_.end()) return;
+    Pending& pending = found->second;
+    if (reply.error.code != Code::ok) {
+        if (options_.retry && try_again(pending, reply, now_ms)) return;
+        const bool not_done = reply.error.code == Code::unavailable || reply.error.code == Code::not_leader ||
+                              reply.error.code == Code::busy || reply.error.code == Code::no_space;
+        const bool unknown = reply.error.code == Code::conflict && pending.request.ticket.session != 0;
+        if (unknown || (not_done && pending.perhaps)) reply.error.code = Code::uncertain;
+        if (not_done && pending.perhaps) reply.error.detail += "; but an earlier copy of the request perhaps changed it";
+    }
+    const uint64_t id = reply.id;
+    complete(id, std::move(reply));
+}
+
+// Is this an error that another attempt may turn into an answer?
+bool RequestLink::try_again(Pending& pending, const protocol::Reply& reply, uint64_t now_ms) {
+    protocol::Ticket& ticket = pending.request.ticket;
+    switch (reply.error.code) {
+        case Code::unavailable:
+        case Code::not_leader: return try_again_later(pending, reply, now_ms);
+        case Code::uncertain: pending.perhaps = true; return try_again_later(pending, reply, now_ms);
+        case Code::busy:
+        case Code::no_space: return pending.perhaps && try_again_later(pending, reply, now_ms);
+        case Code::conflict:
+            // The first copy: the session was forgotten while it was idle, and nothing was done.
+            if (ticket.session == 0 || pending.perhaps) return false;
+            session_.forget(ticket.session);
+            ticket = {};
+            pending.sent = false;
+            queue(reply.id, pending);
+            return true;
+        default: return false;
+    }
 }
 
 // Another protocol, or no hub at all at the other end: whoever waits hears it now and not as a timeout.
@@ -153,6 +228,7 @@ void RequestLink::complete_many(OutcomeOf outcome_of) {
 void RequestLink::complete(uint64_t id, Result<protocol::Reply> result) {
     auto node = pending_.extract(id);
     if (node.empty()) return;
+    session_.close(node.mapped().request.ticket);
     if (node.mapped().counted) in_flight_.fetch_sub(1, std::memory_order_relaxed);
     if (node.mapped().completion) node.mapped().completion(std::move(result));
 }
@@ -160,9 +236,9 @@ void RequestLink::complete(uint64_t id, Result<protocol::Reply> result) {
 Error RequestLink::outcome(const Pending& pending) const {
     const std::string& endpoint = options_.endpoints[endpoint_];
     const std::string after = " within " + std::to_string(options_.timeout.count()) + " ms";
-    if (!pending.sent && pending.refusals > 0) return {Code::unavailable, pending.refusal};
-    if (!pending.sent)
-        return {Code::unavailable, "no connection to '" + endpoint + "'" + after + "; is belfryd running there?"};
+    const bool out = pending.sent || pending.perhaps;
+    if (!out && pending.refusals > 0) return {Code::unavailable, pending.refusal};
+    if (!out) return {Code::unavailable, "no connection to '" + endpoint + "'" + after + "; is belfryd running there?"};
     if (pending.is_read) return {Code::unavailable, "no answer from '" + endpoint + "'" + after};
     return {Code::uncertain,
             "no answer from '" + endpoint + "'" + after + "; the change is perhaps made: look before repeating"};
@@ -179,15 +255,13 @@ void RequestLink::expire(uint64_t now_ms) {
     if (pending_.empty()) waiting_since_ms_ = 0;
 }
 
-// It is certainly not done, so that a write may be sent again too.
-bool RequestLink::try_again_later(const protocol::Reply& reply, uint64_t now_ms) {
-    const auto found = pending_.find(reply.id);
-    if (!options_.retry || found == pending_.end()) return false;
-    Pending& pending = found->second;
+// This copy has had its answer; another one goes out after a pause.
+bool RequestLink::try_again_later(Pending& pending, const protocol::Reply& reply, uint64_t now_ms) {
+    if (pending.perhaps && !pending.may_repeat(now_ms)) return false;
     const auto* range = std::get_if<protocol::RangeRequest>(&pending.request.op);
     if (range != nullptr && range->min_revision > Revision{}) return false;  // the hub has waited already
-    const uint64_t wait = retry_ms_min << std::min(pending.refusals, retry_doublings_max);
-    const uint64_t when = now_ms + wait / 2 + jitter_up_to(wait / 2);
+    const uint64_t wait = std::min(retry_ms_min << std::min(pending.refusals, 8u), retry_ms_max);
+    const uint64_t when = now_ms + wait / 2 + random_number() % (wait / 2 + 1);
     if (when >= pending.deadline_ms) return false;
     ++pending.refusals;
     pending.refusal = reply.error.detail;
@@ -196,96 +270,131 @@ bool RequestLink::try_again_later(const protocol::Reply& reply, uint64_t now_ms)
     return true;
 }
 
-bool RequestLink::may_move(uint64_t now_ms) const {
-    if (options_.endpoints.size() < 2 || now_ms < moved_at_ms_ + move_pause_ms) return false;
-    return std::none_of(pending_.begin(), pending_.end(),
-                        [](const auto& entry) { return entry.second.sent && !entry.second.is_read; });
-}
-
-void RequestLink::leave(size_t endpoint, uint64_t now_ms) {
-    if (endpoint == endpoint_ && may_move(now_ms)) rebuild(now_ms);
-}
-
-// Somebody else may know more; but whoever waits for an answer of this one would lose it by a move.
+// Somebody else may know more; but whoever waits for an answer of this one, and cannot ask twice, would lose it by a move.
 void RequestLink::send_refused_again(uint64_t now_ms) {
     if (refused_.empty() || refused_.begin()->first > now_ms) return;
-    if (may_move(now_ms)) rebuild(now_ms);
+    if (may_move(now_ms)) move_on(now_ms);
     for (; !refused_.empty() && refused_.begin()->first <= now_ms; refused_.erase(refused_.begin())) {
-        const uint64_t id = refused_.begin()->second;
-        if (pending_.contains(id)) unsent_.push_back(id);
-    }
-    new_ = true;
-}
-
-void RequestLink::note_sent(bool sent, uint64_t now_ms) {
-    if (sent) {
-        blocked_since_ms_ = 0;
-    } else if (blocked_since_ms_ == 0) {
-        blocked_since_ms_ = now_ms;
+        const auto found = pending_.find(refused_.begin()->second);
+        if (found != pending_.end()) queue(found->first, found->second);
     }
 }
 
-// Nobody is at the other end, and there are other ends: what was sent there has no answer any more.
-bool RequestLink::is_cut_off(uint64_t now_ms) const {
-    return options_.endpoints.size() > 1 && blocked_since_ms_ != 0 && now_ms >= blocked_since_ms_ + connect_patience_ms;
-}
-
-void RequestLink::resend(uint64_t id) {
+void RequestLink::resend(uint64_t id, uint64_t now_ms) {
     const auto found = pending_.find(id);
-    if (found != pending_.end() && found->second.sent) {
-        if (std::find(unsent_.begin(), unsent_.end(), id) == unsent_.end()) unsent_.push_back(id);
-    }
+    if (found == pending_.end() || !found->second.sent || !found->second.may_repeat(now_ms)) return;
+    found->second.perhaps = !found->second.is_read;
+    queue(id, found->second);
 }
 
-void RequestLink::rebuild(uint64_t now_ms) {
-    if (socket_.is_open()) on_close(socket_.descriptor());
-    socket_ = ZmqSocket();
-    endpoint_ = (endpoint_ + 1) % options_.endpoints.size();
-    blocked_since_ms_ = 0;
-    moved_at_ms_ = now_ms;
-    (void)open();  // on failure requests end with their timeout, and the next silence tries again
-    waiting_since_ms_ = now_ms;
-    rebuild_jitter_ms_ = jitter_up_to(static_cast<uint64_t>(options_.timeout.count()) / 4);
-    std::vector<uint64_t> lost_reads;
-    for (const auto& [id, pending] : pending_) {
-        if (pending.sent && pending.is_read) lost_reads.push_back(id);
-    }
-    for (const uint64_t id : lost_reads) resend(id);
-}
-
-void RequestLink::on_timer(uint64_t now_ms) {
+void RequestLink::send_due_again(uint64_t now_ms) {
     const auto timeout = static_cast<uint64_t>(options_.timeout.count());
-    const uint64_t patience = options_.endpoints.size() > 1 ? timeout / 3 : timeout;
-    const bool silent = waiting_since_ms_ != 0 && now_ms - waiting_since_ms_ >= patience + rebuild_jitter_ms_;
-    expire(now_ms);
-    send_refused_again(now_ms);
-    if (silent || is_cut_off(now_ms)) rebuild(now_ms);
     for (size_t round = 0; round < 2; ++round) {
         auto& due = resends_[round];
         for (; !due.empty() && due.front().first <= now_ms; due.pop_front()) {
-            resend(due.front().second);
+            resend(due.front().second, now_ms);
             if (round == 0) resends_[1].emplace_back(due.front().first + timeout / 3, due.front().second);
         }
     }
 }
 
+// ---- the connection ----
+
+bool RequestLink::may_move(uint64_t now_ms) const {
+    if (options_.endpoints.size() < 2 || now_ms < moved_at_ms_ + move_pause_ms) return false;
+    return std::none_of(pending_.begin(), pending_.end(),
+                        [&](const auto& entry) { return entry.second.sent && !entry.second.may_repeat(now_ms); });
+}
+
+void RequestLink::leave(size_t endpoint, uint64_t now_ms) {
+    if (endpoint == endpoint_ && may_move(now_ms)) move_on(now_ms);
+}
+
+uint64_t RequestLink::connect_patience_ms() const {
+    const auto rounds = static_cast<unsigned>(moves_in_vain_ / options_.endpoints.size());
+    const uint64_t patience = connect_patience_ms_min << std::min(rounds, connect_doublings_max);
+    return patience + rebuild_jitter_ms_ % (patience / 2);
+}
+
+// Nobody is at the other end: what was sent there has no answer any more.
+bool RequestLink::is_cut_off(uint64_t now_ms) const {
+    return blocked_since_ms_ != 0 && now_ms >= blocked_since_ms_ + connect_patience_ms();
+}
+
+// A socket that took frames and takes none any more has lost its connection, unless it is full; then it is a slow hub, and
+// only silence counts. True: there is something to receive whose wake-up may have been swallowed, by this look or by what
+// was sent; the descriptor must not be slept on.
+bool RequestLink::watch_connection(uint64_t now_ms) {
+    if (!socket_.is_open()) return false;
+    const ZmqSocket::Ready ready = socket_.ready();
+    const bool was_connected = std::exchange(connected_, ready.to_send);
+    if (!was_connected || connected_ || frames_unanswered_ >= ZmqSocket::send_frames_max) return ready.to_receive;
+    if (options_.endpoints.size() > 1) {
+        const size_t lost = endpoint_;
+        move_on(now_ms);
+        on_lost(lost, now_ms);
+    } else {
+        queue_lost(now_ms);
+    }
+    return true;
+}
+
+// To the next endpoint, or to the only one, on a new connection.
+void RequestLink::move_on(uint64_t now_ms) {
+    if (socket_.is_open()) on_close(socket_.descriptor());
+    socket_ = ZmqSocket();
+    endpoint_ = (endpoint_ + 1) % options_.endpoints.size();
+    blocked_since_ms_ = 0;
+    moved_at_ms_ = now_ms;
+    ++moves_in_vain_;
+    (void)open();  // on failure requests end with their timeout, and the next silence tries again
+    waiting_since_ms_ = pending_.empty() ? 0 : now_ms;
+    rebuild_jitter_ms_ = random_number() % (static_cast<uint64_t>(options_.timeout.count()) / 4 + 1);
+    queue_lost(now_ms);
+}
+
+void RequestLink::queue_lost(uint64_t now_ms) {
+    std::vector<uint64_t> lost;
+    for (auto& [id, pending] : pending_) {
+        if (pending.sent && pending.may_repeat(now_ms)) lost.push_back(id);
+    }
+    std::sort(lost.begin(), lost.end());  // in the order of the calls
+    for (const uint64_t id : lost) {
+        resend(id, now_ms);
+        pending_.find(id)->second.sent = false;
+    }
+}
+
+// ---- time ----
+
+uint64_t RequestLink::silence_ms_max() const {
+    const auto timeout = static_cast<uint64_t>(options_.timeout.count());
+    return (options_.endpoints.size() > 1 ? timeout / 3 : timeout) + rebuild_jitter_ms_;
+}
+
+void RequestLink::on_timer(uint64_t now_ms) {
+    const bool silent = waiting_since_ms_ != 0 && now_ms - waiting_since_ms_ >= silence_ms_max();
+    expire(now_ms);
+    send_refused_again(now_ms);
+    if (silent || is_cut_off(now_ms)) move_on(now_ms);
+    send_due_again(now_ms);
+}
+
 uint64_t RequestLink::wake_at_ms() const {
     if (pending_.empty()) return UINT64_MAX;
-    const auto timeout = static_cast<uint64_t>(options_.timeout.count());
-    uint64_t wake = waiting_since_ms_ + (options_.endpoints.size() > 1 ? timeout / 3 : timeout) + rebuild_jitter_ms_;
+    uint64_t wake = waiting_since_ms_ + silence_ms_max();
     for (const auto* due : {&deadlines_, &resends_[0], &resends_[1]}) {
         if (!due->empty()) wake = std::min(wake, due->front().first);
     }
     if (!refused_.empty()) wake = std::min(wake, refused_.begin()->first);
-    if (blocked_since_ms_ != 0 && options_.endpoints.size() > 1) {
-        wake = std::min(wake, blocked_since_ms_ + connect_patience_ms);
-    }
+    if (blocked_since_ms_ != 0) wake = std::min(wake, blocked_since_ms_ + connect_patience_ms());
     return wake;
 }
 
 void RequestLink::fail_all() {
     complete_many([](const Pending& pending) -> std::optional<Error> {
-        const Code code = pending.sent && !pending.is_read ? Code::uncertain : Code::unavailable;
+        const bool out = (pending.sent || pending.perhaps) && !pending.is_read;
+        const Code code = out ? Code::uncertain : Code::unavailable;
         return Error{code, "the client was closed before the answer came"};
     });
     if (socket_.is_open()) on_close(socket_.descriptor());

@@ -1,9 +1,16 @@
 // Requests in flight and the DEALER socket they travel on. Loop thread only. Private to sdk/client.
 //
-// Rules without a monitor: a request that could not be handed to a connection until its timeout is `unavailable`. A read
-// without an answer is sent again after each third of its timeout (twice), since the connection may have been lost; a write
-// is sent once and ends `uncertain`. A third of the timeout without any answer from this endpoint, though something waits:
-// the socket is rebuilt on the next endpoint if there are several; after the whole timeout in any case, with jitter.
+//            add()            a connection              answer ─▶ complete
+//   unsent ◀──────── ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ▶ sent ──▶ "not done": unsent again, after a pause
+//      ▲                                        │
+//      └── the connection is lost, or silent ───┘      only what may be done twice: reads, and writes with a ticket
+//
+// When the hub is gone the socket says so at once: it takes no frames any more. Then, or after a third of the timeout
+// without any answer though something waits (jittered; one endpoint: the whole timeout), the link moves to the next
+// endpoint, and what it had sent is sent again there. To make a connection takes `connect_patience`, which grows while
+// nobody can be reached. What has no answer after a third of its timeout is sent again also where nothing is wrong to see.
+//
+// What a request ends with at its timeout: `unavailable` if no copy of it is out, or it reads; else `uncertain`.
 #pragma once
 
 #include <atomic>
@@ -13,6 +20,7 @@
 #include <unordered_map>
 
 #include "sdk/client/client.hpp"
+#include "sdk/client/session.hpp"
 #include "sdk/client/zmq_socket.hpp"
 
 namespace belfry::client {
@@ -39,31 +47,48 @@ public:
     void leave(size_t endpoint, uint64_t now_ms);
 
     std::function<void(int descriptor)> on_open, on_close;
+    std::function<void(size_t endpoint, uint64_t now_ms)> on_lost;  // its hub is gone; requests go elsewhere now
 
 private:
     struct Pending {
         Client::Completion completion;
         protocol::Request request;
         uint64_t deadline_ms = 0;
+        uint64_t repeat_until_ms = UINT64_MAX;
         bool counted = false;
-        bool sent = false;
         bool is_read = false;
+        bool wants_ticket = false;
+        bool queued = false;   // in unsent_
+        bool sent = false;     // a copy is out on this connection, without an answer
+        bool perhaps = false;  // an earlier copy changes something, perhaps
         unsigned refusals = 0;
-        std::string refusal;  // the last one; it is not done
+        std::string refusal;  // the last one; that copy has changed nothing
+        bool may_repeat(uint64_t now_ms) const { return is_read || (wants_ticket && now_ms < repeat_until_ms); }
     };
+    using Table = std::unordered_map<uint64_t, Pending>;
+
+    void queue(uint64_t id, Pending& pending);
     void flush(uint64_t now_ms);
+    bool give_ticket(Pending& pending, uint64_t now_ms);
     bool receive(uint64_t now_ms);
+    void take(protocol::Reply&& reply, uint64_t now_ms);
+    bool try_again(Pending& pending, const protocol::Reply& reply, uint64_t now_ms);
+    bool try_again_later(Pending& pending, const protocol::Reply& reply, uint64_t now_ms);
     void complete(uint64_t id, Result<protocol::Reply> result);
     void not_understood(const Error& error);
     template <class OutcomeOf>
     void complete_many(OutcomeOf outcome_of);
     void expire(uint64_t now_ms);
-    void rebuild(uint64_t now_ms);
-    void resend(uint64_t id);
+    bool watch_connection(uint64_t now_ms);
+    void move_on(uint64_t now_ms);
+    void queue_lost(uint64_t now_ms);
+    void resend(uint64_t id, uint64_t now_ms);
+    void send_due_again(uint64_t now_ms);
     void note_sent(bool sent, uint64_t now_ms);
     bool may_move(uint64_t now_ms) const;
     bool is_cut_off(uint64_t now_ms) const;
-    bool try_again_later(const protocol::Reply& reply, uint64_t now_ms);
+    uint64_t connect_patience_ms() const;
+    uint64_t silence_ms_max() const;
     void send_refused_again(uint64_t now_ms);
     Error outcome(const Pending& pending) const;
 
@@ -75,13 +100,17 @@ private:
     uint64_t last_id_ = 0;
     uint64_t waiting_since_ms_ = 0;  // something waits and nothing came since; 0 = nothing waits
     uint64_t rebuild_jitter_ms_ = 0;
-    std::unordered_map<uint64_t, Pending> pending_;
+    Table pending_;
+    Session session_;
     std::deque<uint64_t> unsent_;
     std::deque<std::pair<uint64_t, uint64_t>> deadlines_;  // (when, id): timeouts are equal, so in order
     std::deque<std::pair<uint64_t, uint64_t>> resends_[2];
     std::multimap<uint64_t, uint64_t> refused_;  // (when to send again, id)
     uint64_t moved_at_ms_ = 0;
+    unsigned moves_in_vain_ = 0;     // since there was a connection
     uint64_t blocked_since_ms_ = 0;  // nothing can be sent: there is no connection; 0 = not so
+    int frames_unanswered_ = 0;      // sent since the last answer
+    bool connected_ = false;         // when it was looked at last
     bool new_ = false;
 };
 

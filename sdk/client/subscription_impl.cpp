@@ -1,7 +1,6 @@
 #include "sdk/client/subscription_impl.hpp"
 
-#include <random>
-
+#include "sdk/base/random.hpp"
 #include "sdk/protocol/codec.hpp"
 
 namespace belfry {
@@ -13,8 +12,7 @@ client::TrackerOptions tracker_options(const SubscriptionOptions& options) {
     client::TrackerOptions tracker;
     tracker.filter = options.filter;
     tracker.from = options.from;
-    std::random_device device;
-    tracker.random_seed = (static_cast<uint64_t>(device()) << 32 | device()) | 1;
+    tracker.random_seed = random_u64() | 1;
     return tracker;
 }
 
@@ -96,6 +94,14 @@ void Subscription::Impl::on_timer(uint64_t now_ms) {
     if (closed_) return;
     client::TrackerOutput output;
     tracker_.on_timer(now_ms, output);
+    obey(output, now_ms);
+    publish();
+}
+
+void Subscription::Impl::on_lost(size_t endpoint, uint64_t now_ms) {
+    if (closed_ || !socket_.is_open() || endpoint != endpoint_) return;
+    client::TrackerOutput output;
+    tracker_.on_lost(now_ms, output);
     obey(output, now_ms);
     publish();
 }

@@ -21,6 +21,7 @@ public:
     void bind(Bytes key, std::function<void(const KeyChange&)> callback);
     bool on_readable(uint64_t now_ms) override;
     void on_timer(uint64_t now_ms) override;
+    void on_lost(size_t endpoint, uint64_t now_ms) override;
     uint64_t wake_at_ms() const override { return closed_ ? UINT64_MAX : tracker_.wake_at_ms(); }
 
     std::shared_ptr<Client> client;

@@ -19,6 +19,8 @@ constexpr uint64_t marks_forgiven = 2;  // a mark lists what changed since the m
 // A hub that has just started replays its log and is behind for a while; after this many refusals (some 10 s) it has
 // another past than ours.
 constexpr uint64_t positions_refused_max = 8;
+// Between two fetches on a broader channel that only announces: the hub filters for us, and others are in the same plight.
+constexpr uint64_t announced_fetch_pause_ms = 100;
 
 size_t buffer_cost(const FeedMessage& message) {
     size_t bytes = sizeof(message);
@@ -84,6 +86,10 @@ void Tracker::reconnect(uint64_t now_ms, TrackerOutput& output) {
     new_token(now_ms, output);
 }
 
+void Tracker::on_lost(uint64_t now_ms, TrackerOutput& output) {
+    if (phase_ >= Phase::joining) reconnect(now_ms, output);
+}
+
 void Tracker::on_join(BytesView token_topic, const protocol::JoinMessage& message, uint64_t now_ms, TrackerOutput& output) {
     if (phase_ < Phase::joining || token_topic != token_) return;
     ++figures_.joins;
@@ -107,6 +113,7 @@ void Tracker::on_join(BytesView token_topic, const protocol::JoinMessage& messag
 }
 
 void Tracker::on_channel(const protocol::ChannelReply& reply, uint64_t now_ms, TrackerOutput& output) {
+    own_channel_ = reply.exact;
     if (phase_ == Phase::asking) {
         channel_ = reply.channel;
         subscribe_all(output);
@@ -169,7 +176,7 @@ void Tracker::ask_snapshot(uint64_t now_ms, TrackerOutput& output) {
     protocol::SnapshotRequest request{options_.filter, {}, {}, 0};
     if (snapshot_chunks_ > 0) {
         request.at = snapshot_.at;
-        request.after_key = snapshot_.kvs.back().key;
+        request.after_key = snapshot_.after_key;
     }
     ask(Ask::snapshot, std::move(request), now_ms, output);
 }
@@ -221,6 +228,7 @@ void Tracker::on_delta(protocol::ChangesReply& reply, Revision from, uint64_t no
     newest_ = !reply.more;
     // This hub has not yet what another one published.
     if (!reply.more && known_ < target_) failed(now_ms);
+    if (!reply.more && only_announces()) retry_at_ms_ = std::max(retry_at_ms_, now_ms + announced_fetch_pause_ms);
 }
 
 void Tracker::start_over_with_snapshot() {
@@ -231,13 +239,15 @@ void Tracker::start_over_with_snapshot() {
 }
 
 void Tracker::on_snapshot(protocol::SnapshotReply& reply, uint64_t now_ms, TrackerOutput& output) {
+    if (reply.after_key.empty() && !reply.kvs.empty()) reply.after_key = reply.kvs.back().key;
     const bool continues = snapshot_chunks_ == 0 || reply.at == snapshot_.at;
-    if (!continues || (reply.more && reply.kvs.empty())) {
+    if (!continues || (reply.more && reply.after_key <= snapshot_.after_key)) {
         start_over_with_snapshot();
         return failed(now_ms);
     }
     failures_ = 0;
     snapshot_.at = reply.at;
+    snapshot_.after_key = std::move(reply.after_key);
     std::move(reply.kvs.begin(), reply.kvs.end(), std::back_inserter(snapshot_.kvs));
     ++snapshot_chunks_;
     if (reply.more) return;
@@ -259,6 +269,10 @@ void Tracker::on_feed(const FeedMessage& message, uint64_t now_ms, TrackerOutput
     if (message.epoch != *epoch_) {
         if (phase_ == Phase::registered) rejoin(now_ms, output);
         return;
+    }
+    if (only_announces() && !message.fetch) {
+        FeedMessage announced{message.channel, message.epoch, message.incarnation, message.from, message.to, true, {}};
+        return on_feed(announced, now_ms, output);
     }
     // Intervals are facts about the log: they hold whoever published them, registered or not.
     if (!buffer_.empty() || !take(message, output)) keep({message, buffer_cost(message)});

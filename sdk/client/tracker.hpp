@@ -69,6 +69,8 @@ public:
     void on_join(BytesView token_topic, const protocol::JoinMessage& message, uint64_t now_ms, TrackerOutput& output);
     // A reply to one of our requests, or the error that took its place. Replies to anything else are ignored.
     void on_reply(uint64_t request_id, Result<protocol::Reply> reply, uint64_t now_ms, TrackerOutput& output);
+    // The hub whose feed this is has gone: no need to wait for its silence.
+    void on_lost(uint64_t now_ms, TrackerOutput& output);
     // Call when now >= wake_at_ms().
     void on_timer(uint64_t now_ms, TrackerOutput& output);
     uint64_t wake_at_ms() const;
@@ -113,6 +115,7 @@ private:
     // data
     void start_over_with_snapshot();
     void keep(Live live);
+    bool only_announces() const { return !own_channel_ && !wanted_.is_exact(); }
     void drain(uint64_t now_ms, TrackerOutput& output);
     bool take(const protocol::FeedMessage& message, TrackerOutput& output);
     bool take(const protocol::MarkMessage& message, bool fresh, uint64_t now_ms, TrackerOutput& output);
@@ -127,6 +130,7 @@ private:
 
     Phase phase_ = Phase::idle;
     std::optional<ChannelId> channel_;
+    bool own_channel_ = false;  // nothing but what this filter is to hear comes over it
     Bytes token_;
     uint64_t join_deadline_ms_ = 0;
     uint64_t joins_failed_ = 0;  // in a row

@@ -6,7 +6,6 @@ namespace belfry::client {
 namespace {
 constexpr int sockets_max = 16 * 1024;
 constexpr int receive_frames_max = 2000;
-constexpr int send_frames_max = 1000;
 constexpr int64_t feed_frame_bytes_max = 4 * 1024 * 1024;
 constexpr int64_t reply_frame_bytes_max = limits::range_reply_bytes_max + 16 * 1024 * 1024;
 }  // namespace
@@ -69,6 +68,13 @@ bool ZmqSocket::receive(ZmqMessage& message) {
         received = zmq_msg_recv(message.get(), socket_, ZMQ_DONTWAIT);
     } while (received < 0 && zmq_errno() == EINTR);
     return received >= 0;
+}
+
+ZmqSocket::Ready ZmqSocket::ready() const {
+    int events = 0;
+    size_t size = sizeof events;
+    if (zmq_getsockopt(socket_, ZMQ_EVENTS, &events, &size) != 0) return {};
+    return {(events & ZMQ_POLLIN) != 0, (events & ZMQ_POLLOUT) != 0};
 }
 
 int ZmqSocket::descriptor() const {

@@ -44,6 +44,8 @@ private:
 class ZmqSocket {
 public:
     enum class Kind { requests, feed };
+    // Frames that wait on this side of a connection for requests.
+    static constexpr int send_frames_max = 1000;
     ZmqSocket() = default;
     ~ZmqSocket() { close(); }
     ZmqSocket(ZmqSocket&& other) noexcept : socket_(std::exchange(other.socket_, nullptr)) {}
@@ -58,6 +60,12 @@ public:
     void unsubscribe(BytesView topic);
     bool send(BytesView frame);         // false = not now
     bool receive(ZmqMessage& message);  // false = nothing there, and the descriptor may be slept on
+    // To look swallows the descriptor's wake-up: who is told that there is something to receive must receive it.
+    struct Ready {
+        bool to_receive = false;
+        bool to_send = false;  // of a socket for requests: there is a connection, with room for a frame
+    };
+    Ready ready() const;
     int descriptor() const;
     bool is_open() const { return socket_ != nullptr; }
     void close();

@@ -11,6 +11,7 @@
 #include "sdk/plugin/plugin.h"
 #include "sdk/plugin/state_store.h"
 #include "sdk/plugin/transport.h"
+#include "sdk/plugin/validator.h"
 
 namespace belfry::plugin {
 
@@ -24,8 +25,21 @@ inline std::string kind_name(uint32_t kind) {
         case BELFRY_KIND_LOG_STORE: return "log store";
         case BELFRY_KIND_FILTER: return "filter";
         case BELFRY_KIND_TRANSPORT: return "transport";
+        case BELFRY_KIND_VALIDATOR: return "validator";
         default: return "interface of kind " + std::to_string(kind);
     }
+}
+
+// The same with the one word by which users name it, if it has one: "filter 'glob'".
+inline std::string interface_name(const belfry_interface& interface) {
+    std::string name = kind_name(interface.kind);
+    if (interface.kind == BELFRY_KIND_FILTER) {
+        name += " '" + std::string(static_cast<const belfry_filter_v1*>(interface.table)->kind) + "'";
+    }
+    if (interface.kind == BELFRY_KIND_VALIDATOR) {
+        name += " '" + std::string(static_cast<const belfry_validator_v1*>(interface.table)->kind) + "'";
+    }
+    return name;
 }
 
 namespace detail {
@@ -94,6 +108,14 @@ inline const char* missing_slot(const belfry_transport_v1* table) {
     BELFRY_NEEDS(belfry_transport_v1, close)
     return is_word(table->scheme) ? nullptr : "scheme";
 }
+inline const char* missing_slot(const belfry_validator_v1* table) {
+    BELFRY_NEEDS(belfry_validator_v1, kind)
+    BELFRY_NEEDS(belfry_validator_v1, compile)
+    BELFRY_NEEDS(belfry_validator_v1, check)
+    BELFRY_NEEDS(belfry_validator_v1, may_block)
+    BELFRY_NEEDS(belfry_validator_v1, close)
+    return is_word(table->kind) ? nullptr : "kind";
+}
 #undef BELFRY_NEEDS
 
 inline const char* missing_slot(const belfry_interface& interface) {
@@ -102,6 +124,7 @@ inline const char* missing_slot(const belfry_interface& interface) {
         case BELFRY_KIND_LOG_STORE: return missing_slot(static_cast<const belfry_log_store_v1*>(interface.table));
         case BELFRY_KIND_FILTER: return missing_slot(static_cast<const belfry_filter_v1*>(interface.table));
         case BELFRY_KIND_TRANSPORT: return missing_slot(static_cast<const belfry_transport_v1*>(interface.table));
+        case BELFRY_KIND_VALIDATOR: return missing_slot(static_cast<const belfry_validator_v1*>(interface.table));
         default: return nullptr;  // of a newer minor version; this host has no use for it
     }
 }
@@ -143,7 +166,8 @@ inline Status check_descriptor(const belfry_plugin_descriptor* descriptor, const
         if (const char* slot = detail::missing_slot(interface)) {
             return refuse(plugin + "has a " + name + " that leaves the mandatory slot '" + slot + "' unset");
         }
-        for (uint64_t j = 0; j < i && interface.kind != BELFRY_KIND_FILTER; ++j) {
+        const bool has_words = interface.kind == BELFRY_KIND_FILTER || interface.kind == BELFRY_KIND_VALIDATOR;
+        for (uint64_t j = 0; j < i && !has_words; ++j) {
             if (descriptor->interfaces[j].kind == interface.kind) return refuse(plugin + "has more than one " + name);
         }
     }

@@ -1,6 +1,7 @@
 // Filters in C++: write a class with the members of FilterConcept and name it in BELFRY_PLUGIN:
 //     BELFRY_PLUGIN(filter_mine, "1.0.0", "Matches as I like.", belfry::plugin::filter<MyFilter>())
 // The meanings are those of sdk/plugin/filter.h. compile() may throw (the adapter answers `io`), the rest must not.
+// Say `static constexpr bool reads_value = false;` if matches() looks at keys alone: it spares the hub work.
 #pragma once
 
 #include <concepts>
@@ -50,10 +51,17 @@ class FilterTable {
         return of(filter).matches(from_c(key), from_c(value)) ? 1 : 0;
     }
     static void close(belfry_filter* filter) { delete &of(filter); }
+    static constexpr auto reads_value() -> int32_t (*)(const belfry_filter*) {
+        if constexpr (requires { T::reads_value; }) {
+            return [](const belfry_filter*) -> int32_t { return T::reads_value ? 1 : 0; };
+        } else {
+            return nullptr;
+        }
+    }
 
 public:
     static constexpr belfry_filter_v1 slots = {
-        sizeof(belfry_filter_v1), 0, T::kind, compile, canonical, range, matches, close};
+        sizeof(belfry_filter_v1), 0, T::kind, compile, canonical, range, matches, close, reads_value()};
 };
 
 template <FilterConcept T>

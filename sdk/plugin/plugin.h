@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define BELFRY_ABI_MAJOR 1
-#define BELFRY_ABI_MINOR 0
+#define BELFRY_ABI_MINOR 1
 
 #define BELFRY_EXPORT __attribute__((visibility("default")))
 
@@ -88,7 +88,8 @@ enum {
     BELFRY_KIND_STATE_STORE = 1, /* table: belfry_state_store_v1 (state_store.h) */
     BELFRY_KIND_LOG_STORE = 2,   /* table: belfry_log_store_v1 (log_store.h) */
     BELFRY_KIND_FILTER = 3,      /* table: belfry_filter_v1 (filter.h) */
-    BELFRY_KIND_TRANSPORT = 4    /* table: belfry_transport_v1 (transport.h) */
+    BELFRY_KIND_TRANSPORT = 4,   /* table: belfry_transport_v1 (transport.h) */
+    BELFRY_KIND_VALIDATOR = 5    /* table: belfry_validator_v1 (validator.h) */
 };
 
 typedef struct belfry_interface {

@@ -76,6 +76,9 @@ Result<JoinMessage> decode_join(BytesView frame);  // with its token topic in fr
 // A change set on its own, as feed messages carry it: encode once, share between channels that match all of it.
 void append_change_set(const ChangeSet& change, Bytes& out);
 
+// May this change the key space, in whatever branch of a transaction? Then it goes through the log.
+bool can_change(const RequestOp& op);
+
 // Refuses what no hub accepts: empty or oversized keys, values, ranges, comments, transactions too large or too deep, keys
 // put twice in one transaction. The SDK calls it before sending, the hub after decoding.
 Status validate(const Request& request);

@@ -15,6 +15,12 @@ public:
         more_ = reader_.ok() ? more_ - known : 0;
     }
     ~Results() { reader_.skip(reader_.ok() ? more_ : 0); }
+    // One more that a newer hub sends: true if it is there; it is then to be read.
+    bool next() {
+        if (!reader_.ok() || more_ == 0) return false;
+        --more_;
+        return true;
+    }
     Results(const Results&) = delete;
     Results& operator=(const Results&) = delete;
 
@@ -107,21 +113,23 @@ ChangesReply read_changes(Reader& reader) {
 }
 
 SnapshotReply read_snapshot(Reader& reader) {
-    const Results results(reader, 3);
+    Results results(reader, 3);
     SnapshotReply reply;
     reply.at = read_revision(reader, "at");
     reply.kvs = read_key_values(reader, "keys");
     reply.more = reader.flag("more");
+    if (results.next()) reply.after_key = reader.bytes("after key");
     return reply;
 }
 
 ChannelReply read_channel(Reader& reader) {
-    const Results results(reader, 4);
+    Results results(reader, 4);
     ChannelReply reply;
     reply.channel = {reader.number("channel")};
     reply.from = read_revision(reader, "from");
     reply.incarnation = reader.number("incarnation");
     reply.mark_sequence = reader.number("mark sequence");
+    if (results.next()) reply.exact = reader.flag("exact");
     return reply;
 }
 
@@ -177,6 +185,64 @@ MembersReply read_members(Reader& reader) {
     return reply;
 }
 
+BackupReply read_backup(Reader& reader) {
+    const Results results(reader, 8);
+    BackupReply reply;
+    reply.at_least = reader.number("at least");
+    reply.cluster = reader.number("cluster");
+    reply.index = reader.number("index");
+    reply.term = reader.number("term");
+    reply.at = read_revision(reader, "at");
+    reply.store = reader.bytes("store");
+    reply.bytes = reader.number("octets");
+    reply.piece = reader.bytes("piece");
+    return reply;
+}
+
+RecordChangeReply read_record_change(Reader& reader) {
+    const Results results(reader, 1);
+    return {reader.number("version")};
+}
+
+RecordsReply read_records(Reader& reader) {
+    const Results results(reader, 2);
+    RecordsReply reply;
+    const size_t size = reader.array("records", 0);
+    reply.records.reserve(std::min(size, reserved_max));
+    for (size_t i = 0; i < size && reader.ok(); ++i) {
+        const size_t fields = reader.array("record", 5);
+        Record record;
+        record.name = reader.bytes("name");
+        record.content = reader.bytes("content");
+        record.version = reader.number("version");
+        record.time_ms = reader.number("time");
+        record.author = reader.bytes("author");
+        reader.skip(reader.ok() ? fields - 5 : 0);
+        reply.records.push_back(std::move(record));
+    }
+    reply.more = reader.flag("more");
+    return reply;
+}
+
+PluginsReply read_plugins(Reader& reader) {
+    const Results results(reader, 2);
+    PluginsReply reply;
+    reply.member = reader.number("member");
+    const size_t size = reader.array("plugins", 0);
+    for (size_t i = 0; i < size && reader.ok(); ++i) {
+        const size_t fields = reader.array("plugin", 6);
+        PluginFacts& plugin = reply.plugins.emplace_back();
+        plugin.name = reader.bytes("name");
+        plugin.version = reader.bytes("version");
+        plugin.kind = reader.bytes("kind");
+        plugin.origin = reader.bytes("origin");
+        plugin.sha256 = reader.bytes("sha256");
+        plugin.used = reader.flag("used");
+        reader.skip(reader.ok() ? fields - 6 : 0);
+    }
+    return reply;
+}
+
 Error read_error(Reader& reader) {
     const Results results(reader, 2);
     const uint64_t code = reader.number("code", INT32_MAX);
@@ -198,6 +264,10 @@ ReplyResult read_result(Reader& reader, uint64_t opcode) {
         case Opcode::digest: return read_digest(reader);
         case Opcode::status: return read_status(reader);
         case Opcode::members: return read_members(reader);
+        case Opcode::backup: return read_backup(reader);
+        case Opcode::record_change: return read_record_change(reader);
+        case Opcode::records: return read_records(reader);
+        case Opcode::plugins: return read_plugins(reader);
         case Opcode::member_change:
         case Opcode::leader_transfer:
         case Opcode::error: break;

@@ -177,6 +177,38 @@ LeaderTransferRequest read_leader_transfer(Reader& reader) {
     return {reader.number("member")};
 }
 
+BackupRequest read_backup(Reader& reader) {
+    arguments(reader, 3);
+    BackupRequest op;
+    op.index = reader.number("index");
+    op.offset = reader.number("offset");
+    op.at_least = reader.number("at least");
+    return op;
+}
+
+RecordChangeRequest read_record_change(Reader& reader) {
+    arguments(reader, 4);
+    RecordChangeRequest op;
+    op.name = reader.bytes("name");
+    op.remove = reader.flag("remove");
+    op.content = reader.bytes("content");
+    if (reader.array("expected", 0, 1) == 1) op.expected = reader.number("expected version");
+    return op;
+}
+
+RecordsRequest read_records(Reader& reader) {
+    arguments(reader, 2);
+    RecordsRequest op;
+    op.prefix = reader.bytes("prefix");
+    op.after = reader.bytes("after");
+    return op;
+}
+
+PluginsRequest read_plugins(Reader& reader) {
+    arguments(reader, 0);
+    return {};
+}
+
 RequestOp read_op(Reader& reader) {
     const uint64_t opcode = reader.number("opcode");
     switch (opcode <= 0xff ? static_cast<Opcode>(opcode) : Opcode::error) {
@@ -194,19 +226,38 @@ RequestOp read_op(Reader& reader) {
         case Opcode::members: return read_members(reader);
         case Opcode::member_change: return read_member_change(reader);
         case Opcode::leader_transfer: return read_leader_transfer(reader);
+        case Opcode::backup: return read_backup(reader);
+        case Opcode::record_change: return read_record_change(reader);
+        case Opcode::records: return read_records(reader);
+        case Opcode::plugins: return read_plugins(reader);
         case Opcode::error: break;
     }
     reader.fail_with(Code::unsupported, "opcode " + std::to_string(opcode) + " is not one this hub knows");
     return StatusRequest{};
 }
 
+Ticket read_ticket(Reader& reader) {
+    reader.array("ticket", 3, 3);
+    Ticket ticket;
+    ticket.session = reader.number("session");
+    ticket.sequence = reader.number("sequence");
+    ticket.acknowledged = reader.number("acknowledged");
+    return ticket;
+}
+
 Request read_request(Reader& reader) {
-    reader.array("request", 5, 5);
+    const size_t fields = reader.array("request", 5, 6);
     Request request;
     request.id = reader.number("id");
     request.author = reader.bytes("author");
     request.comment = reader.bytes("comment");
     request.op = read_op(reader);
+    if (fields < 6) return request;
+    if (reader.next_is_flag()) {
+        request.dry_run = reader.flag("dry run");
+    } else {
+        request.ticket = read_ticket(reader);
+    }
     return request;
 }
 

@@ -143,9 +143,46 @@ void write(Writer& writer, const LeaderTransferRequest& op) {
     writer.number(op.id);
 }
 
+void write(Writer& writer, const BackupRequest& op) {
+    write_op(writer, Opcode::backup);
+    writer.array(3);
+    writer.number(op.index);
+    writer.number(op.offset);
+    writer.number(op.at_least);
+}
+
+void write(Writer& writer, const RecordChangeRequest& op) {
+    write_op(writer, Opcode::record_change);
+    writer.array(4);
+    writer.bytes(op.name);
+    writer.flag(op.remove);
+    writer.bytes(op.content);
+    writer.array(op.expected ? 1 : 0);
+    if (op.expected) writer.number(*op.expected);
+}
+
+void write(Writer& writer, const RecordsRequest& op) {
+    write_op(writer, Opcode::records);
+    writer.array(2);
+    writer.bytes(op.prefix);
+    writer.bytes(op.after);
+}
+
+void write(Writer& writer, const PluginsRequest&) {
+    write_op(writer, Opcode::plugins);
+    writer.array(0);
+}
+
 void write(Writer& writer, const StatusRequest&) {
     write_op(writer, Opcode::status);
     writer.array(0);
+}
+
+void write(Writer& writer, const Ticket& ticket) {
+    writer.array(3);
+    writer.number(ticket.session);
+    writer.number(ticket.sequence);
+    writer.number(ticket.acknowledged);
 }
 
 // ---- replies: opcode, then the results as an array ----
@@ -234,19 +271,21 @@ void write(Writer& writer, const ChangesReply& reply) {
 
 void write(Writer& writer, const SnapshotReply& reply) {
     write_op(writer, Opcode::snapshot);
-    writer.array(3);
+    writer.array(4);
     writer.number(reply.at);
     writer.key_values(reply.kvs);
     writer.flag(reply.more);
+    writer.bytes(reply.after_key);
 }
 
 void write(Writer& writer, const ChannelReply& reply) {
     write_op(writer, Opcode::channel);
-    writer.array(4);
+    writer.array(5);
     writer.number(reply.channel.value);
     writer.number(reply.from);
     writer.number(reply.incarnation);
     writer.number(reply.mark_sequence);
+    writer.flag(reply.exact);
 }
 
 void write(Writer& writer, const DigestReply& reply) {
@@ -286,6 +325,53 @@ void write(Writer& writer, const MembersReply& reply) {
         writer.text(member.address);
         writer.flag(member.votes);
         writer.number(member.match);
+    }
+}
+
+void write(Writer& writer, const BackupReply& reply) {
+    write_op(writer, Opcode::backup);
+    writer.array(8);
+    writer.number(reply.at_least);
+    writer.number(reply.cluster);
+    writer.number(reply.index);
+    writer.number(reply.term);
+    writer.number(reply.at);
+    writer.text(reply.store);
+    writer.number(reply.bytes);
+    writer.bytes(reply.piece);
+}
+
+void write(Writer& writer, const RecordChangeReply& reply) {
+    write_op(writer, Opcode::record_change);
+    writer.array(1);
+    writer.number(reply.version);
+}
+
+void write(Writer& writer, const RecordsReply& reply) {
+    write_op(writer, Opcode::records);
+    writer.array(2);
+    writer.array(reply.records.size());
+    for (const Record& record : reply.records) {
+        writer.array(5);
+        writer.bytes(record.name);
+        writer.bytes(record.content);
+        writer.number(record.version);
+        writer.number(record.time_ms);
+        writer.bytes(record.author);
+    }
+    writer.flag(reply.more);
+}
+
+void write(Writer& writer, const PluginsReply& reply) {
+    write_op(writer, Opcode::plugins);
+    writer.array(2);
+    writer.number(reply.member);
+    writer.array(reply.plugins.size());
+    for (const PluginFacts& plugin : reply.plugins) {
+        writer.array(6);
+        for (const std::string* text : {&plugin.name, &plugin.version, &plugin.kind, &plugin.origin, &plugin.sha256})
+            writer.text(*text);
+        writer.flag(plugin.used);
     }
 }
 
@@ -339,11 +425,17 @@ Bytes encode_requests(std::span<const Request> requests) {
     set_count(out, requests.size());
     Writer writer(out);
     for (const Request& request : requests) {
-        writer.array(5);
+        const bool numbered = request.ticket.session != 0;
+        writer.array(numbered || request.dry_run ? 6 : 5);
         writer.number(request.id);
         writer.bytes(request.author);
         writer.bytes(request.comment);
         std::visit([&](const auto& op) { write(writer, op); }, request.op);
+        if (numbered) {
+            write(writer, request.ticket);
+        } else if (request.dry_run) {
+            writer.flag(true);
+        }
     }
     return out;
 }

@@ -133,15 +133,54 @@ struct LeaderTransferRequest {
     uint64_t id = 0;  // 0 = the voter that holds most
 };
 
-using RequestOp = std::variant<RangeRequest, PutRequest, DeleteRequest, TxnRequest, CompactRequest, HistoryRequest,
-                               ChangesRequest, SnapshotRequest, ChannelRequest, DigestRequest, StatusRequest,
-                               MembersRequest, MemberChangeRequest, LeaderTransferRequest>;
+// A copy of the whole state, for a backup: a file (docs/formats.md, "Snapshots") in pieces.
+struct BackupRequest {
+    uint64_t index = 0;  // of the copy, as an answer named it; 0 = of one that holds all that was acknowledged before
+    uint64_t offset = 0;
+    uint64_t at_least = 0;  // with index 0, when the copy was not ready: that answer's
+};
+
+// ---- the hub's own records: replicated like keys, in a space of their own that no range of keys sees ----
+
+// The name says what it is: "policy/app/*/db" (sdk/protocol/policy.hpp). Checked before it is taken.
+struct RecordChangeRequest {
+    Bytes name;
+    bool remove = false;
+    Bytes content;
+    std::optional<uint64_t> expected;  // the version that it must have; 0 = there must be none
+};
+
+// In order of names; the client asks for the next page after the last one.
+struct RecordsRequest {
+    Bytes prefix;
+    Bytes after;  // empty = from the start
+};
+
+// The plugins of the member that is asked; it answers for itself.
+struct PluginsRequest {};
+
+using RequestOp =
+    std::variant<RangeRequest, PutRequest, DeleteRequest, TxnRequest, CompactRequest, HistoryRequest, ChangesRequest,
+                 SnapshotRequest, ChannelRequest, DigestRequest, StatusRequest, MembersRequest, MemberChangeRequest,
+                 LeaderTransferRequest, BackupRequest, PluginsRequest, RecordChangeRequest, RecordsRequest>;
+
+// Which write of which client this is: whoever sends it again, under the same ticket, has it done once and hears the answer
+// again (docs/protocol.md, "Sessions").
+struct Ticket {
+    uint64_t session = 0;       // the client's, random; 0 = of no session: done as often as it comes
+    uint64_t sequence = 0;      // from 1, another one for each write; they may arrive in any order
+    uint64_t acknowledged = 0;  // below sequence: no write up to here is waited for or sent again any more
+    friend bool operator==(const Ticket&, const Ticket&) = default;
+};
 
 struct Request {
     uint64_t id = 0;  // the client's; the reply repeats it
     Bytes author;     // who says to make the change; a claim until authentication exists
     Bytes comment;
     RequestOp op;
+    Ticket ticket = {};  // of what can_change()
+    // Of what can_change(), and then without a ticket: everything is checked and answered as if, and nothing is done.
+    bool dry_run = false;
 };
 
 // ---- replies ----
@@ -196,14 +235,16 @@ struct ChangesReply {
 struct SnapshotReply {
     Revision at;
     std::vector<KeyValue> kvs;
-    bool more = false;  // ask again after the last key
+    bool more = false;     // ask again after after_key, even if `kvs` is empty
+    Bytes after_key = {};  // with `more`: all keys up to here were looked at; empty from an older hub: the last of `kvs`
 };
 
 struct ChannelReply {
-    ChannelId channel;  // may be a broader one than asked for; the client filters exactly
+    ChannelId channel;  // unless `exact` perhaps a broader one than asked for; the client filters exactly or fetches
     Revision from;      // everything after this revision is published on the channel; nothing of it is newer so far
     uint64_t incarnation = 0;
     uint64_t mark_sequence = 0;  // of the last mark before this answer: later marks prove completeness from here on
+    bool exact = false;          // the channel is this filter's own; older hubs do not say
 };
 
 struct DigestReply {
@@ -233,8 +274,50 @@ struct MembersReply {
     std::vector<MemberFacts> members;
 };
 
+struct BackupReply {
+    uint64_t at_least = 0;  // the copy is being made: ask again with this; then all the rest is empty
+    uint64_t cluster = 0;
+    uint64_t index = 0;  // log entry that the copy is at; one index, one content, on every member
+    uint64_t term = 0;   // of that entry
+    Revision at;         // 0 = not known
+    std::string store;   // the plugin whose image it is
+    uint64_t bytes = 0;  // of the file
+    Bytes piece;         // from `offset` on; empty at the end
+};
+
+struct RecordChangeReply {
+    uint64_t version = 0;  // counts the changes of this record from 1; 0 = it is gone
+};
+
+struct Record {
+    Bytes name;
+    Bytes content;
+    uint64_t version = 0;
+    uint64_t time_ms = 0;  // of its last change
+    Bytes author;
+};
+struct RecordsReply {
+    std::vector<Record> records;
+    bool more = false;
+};
+
+// One interface of one plugin.
+struct PluginFacts {
+    std::string name;
+    std::string version;
+    std::string kind;    // "state store", "filter 'glob'"
+    std::string origin;  // path on that member, or "built in"
+    std::string sha256;  // of the file; empty if built in
+    bool used = false;   // else it is only there to be chosen
+};
+struct PluginsReply {
+    uint64_t member = 0;
+    std::vector<PluginFacts> plugins;
+};
+
 using ReplyResult = std::variant<RangeReply, PutReply, DeleteReply, TxnReply, CompactReply, HistoryReply, ChangesReply,
-                                 SnapshotReply, ChannelReply, DigestReply, StatusReply, MembersReply>;
+                                 SnapshotReply, ChannelReply, DigestReply, StatusReply, MembersReply, BackupReply,
+                                 PluginsReply, RecordChangeReply, RecordsReply>;
 
 struct Reply {
     uint64_t id = 0;

@@ -45,6 +45,7 @@ public:
     BytesView bytes(const char* what);
     bool take_nil();
     bool next_is_number() const { return ok() && at_ != end_ && at_->kind == Token::Kind::number; }
+    bool next_is_flag() const { return ok() && at_ != end_ && at_->kind == Token::Kind::boolean; }
     void skip(size_t values = 1);
     void fail(const char* what, const char* must);
     void fail_with(Code code, std::string sentence);

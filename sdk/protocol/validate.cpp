@@ -151,6 +151,47 @@ Status check(const LeaderTransferRequest& op) {
 }
 
 Status check(const StatusRequest&) { return {}; }
+Status check(const BackupRequest&) { return {}; }
+Status check(const PluginsRequest&) { return {}; }
+
+Status check(const RecordChangeRequest& op) {
+    if (op.name.empty()) return invalid("a record's name is empty");
+    if (op.remove && !op.content.empty()) return invalid("a record that is removed has no content");
+    if (Status status = check_size("record name", op.name.size(), limits::record_name_bytes_max); !status) return status;
+    return check_size("record", op.content.size(), limits::record_content_bytes_max);
+}
+
+Status check(const RecordsRequest& op) {
+    if (Status status = check_size("prefix", op.prefix.size(), limits::record_name_bytes_max); !status) return status;
+    return check_size("after", op.after.size(), limits::record_name_bytes_max);
+}
+
+Status check(const Ticket& ticket, const RequestOp& op) {
+    if (ticket == Ticket()) return {};
+    if (ticket.session == 0) return invalid("ticket: session 0 has no writes; choose a random number");
+    if (!can_change(op)) return invalid("ticket: only writes have one");
+    if (ticket.acknowledged >= ticket.sequence) {
+        return invalid("ticket: write " + std::to_string(ticket.sequence) + " is not above the acknowledged " +
+                       std::to_string(ticket.acknowledged));
+    }
+    if (ticket.sequence - ticket.acknowledged <= limits::session_window_max) return {};
+    return invalid("ticket: write " + std::to_string(ticket.sequence) + " is more than " +
+                   std::to_string(limits::session_window_max) + " above the acknowledged " +
+                   std::to_string(ticket.acknowledged));
+}
+
+// ---- changes ----
+
+bool can_change(const TxnRequest& txn);
+
+bool can_change(const std::vector<TxnOp>& ops) {
+    return std::any_of(ops.begin(), ops.end(), [](const TxnOp& op) {
+        if (const auto* nested = std::get_if<TxnRequest>(&op.op)) return can_change(*nested);
+        return !std::holds_alternative<RangeRequest>(op.op);
+    });
+}
+
+bool can_change(const TxnRequest& txn) { return can_change(txn.then_ops) || can_change(txn.else_ops); }
 
 // ---- sizes ----
 
@@ -169,6 +210,10 @@ size_t bytes_of(const StatusRequest&) { return 0; }
 size_t bytes_of(const MembersRequest&) { return 0; }
 size_t bytes_of(const MemberChangeRequest& op) { return op.address.size(); }
 size_t bytes_of(const LeaderTransferRequest&) { return 0; }
+size_t bytes_of(const BackupRequest&) { return 0; }
+size_t bytes_of(const PluginsRequest&) { return 0; }
+size_t bytes_of(const RecordChangeRequest& op) { return op.name.size() + op.content.size(); }
+size_t bytes_of(const RecordsRequest& op) { return op.prefix.size() + op.after.size(); }
 
 size_t bytes_of(const TxnRequest& op) {
     size_t bytes = 0;
@@ -202,10 +247,19 @@ size_t bytes_of(const TxnReply& reply) {
 
 }  // namespace
 
+bool can_change(const RequestOp& op) {
+    if (const auto* txn = std::get_if<TxnRequest>(&op)) return can_change(*txn);
+    return std::holds_alternative<PutRequest>(op) || std::holds_alternative<DeleteRequest>(op) ||
+           std::holds_alternative<CompactRequest>(op) || std::holds_alternative<RecordChangeRequest>(op);
+}
+
 Status validate(const Request& request) {
     if (Status status = check_size("author", request.author.size(), limits::author_bytes_max); !status) return status;
     if (Status status = check_size("comment", request.comment.size(), limits::comment_bytes_max); !status) return status;
     if (Status status = std::visit([](const auto& op) { return check(op); }, request.op); !status) return status;
+    if (Status status = check(request.ticket, request.op); !status) return status;
+    if (request.dry_run && !can_change(request.op)) return invalid("dry run: only writes have one");
+    if (request.dry_run && request.ticket.session != 0) return invalid("dry run: without a ticket");
     return check_size("request", approximate_bytes(request), limits::frame_bytes_max);
 }
 

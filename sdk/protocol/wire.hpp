@@ -25,6 +25,10 @@ enum class Opcode : uint8_t {
     members = 12,
     member_change = 13,
     leader_transfer = 14,
+    backup = 15,
+    plugins = 16,
+    record_change = 17,
+    records = 18,
 };
 
 inline constexpr char channel_letter = 'E';

@@ -1,6 +1,7 @@
 #include "sdk/testing/filter_suite.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <random>
 
@@ -47,6 +48,12 @@ public:
         require(answer == 0 || answer == 1, "matches answers neither 0 nor 1");
         return answer == 1;
     }
+    bool reads_value() const {
+        if (!BELFRY_HAS(&table_, belfry_filter_v1, reads_value)) return true;
+        const int32_t answer = table_.reads_value(filter_);
+        require(answer == 0 || answer == 1, "reads_value answers neither 0 nor 1");
+        return answer == 1;
+    }
 
     belfry_status status;
     std::string sentence;
@@ -64,6 +71,19 @@ Bytes random_bytes(std::mt19937_64& random, size_t size_max) {
     return bytes;
 }
 
+// What the languages of filters are made of: patterns, regular expressions, places in documents and what to compare with.
+Bytes random_words(std::mt19937_64& random) {
+    static constexpr BytesView keys[] = {"a", "a/b", "**", "a/*", "[ab]*", ".*", "a/(b|c)", "^a/[a-z]+$"};
+    static constexpr BytesView conditions[] = {"/a = 1",       "/port >= 1024", ". exists",        "/name != \"x y\"",
+                                               "/a/b < 2.0e0", ". = null",      "\"/c d\" = true", ". > \"a\""};
+    Bytes spec(keys[random() % std::size(keys)]);
+    for (uint64_t n = random() % 3, i = 0; i < n; ++i) {
+        spec += i == 0 ? " " : " and ";
+        spec += conditions[random() % std::size(conditions)];
+    }
+    return spec;
+}
+
 // Keys near the spec: the spec itself, parts of it, it with something behind or changed, and any.
 Bytes random_key(std::mt19937_64& random, const Bytes& spec) {
     Bytes key = random() % 4 == 0 ? random_bytes(random, 10) : spec.substr(0, random() % (spec.size() + 1));
@@ -75,17 +95,52 @@ Bytes random_key(std::mt19937_64& random, const Bytes& spec) {
     return key;
 }
 
+// Documents, parts of them and garbage: what filters by content may trip over.
+Bytes random_value(std::mt19937_64& random) {
+    static const std::string values[] = {
+        "",
+        "value",
+        "1",
+        "1024",
+        "-0.5",
+        "true",
+        "null",
+        "\"a\"",
+        "{\"a\":1}",
+        "{\"port\":1024,\"name\":\"x y\"}",
+        "[]",
+        "{\"a\":{\"b\":2}}",
+        "[1,{\"a\":3}]",
+        "{\"c d\":null}",
+        "1e999",
+        "{",
+        "\"\xff\"",
+        "a=1\nb=2",
+        "<a>1</a>",
+        std::string(3000, '['),
+    };
+    if (random() % 4 == 0) return random_bytes(random, 20);
+    return values[random() % std::size(values)];
+}
+
 void check_spec(const FilterDriver& filter, const belfry_filter_v1& table, const Bytes& spec, std::mt19937_64& random) {
     const Bytes canonical = filter.canonical();
     const FilterDriver again(table, canonical);
     require(again.ok(), "its own canonical form '" + canonical + "' is refused: " + again.sentence);
     require(again.canonical() == canonical, "the canonical form '" + canonical + "' has another canonical form");
+    const bool reads = filter.reads_value();
+    require(reads == again.reads_value(), "the canonical form '" + canonical + "' differs in whether it reads values");
     for (size_t i = 0; i < keys_per_spec; ++i) {
         const Bytes key = random_key(random, spec);
-        const bool matches = filter.matches(key, "value");
-        require(matches == again.matches(key, "value"),
+        const Bytes value = random_value(random);
+        const Bytes other = random_value(random);
+        const bool matches = filter.matches(key, value);
+        require(matches == again.matches(key, value),
                 "the spec '" + spec + "' and its canonical form '" + canonical + "' disagree about the key '" + key + "'");
-        require(matches == filter.matches(key, "value"), "matches answers differently the second time");
+        const bool matches_other = filter.matches(key, other);
+        require(matches == filter.matches(key, value), "matches answers differently the second time");
+        require(matches == matches_other || reads, "the filter says that it reads no values, and yet '" + value +
+                                                       "' and '" + other + "' differ for it, spec '" + spec + "'");
         require(!matches || filter.in_range(key), "the key '" + key + "' matches outside of range(), spec '" + spec + "'");
         require(!matches || again.in_range(key), "the canonical form has another range, spec '" + spec + "'");
     }
@@ -95,7 +150,7 @@ void check_random(const FilterSuite& suite) {
     std::mt19937_64 random(suite.seed);
     size_t taken = 0;
     for (size_t i = 0; i < random_specs; ++i) {
-        const Bytes spec = random_bytes(random, i % 100 == 0 ? 400 : 12);
+        const Bytes spec = i % 4 == 0 ? random_words(random) : random_bytes(random, i % 100 == 1 ? 400 : 12);
         const FilterDriver filter(*suite.table, spec);
         if (filter.ok()) {
             ++taken;
@@ -144,6 +199,23 @@ void check_huge(const FilterSuite& suite) {
     }
 }
 
+// Values as large as the hub takes, and nested as deep as they can be: no crash, and an answer.
+void check_hostile_values(const FilterSuite& suite) {
+    std::vector<std::string> specs = suite.specs;
+    specs.insert(specs.end(), {"app/", "a", "**", ".*", "** . exists"});
+    constexpr size_t value_bytes = 1024 * 1024;
+    for (const std::string& spec : specs) {
+        const FilterDriver filter(*suite.table, spec);
+        if (!filter.ok()) continue;
+        for (const std::string unit : {"[", "{\"a\":", "[1,", "\\", "\"", "\xff", "<a>", "0"}) {
+            Bytes value;
+            while (value.size() < value_bytes) value += unit;
+            const bool matches = filter.matches("a", value);
+            require(matches == filter.matches("a", value), "matches answers differently the second time about 1 MiB");
+        }
+    }
+}
+
 }  // namespace
 
 Report check_filter(const FilterSuite& suite) {
@@ -162,6 +234,7 @@ Report check_filter(const FilterSuite& suite) {
         }
     });
     run_check(report, "lifetime: a filter views nothing of others", [&] { check_lifetime(suite); });
+    run_check(report, "values: 1 MiB of nesting and garbage gets an answer", [&] { check_hostile_values(suite); });
     run_check(report, "bounds: a spec of 1 MiB is refused", [&] { check_huge(suite); });
     return report;
 }

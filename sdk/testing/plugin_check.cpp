@@ -12,6 +12,8 @@
 #include "sdk/testing/filter_suite.hpp"
 #include "sdk/testing/log_store_suite.hpp"
 #include "sdk/testing/state_store_suite.hpp"
+#include "sdk/testing/transport_suite.hpp"
+#include "sdk/testing/validator_suite.hpp"
 
 namespace belfry::testing {
 
@@ -63,12 +65,7 @@ std::string describe(const belfry_plugin_descriptor& descriptor) {
                        std::to_string(descriptor.abi_major) + "." + std::to_string(descriptor.abi_minor) + "\n" +
                        descriptor.summary + "\n";
     for (uint64_t i = 0; i < descriptor.interface_count; ++i) {
-        const belfry_interface& interface = descriptor.interfaces[i];
-        text += "  " + plugin::kind_name(interface.kind);
-        if (interface.kind == BELFRY_KIND_FILTER) {
-            text += " '" + std::string(static_cast<const belfry_filter_v1*>(interface.table)->kind) + "'";
-        }
-        text += '\n';
+        text += "  " + plugin::interface_name(descriptor.interfaces[i]) + '\n';
     }
     return text;
 }
@@ -84,6 +81,10 @@ void check_interface(Report& report, const belfry_interface& interface) {
                 check_log_store({static_cast<const belfry_log_store_v1*>(interface.table), directory.path, 1, {}}));
         case BELFRY_KIND_FILTER:
             return report.add(check_filter({static_cast<const belfry_filter_v1*>(interface.table), 1, {}}));
+        case BELFRY_KIND_TRANSPORT:
+            return report.add(check_transport({static_cast<const belfry_transport_v1*>(interface.table), directory.path}));
+        case BELFRY_KIND_VALIDATOR:
+            return report.add(check_validator({static_cast<const belfry_validator_v1*>(interface.table), 1, {}}));
         default: return report.pass(plugin::kind_name(interface.kind) + ": there is no suite for it yet");
     }
 }

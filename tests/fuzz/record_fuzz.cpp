@@ -2,6 +2,7 @@
 #include <cstdlib>
 
 #include "hub/model/records.hpp"
+#include "hub/model/session_record.hpp"
 
 using namespace belfry::hub::model;
 
@@ -12,6 +13,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     encode_change_header(reader.header(), again);
     for (ChangeEvent event; reader.next(event);) encode_change_event(event, again);
     if (reader.status() && again != octets) std::abort();
+    if (const auto session = decode_session(octets)) {
+        again.clear();
+        encode_session(*session, again);
+        if (again != octets) std::abort();
+    }
     (void)decode_current(octets).ok();
     (void)decode_meta(octets).ok();
     (void)decode_deleted(octets).ok();

@@ -1,13 +1,11 @@
-// A disk that is really full: a small tmpfs with ballast on it. Needs the right to mount; skipped without.
-#include <sys/mount.h>
-
+// A disk that is really full. Needs the right to mount; skipped without.
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <thread>
 
 #include "tests/support/hub_process.hpp"
+#include "tests/support/small_disk.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -15,40 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr size_t ballast_bytes = 24 << 20;
 constexpr size_t value_bytes = 60'000;
 constexpr int puts_max = 2000;  // far more than the disk holds
-
-class SmallDisk {
-public:
-    explicit SmallDisk(std::string path) : path_(std::move(path)) {
-        std::filesystem::create_directory(path_);
-        mounted_ = ::mount("none", path_.c_str(), "tmpfs", 0, "size=64m") == 0;
-        if (mounted_) std::ofstream(ballast(), std::ios::binary) << std::string(ballast_bytes, 'b');
-    }
-    ~SmallDisk() {
-        if (mounted_) ::umount2(path_.c_str(), MNT_DETACH);
-    }
-    SmallDisk(const SmallDisk&) = delete;
-    SmallDisk& operator=(const SmallDisk&) = delete;
-    bool mounted() const { return mounted_; }
-    const std::string& path() const { return path_; }
-    std::string ballast() const { return path_ + "/ballast"; }
-    // To the last page.
-    void fill_up() const {
-        std::ofstream filler(path_ + "/filler", std::ios::binary);
-        const std::string page(4096, 'f');
-        while (filler.write(page.data(), 4096).flush()) continue;
-    }
-    void make_room() const {
-        std::filesystem::remove(ballast());
-        std::filesystem::remove(path_ + "/filler");
-    }
-
-private:
-    std::string path_;
-    bool mounted_ = false;
-};
 
 using Acknowledged = std::map<std::string, std::string>;
 
@@ -140,7 +106,7 @@ TEST_CASE("disk full: the same process goes on when room is made", "[integration
     Acknowledged acknowledged;
     for (int round = 0; round < 2; ++round) {
         REQUIRE(fill(*client, acknowledged).code == Code::no_space);
-        std::filesystem::resize_file(disk.ballast(), round == 0 ? ballast_bytes / 2 : 0);
+        std::filesystem::resize_file(disk.ballast(), round == 0 ? SmallDisk::ballast_bytes / 2 : 0);
         bool healed = false;
         for (int tries = 0; tries < 40 && !healed; ++tries) {
             healed = client->put("after", std::to_string(round)).ok();

@@ -145,3 +145,14 @@ TEST_CASE("refusal: requests beyond the limits are refused one by one, the rest 
     CHECK(client->put("k", std::string(1 << 20, 'v')).ok());
     CHECK(client->get("k")->value.size() == 1 << 20);
 }
+
+TEST_CASE("refusal: a hub that nobody can reach does not add members", "[integration][refusal]") {
+    const TemporaryDirectory directory;
+    HubProcess hub(directory.path() + "/data");
+    REQUIRE(hub.start());
+    const Outcome outcome = run_program(
+        {program("belfry"), "--endpoint", hub.client_options().endpoints[0], "member", "add", "2", "tcp://127.0.0.1:9999"});
+    CHECK(outcome.exit_code == 5);
+    CHECK(has(outcome.output, "cluster.endpoint"));
+    CHECK(hub.client()->put("still", "alive").ok());
+}

@@ -1,23 +1,10 @@
 #include "tests/sim/clients.hpp"
 
-#include <algorithm>
+#include <memory>
+#include <set>
+#include <utility>
 
 namespace belfry::sim {
-
-void Ledger::check(World& world, const Truth& truth) const {
-    for (const Write& write : acknowledged) {
-        const std::string what = "acknowledged write at revision " + std::to_string(write.revision.value);
-        if (write.revision > truth.revision()) return world.fail(what + " is lost");
-        const ChangeSet& change = truth.history().at(write.revision);
-        if (change.author != write.author) return world.fail(what + " is another's");
-        for (const Event& event : write.events) {
-            const bool there = std::any_of(change.events.begin(), change.events.end(), [&](const Event& other) {
-                return other.type == event.type && other.kv.key == event.kv.key && other.kv.value == event.kv.value;
-            });
-            if (!there) return world.fail(what + " lacks its key " + event.kv.key);
-        }
-    }
-}
 
 Client::Client(World& world, const Truth& truth, Ledger& ledger, Send send, Bytes name)
     : world_(world), truth_(truth), ledger_(ledger), send_(std::move(send)), name_(std::move(name)) {}
@@ -51,7 +38,13 @@ Bytes Client::some_value() {
 
 void Client::put(const Bytes& key, const Bytes& value) {
     Event event{EventType::put, {key, value, {}, {}, 0, {}}};
-    write(protocol::PutRequest{key, value, {}, false}, {std::move(event)});
+    write(protocol::PutRequest{key, value, {}, false}, {std::move(event)}, std::nullopt);
+}
+
+void Client::insist(const Bytes& key, const Bytes& value) {
+    Event event{EventType::put, {key, value, {}, {}, 0, {}}};
+    write(protocol::PutRequest{key, value, {}, false}, {std::move(event)}, std::nullopt,
+          [this, key, value] { insist(key, value); });
 }
 
 void Client::txn() {
@@ -64,32 +57,35 @@ void Client::txn() {
         txn.then_ops.push_back({protocol::PutRequest{key, value, {}, false}});
         events.push_back({EventType::put, {key, value, {}, {}, 0, {}}});
     }
+    std::optional<protocol::Compare> guard;
     if (world_.random.chance(40)) {
-        // May fail: then nothing is written, and nothing is to be found.
-        txn.compares.push_back({KeyRange::one(*keys.begin()),
-                                protocol::Compare::Target::version,
-                                protocol::Compare::Op::equal,
-                                world_.random.below(3),
-                                {}});
-        events.clear();
+        guard = {KeyRange::one(*keys.begin()),
+                 protocol::Compare::Target::version,
+                 protocol::Compare::Op::equal,
+                 world_.random.below(3),
+                 {}};
+        txn.compares.push_back(*guard);
     }
-    write(std::move(txn), std::move(events));
+    write(std::move(txn), std::move(events), std::move(guard));
 }
 
 void Client::erase() {
     const Bytes key = some_key();
     write(
         protocol::DeleteRequest{world_.random.chance(30) ? KeyRange::prefix(key.substr(0, 2)) : KeyRange::one(key), false},
-        {});
+        {}, std::nullopt);
 }
 
-void Client::write(protocol::RequestOp op, std::vector<Event> events) {
-    send_(std::move(op), [this, events = std::move(events), answered = std::make_shared<bool>(false)](auto reply) {
-        if (!reply || reply->error.code != Code::ok || *answered) return;
-        *answered = true;
-        ++acknowledged_;
-        ledger_.newest = std::max(ledger_.newest, reply->revision);
-        if (!events.empty()) ledger_.acknowledged.push_back({reply->revision, name_, events});
+void Client::write(protocol::RequestOp op, std::vector<Event> events, std::optional<protocol::Compare> guard,
+                   std::function<void()> when_refused) {
+    const Bytes comment = name_ + "#" + std::to_string(++writes_);
+    Ledger::Write write{name_, comment, std::move(events), std::move(guard), ledger_.newest()};
+    send_({std::move(op), comment}, [this, write = std::move(write), when_refused = std::move(when_refused),
+                                     answered = std::make_shared<bool>(false)](const auto& reply) {
+        if (!reply || std::exchange(*answered, true)) return;
+        ledger_.answered(write, *reply);
+        if (reply->error.code == Code::ok) ++acknowledged_;
+        if (reply->error.code == Code::unavailable && when_refused) when_refused();
     });
 }
 
@@ -97,29 +93,17 @@ void Client::get() {
     const Bytes key = some_key();
     protocol::RangeRequest range;
     range.range = KeyRange::one(key);
-    range.local = world_.random.chance(20);  // may be old, but never wrong
-    const Revision floor = range.local ? Revision{} : ledger_.newest;
-    send_(std::move(range), [this, key, floor](auto reply) {
-        if (reply && reply->error.code == Code::ok) check_get(key, floor, *reply);
+    range.local = world_.random.chance(30);  // may be old, but never wrong
+    if (world_.random.chance(20)) range.min_revision = ledger_.newest();
+    const Revision floor = range.local ? range.min_revision : ledger_.newest();
+    send_({std::move(range), {}}, [this, key, floor](const auto& reply) {
+        if (reply) ledger_.answered_get(key, floor, *reply);
     });
-}
-
-void Client::check_get(const Bytes& key, Revision floor, const protocol::Reply& reply) {
-    const auto* range = std::get_if<protocol::RangeReply>(&reply.result);
-    if (range == nullptr) return world_.fail("a get was answered with something else");
-    const std::string what = "get " + key + " at revision " + std::to_string(reply.revision.value);
-    if (reply.revision < floor) return world_.fail(what + " is older than " + std::to_string(floor.value));
-    if (reply.revision > truth_.revision()) return world_.fail(what + ": there is no such revision in the log");
-    const auto expected = truth_.get(key, reply.revision);
-    const bool same = expected ? range->kvs.size() == 1 && range->kvs[0] == *expected : range->kvs.empty();
-    if (!same) return world_.fail(what + " shows something else than the log");
-    ++ledger_.reads;
-    ledger_.newest = std::max(ledger_.newest, reply.revision);
 }
 
 void Client::compact() {
     if (truth_.revision() == Revision{}) return;
-    send_(protocol::CompactRequest{{world_.random.between(1, truth_.revision().value)}}, [](auto) {});
+    send_({protocol::CompactRequest{{world_.random.between(1, truth_.revision().value)}}, {}}, [](const auto&) {});
 }
 
 }  // namespace belfry::sim

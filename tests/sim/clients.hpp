@@ -1,31 +1,15 @@
-// Those who write and read, and what they hold the hub to: an acknowledged write is in the log at the revision named, with
-// the content sent; a read shows the state of the revision it names, and that is never older than what was acknowledged
-// before the read began.
+// Those who write and read at random: puts, deletes, transactions with and without a condition, compactions; gets that are
+// linearizable, local, or wait for a revision. The ledger judges what they hear.
 #pragma once
 
-#include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "tests/sim/subscriber.hpp"
-#include "tests/sim/truth.hpp"
+#include "tests/sim/call.hpp"
+#include "tests/sim/ledger.hpp"
+#include "tests/sim/world.hpp"
 
 namespace belfry::sim {
-
-struct Ledger {
-    struct Write {
-        Revision revision;
-        Bytes author;
-        std::vector<Event> events;  // key and value of puts, keys of erases
-    };
-    std::vector<Write> acknowledged;
-    Revision newest;  // acknowledged or shown to anybody
-    uint64_t reads = 0;
-
-    // Every acknowledged write against the truth.
-    void check(World& world, const Truth& truth) const;
-};
 
 class Client {
 public:
@@ -34,6 +18,7 @@ public:
     void start(uint64_t pause_ms_max);
     void stop() { stopped_ = true; }
     void put(const Bytes& key, const Bytes& value);
+    void insist(const Bytes& key, const Bytes& value);  // again, until it is not refused
     uint64_t acknowledged() const { return acknowledged_; }
 
 private:
@@ -42,8 +27,8 @@ private:
     void erase();
     void get();
     void compact();
-    void write(protocol::RequestOp op, std::vector<Event> events);
-    void check_get(const Bytes& key, Revision floor, const protocol::Reply& reply);
+    void write(protocol::RequestOp op, std::vector<Event> events, std::optional<protocol::Compare> guard,
+               std::function<void()> when_refused = {});
     Bytes some_key();
     Bytes some_value();
 
@@ -54,6 +39,7 @@ private:
     Bytes name_;
     uint64_t pause_ms_max_ = 100;
     uint64_t values_ = 0;
+    uint64_t writes_ = 0;
     uint64_t acknowledged_ = 0;
     bool stopped_ = false;
 };

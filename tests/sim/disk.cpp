@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "hub/plugin/plugin.hpp"
-#include "sdk/plugin/plugin.hpp"
 
 extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_storage_memory(const belfry_host_v1*, belfry_error*);
 
@@ -107,30 +106,15 @@ std::vector<Entry> SimLog::read(Index first_wanted, Index last_wanted, size_t by
 
 namespace {
 
-bool store_full = false;
-const belfry_state_store_v1* inner = nullptr;
+constexpr unsigned puts_refused_each = 3;  // small ones fit now and then
 
 void host_log(void*, int32_t, const char*, const char*) {}
 const belfry_host_v1 host = {sizeof(belfry_host_v1), BELFRY_ABI_MAJOR, BELFRY_ABI_MINOR, nullptr, host_log};
 
-belfry_status full_or_commit(belfry_state_store* store, uint64_t applied_index, belfry_error* error) {
-    if (!store_full) return inner->commit(store, applied_index, error);
-    inner->rollback(store);
-    return plugin::fail(error, Code::no_space, "the simulated disk is full");
-}
-
-const belfry_state_store_v1& shim() {
-    static const belfry_state_store_v1 table = [] {
-        belfry_error error{};
-        error.struct_size = sizeof(error);
-        const auto plugin = hub::plugin::link_plugin(&belfry_plugin_entry_storage_memory, host);
-        if (!plugin) std::abort();
-        inner = plugin->state_store();
-        belfry_state_store_v1 made = *inner;
-        made.commit = full_or_commit;
-        return made;
-    }();
-    return table;
+const belfry_state_store_v1& table() {
+    const auto plugin = hub::plugin::link_plugin(&belfry_plugin_entry_storage_memory, host);
+    if (!plugin) std::abort();
+    return *plugin->state_store();
 }
 
 }  // namespace
@@ -138,12 +122,21 @@ const belfry_state_store_v1& shim() {
 SimStore::SimStore() { open(); }
 
 void SimStore::open() {
-    auto opened = hub::plugin::StateStore::open(host, shim(), "storage_memory", "", {});
+    auto opened = hub::plugin::StateStore::open(host, table(), "storage_memory", "", {});
     if (!opened) std::abort();
     store_ = std::move(*opened);
+    store_->inject([this](std::string_view slot) -> Status {
+        const bool at_commit = full_ == Full::at_commit && slot == "commit";
+        const bool at_put = full_ == Full::at_put && slot == "put" && ++puts_while_full_ % puts_refused_each == 0;
+        if (at_commit || at_put) return Error{Code::no_space, "the simulated disk is full"};
+        return {};
+    });
 }
 
-void SimStore::set_full(bool full) { store_full = full; }
+void SimStore::set_full(Full full) {
+    full_ = full;
+    puts_while_full_ = 0;
+}
 
 void SimStore::process_crash() {
     if (store_->in_batch()) store_->rollback();

@@ -1,5 +1,5 @@
-// The hub's disk: the log with its unsynced tail, snapshots, and the state store behind a shim that can be full. What a
-// machine crash takes is decided here.
+// The hub's disk: the log with its unsynced tail, snapshots, and the state store, which can be full. What a machine crash
+// takes is decided here.
 #pragma once
 
 #include <memory>
@@ -53,15 +53,21 @@ private:
 class SimStore {
 public:
     SimStore();
+    SimStore(const SimStore&) = delete;
+    SimStore& operator=(const SimStore&) = delete;
     hub::plugin::StateStore& get() { return *store_; }
     void process_crash();                                // what was committed stays
     void replace(const std::optional<Bytes>& snapshot);  // by the snapshot, or by nothing
     Result<std::pair<Index, Bytes>> snapshot();
-    static void set_full(bool full);
+    // A store on a full disk finds out at its commit, or at some of its puts: also in the middle of a command.
+    enum class Full { no, at_commit, at_put };
+    void set_full(Full full);
 
 private:
     void open();
     std::unique_ptr<hub::plugin::StateStore> store_;
+    Full full_ = Full::no;
+    unsigned puts_while_full_ = 0;
 };
 
 }  // namespace belfry::sim

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "hub/plugin/plugin.hpp"
+#include "tests/support/filters.hpp"
 
 extern "C" {
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_exact(const belfry_host_v1*, belfry_error*);
@@ -24,13 +25,15 @@ hub::plugin::Filters make_filters() {
             if (!filters.add(*table)) std::abort();
         }
     }
+    if (!filters.add(test::filter_table<test::FilterKind::even>("even"))) std::abort();
     return filters;
 }
 
 const std::vector<protocol::FilterSpec>& subscribed_filters() {
     static const std::vector<protocol::FilterSpec> filters = {
         {"prefix", ""},   {"prefix", "a/"}, {"prefix", "b"},    {"exact", "b/3"},    {"exact", "nobody/writes/this"},
-        {"prefix", "d/"}, {"glob", "*/1"},  {"glob", "[ac]/*"}, {"glob", "b/[0-2]"},
+        {"prefix", "d/"}, {"glob", "*/1"},  {"glob", "[ac]/*"}, {"glob", "b/[0-2]"}, {"even", ""},
+        {"even", "b/"},
     };
     return filters;
 }

@@ -14,6 +14,7 @@ using hub::core::SnapshotPersisted;
 namespace {
 
 constexpr size_t snapshots_kept_max = 2;
+constexpr uint64_t backlog_ms_max = 1000;  // of a disk's work
 
 }  // namespace
 
@@ -39,9 +40,13 @@ hub::Instant Hub::instant() const {
 }
 
 std::function<void()> Hub::mine(std::function<void()> action) {
-    return [this, life = life_, action = std::move(action)] {
-        if (life == life_) action();
-    };
+    return [this, life = life_, action = std::move(action)] { run(life, action); };
+}
+
+void Hub::run(uint64_t life, const std::function<void()>& action) {
+    if (life != life_) return;
+    if (!stalled()) return action();
+    world_.at(stalled_until_ms_, [this, life, action] { run(life, action); });
 }
 
 // ---- the process ----
@@ -72,13 +77,15 @@ void Hub::start() {
 }
 
 void Hub::stop(Crash crash) {
+    ++life_;  // nor does it try again to start
     if (!core_) return;
-    ++life_;
     core_.reset();
     inbox_.clear();
     round_planned_ = false;
     wake_at_ms_ = UINT64_MAX;
-    disk_free_at_ms_ = vote_durable_at_ms_ = stalled_until_ms_ = 0;
+    disk_free_at_ms_ = stalled_until_ms_ = votes_queued_ = votes_durable_ = 0;
+    disk_jobs_.clear();
+    outgoing_.clear();
     join_.reset();
     publisher_.stop();
     size_t lost = 0;
@@ -94,6 +101,19 @@ void Hub::stop(Crash crash) {
         return "hub " + std::to_string(id()) + (crash == Crash::machine ? ": machine" : ": process") +
                " crash, log ends at " + std::to_string(log_.last().value) + ", entries lost " + std::to_string(lost);
     });
+}
+
+void Hub::ask_to_stop() {
+    if (core_) queue(hub::core::StopAsked{});
+}
+
+void Hub::end() {
+    world_.trace([&] { return "hub " + std::to_string(id()) + " ends"; });
+    if (const auto settled = core_->settle(); !settled) {
+        return world_.fail("hub " + std::to_string(id()) + " ends: " + settled.error().detail);
+    }
+    stop(Crash::process);  // what a clean end leaves is what a crash of the process leaves, but for the store's open batch
+    on_ended();
 }
 
 // ---- in ----
@@ -125,7 +145,6 @@ void Hub::plan_round(uint64_t delay_ms) {
 
 void Hub::round() {
     round_planned_ = false;
-    if (world_.now() < stalled_until_ms_) return plan_round(stalled_until_ms_ - world_.now());
     hub::core::Output output;
     auto inputs = std::move(inbox_);
     inbox_.clear();
@@ -158,6 +177,7 @@ void Hub::act(hub::core::Output& output) {
     }
     if (output.join) join_ = protocol::encode_join(*output.join);
     if (output.take_snapshot) take_snapshot();
+    if (output.may_end) world_.after(0, mine([this] { end(); }));
     if (output.compact_to) to_disk([this, first = output.compact_to->index.next()] { log_.compact(first); }, 1);
     if (output.wake_at_ms == UINT64_MAX || output.wake_at_ms == wake_at_ms_) return;
     wake_at_ms_ = output.wake_at_ms;
@@ -181,18 +201,29 @@ void Hub::observe() {
 
 // They wait for every vote before them.
 void Hub::send(std::vector<hub::core::MemberMessage> messages) {
-    const uint64_t when = plants.messages_before_vote ? world_.now() : std::max(world_.now(), vote_durable_at_ms_);
-    world_.at(when, mine([this, messages = std::move(messages)] {
-                  for (const auto& message : messages) on_message(message);
-              }));
+    outgoing_.push_back({plants.messages_before_vote ? 0 : votes_queued_, std::move(messages)});
+    let_messages_go();
+}
+
+void Hub::let_messages_go() {
+    for (; !outgoing_.empty() && outgoing_.front().votes <= votes_durable_; outgoing_.pop_front()) {
+        for (const auto& message : outgoing_.front().messages) on_message(message);
+    }
 }
 
 // ---- the log ----
 
-// One job after the other, as the log writer thread does them.
+// What waits for long is synced together, as the log writer does it: a slow disk is late, it does not fall behind for ever.
 void Hub::to_disk(std::function<void()> job, uint64_t took_ms) {
-    disk_free_at_ms_ = std::max(disk_free_at_ms_, world_.now()) + took_ms;
-    world_.at(disk_free_at_ms_, mine(std::move(job)));
+    const uint64_t now = world_.now();
+    disk_free_at_ms_ =
+        std::max(disk_free_at_ms_, std::min(std::max(disk_free_at_ms_, now) + took_ms, now + backlog_ms_max));
+    disk_jobs_.push_back(std::move(job));
+    world_.at(disk_free_at_ms_, mine([this] {
+                  const auto next = std::move(disk_jobs_.front());
+                  disk_jobs_.pop_front();
+                  next();
+              }));
 }
 
 void Hub::persist(hub::core::Persist& job) {
@@ -200,10 +231,12 @@ void Hub::persist(hub::core::Persist& job) {
         queue(EntriesPersisted{job.entries.back().index, job.generation});
     }
     const bool slow = plants.messages_before_vote && job.vote;
+    generation_ = job.generation;
+    if (job.vote) ++votes_queued_;
     // Written first, durable later: a crash in between finds an unsynced tail.
     to_disk(
         [this, job] {
-            if (job.vote) log_.save_vote({job.vote->term, plants.forget_vote ? 0 : job.vote->voted_for});
+            if (job.vote) save_vote(*job.vote);
             if (job.truncate_after) log_.truncate_after(*job.truncate_after);
             if (job.truncate_after) {
                 world_.trace([&] {
@@ -220,11 +253,16 @@ void Hub::persist(hub::core::Persist& job) {
             }
         },
         world_.random.below(slow ? 1000 : 3));
-    if (job.vote) vote_durable_at_ms_ = disk_free_at_ms_;
     if (job.entries.empty()) return;
     to_disk([this, first = job.entries.front().index, last = job.entries.back().index,
              generation = job.generation] { sync(first, last, generation); },
             world_.random.between(1, sync_ms_max_));
+}
+
+void Hub::save_vote(const hub::raft::Vote& vote) {
+    log_.save_vote({vote.term, plants.forget_vote ? 0 : vote.voted_for});
+    ++votes_durable_;
+    let_messages_go();
 }
 
 void Hub::sync(Index first, Index last, uint64_t generation) {
@@ -233,7 +271,7 @@ void Hub::sync(Index first, Index last, uint64_t generation) {
     if (plants.ack_before_durable || reached < first) return;
     // A slow answer may cross a truncation.
     world_.after(world_.random.chance(10) ? world_.random.below(200) : 0, mine([this, reached, generation] {
-                     queue(EntriesPersisted{reached, generation});
+                     queue(EntriesPersisted{reached, plants.newest_generation ? generation_ : generation});
                  }));
 }
 
@@ -264,26 +302,35 @@ void Hub::take_snapshot() {
     if (!image) return world_.fail("snapshot: " + image.error().detail);
     world_.after(world_.random.between(5, 200), mine([this, image = std::move(*image)] {
                      ++snapshots_taken_;
+                     if (auto agreed = truth_.learn_image(image.first, image.second); !agreed) {
+                         return world_.fail("hub " + std::to_string(id()) + ": " + agreed.error().detail);
+                     }
                      keep({image.first, image.second});
                      queue(SnapshotPersisted{image.first, image.second.size()});
                  }));
 }
 
-// Takes time; the other one may be gone before the end.
+// Takes time; the process it comes from must be there from the beginning to the end.
 void Hub::fetch(const hub::core::Fetch& wanted) {
-    world_.after(world_.random.between(5, 400), mine([this, wanted, number = ++fetches_] {
-                     if (number != fetches_) return;  // another one took its place
-                     const Hub* const source = find(wanted.from);
-                     const Snapshot* const found = source != nullptr ? source->snapshot_of(wanted.index) : nullptr;
-                     if (snapshot_of(wanted.index) == nullptr && found == nullptr) {
-                         return queue(hub::core::FetchFailed{wanted.index, {Code::unavailable, "not to be had"}});
-                     }
-                     if (snapshot_of(wanted.index) == nullptr) {
-                         fetched_ = *found;
-                         if (plants.old_snapshot) fetched_->image = source->kept_snapshots_.front().image;
-                     }
-                     queue(hub::core::SnapshotFetched{wanted.index});
+    const Hub* const sender = find(wanted.from);
+    const uint64_t sender_life = sender != nullptr ? sender->life() : 0;
+    world_.after(world_.random.between(5, 400), mine([this, wanted, sender_life, number = ++fetches_] {
+                     if (number == fetches_) end_fetch(wanted, sender_life);  // else another one took its place
                  }));
+}
+
+void Hub::end_fetch(const hub::core::Fetch& wanted, uint64_t sender_life) {
+    if (snapshot_of(wanted.index) == nullptr) {
+        const Hub* const sender = find(wanted.from);
+        const bool whole = sender != nullptr && sender->life() == sender_life && !world_.random.chance(5);
+        const Snapshot* const found = whole ? sender->snapshot_of(wanted.index) : nullptr;
+        if (found == nullptr) {
+            return queue(hub::core::FetchFailed{wanted.index, {Code::unavailable, "not to be had"}});
+        }
+        fetched_ = *found;
+        if (plants.old_snapshot) fetched_->image = sender->kept_snapshots_.front().image;
+    }
+    queue(hub::core::SnapshotFetched{wanted.index});
 }
 
 // Both at once: a crash before finds the old ones.
@@ -294,7 +341,7 @@ void Hub::install(const hub::core::Boundary& boundary) {
                 return world_.fail("a snapshot is to be installed that was not fetched");
             ++installs_;
             if (fetched_ && fetched_->index == boundary.index) keep(*std::exchange(fetched_, std::nullopt));
-            log_.reset(boundary);
+            if (!plants.install_keeps_log) log_.reset(boundary);
             if (!plants.install_keeps_state) store_.replace(snapshot_of(boundary.index)->image);
             world_.trace(
                 [&] { return "hub " + std::to_string(id()) + " installs " + std::to_string(boundary.index.value); });

@@ -1,18 +1,18 @@
 // belfry_sim: the deterministic simulator (docs/simulation.md).
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <string>
+#include <thread>
 
-#include "tests/sim/simulation.hpp"
+#include "tests/sim/seeds.hpp"
 
 using namespace belfry::sim;
 
 namespace {
 
 struct Arguments {
-    uint64_t seeds = 200;
-    uint64_t first_seed = 1;
+    Seeds seeds = {.threads = std::max(1u, std::thread::hardware_concurrency())};
     bool trace = false;
     bool check_plants = false;
     std::string plant;
@@ -24,7 +24,8 @@ constexpr size_t trace_lines_all = 10'000'000;
 int usage(const char* wrong) {
     std::fprintf(stderr, "belfry_sim: %s\n", wrong);
     std::fprintf(stderr,
-                 "usage: belfry_sim [--seeds N] [--first-seed S] [--trace] [--plant NAME] [--check-plants]\n"
+                 "usage: ./dev sim [--seeds N] [--first-seed S] [--threads N] [--trace] [--plant NAME] [--check-plants]\n"
+                 "  --threads N     how many seeds at a time; as many as there are cores\n"
                  "  --trace         print every line of the trace (with --seeds 1)\n"
                  "  --plant NAME    with a bug planted; --check-plants lists their names\n"
                  "  --check-plants  every planted bug must be found within the seeds\n");
@@ -40,60 +41,59 @@ bool parse(int argc, char** argv, Arguments& arguments) {
         } else if (name == "--check-plants") {
             arguments.check_plants = true;
         } else if (name == "--seeds" && more) {
-            arguments.seeds = std::strtoull(argv[++i], nullptr, 10);
+            arguments.seeds.count = std::strtoull(argv[++i], nullptr, 10);
         } else if (name == "--first-seed" && more) {
-            arguments.first_seed = std::strtoull(argv[++i], nullptr, 10);
+            arguments.seeds.first = std::strtoull(argv[++i], nullptr, 10);
+        } else if (name == "--threads" && more) {
+            arguments.seeds.threads = static_cast<unsigned>(std::strtoul(argv[++i], nullptr, 10));
         } else if (name == "--plant" && more) {
             arguments.plant = argv[++i];
         } else {
             return false;
         }
     }
-    return arguments.seeds > 0;
+    return arguments.seeds.count > 0 && arguments.seeds.threads > 0;
 }
 
-void print_failure(uint64_t seed, const std::string& plant, const Plants& plants, const std::string& failure) {
+void print_failure(uint64_t seed, const Arguments& arguments, const Plants& plants, const std::string& failure) {
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), failure.c_str());
     const Outcome again = simulate(seed, plants, trace_lines_shown);
     for (const auto& line : again.trace) std::printf("  %s\n", line.c_str());
     if (again.failure != failure) std::printf("  (the second run ended otherwise: %s)\n", again.failure.c_str());
-    std::printf("replay: belfry_sim --first-seed %llu --seeds 1 --trace%s%s\n", static_cast<unsigned long long>(seed),
-                plant.empty() ? "" : " --plant ", plant.c_str());
+    std::printf("%s\n", replay_of(seed, arguments.plant).c_str());
+}
+
+std::string number(uint64_t value) { return std::to_string(value); }
+
+void print_sum(const Outcome& sum) {
+    std::printf(
+        "sim: %s members, %s changes of membership, %s offices of leaders, %s crashes, %s snapshots, %s installed\n",
+        number(sum.members).c_str(), number(sum.changes).c_str(), number(sum.leaders).c_str(), number(sum.crashes).c_str(),
+        number(sum.snapshots).c_str(), number(sum.installs).c_str());
+    std::printf("sim: subscribers' gaps found by chain %s, by mark %s, deltas %s, snapshots %s\n",
+                number(sum.gaps_by_chain).c_str(), number(sum.gaps_by_mark).c_str(), number(sum.deltas).c_str(),
+                number(sum.snapshot_catch_ups).c_str());
+    std::printf("sim: %s calls of registers in some order, %s histories given up\n", number(sum.register_calls).c_str(),
+                number(sum.searches_given_up).c_str());
 }
 
 int run_seeds(const Arguments& arguments, const Plants& plants) {
     Outcome sum;
     uint64_t failures = 0;
-    for (uint64_t seed = arguments.first_seed; seed < arguments.first_seed + arguments.seeds; ++seed) {
-        const Outcome one = simulate(seed, plants, arguments.trace ? trace_lines_all : 0);
+    simulate_all(arguments.seeds, plants, arguments.trace ? trace_lines_all : 0, [&](uint64_t seed, Outcome& one) {
         for (const auto& line : one.trace) std::printf("%s\n", line.c_str());
-        sum.acknowledged += one.acknowledged;
-        sum.deliveries += one.deliveries;
-        sum.reads += one.reads;
-        sum.crashes += one.crashes;
-        sum.snapshots += one.snapshots;
-        sum.members += one.members;
-        sum.installs += one.installs;
-        sum.leaders += one.leaders;
-        sum.gaps_by_chain += one.gaps_by_chain;
-        sum.gaps_by_mark += one.gaps_by_mark;
-        sum.deltas += one.deltas;
-        sum.snapshot_catch_ups += one.snapshot_catch_ups;
-        if (one.failure.empty()) continue;
+        sum.add(one);
+        if (one.failure.empty()) return true;
         if (++failures == 1) {
-            print_failure(seed, arguments.plant, plants, one.failure);
+            print_failure(seed, arguments, plants, one.failure);
         } else {
             std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), one.failure.c_str());
         }
-    }
-    const auto number = [](uint64_t value) { return std::to_string(value); };
-    std::printf("sim: %s members, %s offices of leaders, %s snapshots installed\n", number(sum.members).c_str(),
-                number(sum.leaders).c_str(), number(sum.installs).c_str());
-    std::printf("sim: %s crashes, %s store snapshots, gaps found by chain %s, by mark %s, deltas %s, snapshots %s\n",
-                number(sum.crashes).c_str(), number(sum.snapshots).c_str(), number(sum.gaps_by_chain).c_str(),
-                number(sum.gaps_by_mark).c_str(), number(sum.deltas).c_str(), number(sum.snapshot_catch_ups).c_str());
+        return true;
+    });
+    print_sum(sum);
     std::printf("sim: %s seeds, %s failures, %s commands acknowledged, %s reads and %s deliveries checked\n",
-                number(arguments.seeds).c_str(), number(failures).c_str(), number(sum.acknowledged).c_str(),
+                number(arguments.seeds.count).c_str(), number(failures).c_str(), number(sum.acknowledged).c_str(),
                 number(sum.reads).c_str(), number(sum.deliveries).c_str());
     return failures == 0 ? 0 : 1;
 }
@@ -103,14 +103,14 @@ int check_plants(const Arguments& arguments) {
     for (const auto& name : Plants::names()) {
         Plants plants;
         plants.set(name);
+        tell_seed_when_aborted(name);
         std::string found;
-        uint64_t seed = arguments.first_seed;
-        for (; found.empty() && seed < arguments.first_seed + arguments.seeds; ++seed) {
-            found = simulate(seed, plants, 0).failure;
-        }
+        simulate_all(arguments.seeds, plants, 0, [&](uint64_t seed, Outcome& one) {
+            if (!one.failure.empty()) found = "seed " + number(seed) + ": " + one.failure;
+            return found.empty();
+        });
         if (found.empty()) ++missed;
-        std::printf("%-20s %s\n", name.c_str(),
-                    found.empty() ? "NOT FOUND" : ("seed " + std::to_string(seed - 1) + ": " + found).c_str());
+        std::printf("%-20s %s\n", name.c_str(), found.empty() ? "NOT FOUND" : found.c_str());
     }
     std::printf("sim: %zu planted bugs, %d missed\n", Plants::names().size(), missed);
     return missed == 0 ? 0 : 1;
@@ -123,5 +123,6 @@ int main(int argc, char** argv) {
     if (!parse(argc, argv, arguments)) return usage("this is not how to call it");
     Plants plants;
     if (!arguments.plant.empty() && !plants.set(arguments.plant)) return usage("no such planted bug");
+    tell_seed_when_aborted(arguments.plant);
     return arguments.check_plants ? check_plants(arguments) : run_seeds(arguments, plants);
 }

@@ -10,7 +10,7 @@ Subscriber::Subscriber(World& world, Publisher& publisher, const std::map<uint64
       histories_(histories),
       send_(std::move(send)),
       setup_(std::move(setup)),
-      wanted_(setup_.filter.kind, setup_.filter.spec),
+      wanted_(setup_.filter),
       link_(world, publisher, [this](const Bytes& frame) { on_frame(frame); }) {}
 
 void Subscriber::fail(const std::string& what) { world_.fail("subscriber " + setup_.name + ": " + what); }
@@ -132,7 +132,7 @@ void Subscriber::act(client::TrackerOutput& output) {
         world_.trace([&, index = op.index()] {
             return setup_.name + " asks " + std::to_string(index) + " knows " + std::to_string(tracker_->known().value);
         });
-        send_(std::move(op), [this, id = id, life = life_](Result<protocol::Reply> reply) {
+        send_({std::move(op), {}}, [this, id = id, life = life_](Result<protocol::Reply> reply) {
             const auto take = [this, id, life, reply = std::move(reply)] {
                 if (life != life_) return;
                 world_.trace([&] {
@@ -192,7 +192,7 @@ void Subscriber::check_nothing_missed(Revision from, Revision to) {
                     std::to_string(truth->revision().value));
     }
     for (Revision at = from.next(); at <= to; at = at.next()) {
-        if (!part_of(truth->at(at), wanted_).events.empty()) {
+        if (!truth->part_of(at, wanted_).events.empty()) {
             return fail("missed the change of revision " + std::to_string(at.value));
         }
     }
@@ -208,7 +208,7 @@ void Subscriber::check_change(const ChangeSet& change) {
     check_nothing_missed(checked_, change.revision.previous());
     if (!world_.failure().empty()) return;
     if (change.revision > truth->revision()) return fail("revision " + at + " was never committed");
-    if (change != part_of(truth->at(change.revision), wanted_)) return fail("revision " + at + " is not as committed");
+    if (change != truth->part_of(change.revision, wanted_)) return fail("revision " + at + " is not as committed");
     apply_to(state_, change);
     checked_ = change.revision;
     ++deliveries_;

@@ -9,15 +9,12 @@
 #include <string>
 
 #include "sdk/client/tracker.hpp"
+#include "tests/sim/call.hpp"
 #include "tests/sim/feed_link.hpp"
 #include "tests/sim/history.hpp"
 #include "tests/sim/world.hpp"
 
 namespace belfry::sim {
-
-// Sends a request; the answer comes later, twice, or never.
-using Answer = std::function<void(Result<protocol::Reply>)>;
-using Send = std::function<void(protocol::RequestOp, Answer)>;
 
 // Planted bugs of the subscriber's side (tests/sim/main.cpp).
 struct SubscriberPlants {
@@ -43,7 +40,7 @@ public:
     const State& state() const { return state_; }
     const std::string& name() const { return setup_.name; }
     const protocol::FilterSpec& filter() const { return setup_.filter; }
-    const KeyMatcher& wanted() const { return wanted_; }
+    const Wanted& wanted() const { return wanted_; }
     Revision known() const { return checked_; }
     std::optional<uint64_t> epoch() const { return tracker_ ? tracker_->epoch() : std::nullopt; }
     bool proved_since(uint64_t time_ms) const { return proved_at_ms_ && *proved_at_ms_ >= time_ms; }
@@ -68,7 +65,7 @@ private:
     const std::map<uint64_t, History>& histories_;
     Send send_;
     Setup setup_;
-    KeyMatcher wanted_;
+    Wanted wanted_;
     FeedLink link_;
     std::unique_ptr<client::Tracker> tracker_;
     uint64_t life_ = 0;

@@ -16,31 +16,65 @@ Status Truth::learn(const hub::raft::Entry& entry) {
         return Error{Code::corrupt, "entry " + std::to_string(entry.index.value) + " applied before the one before it"};
     }
     entries_.emplace_back(entry.term, entry.payload);
+    if (entry.type == hub::raft::EntryType::change) {
+        auto members = hub::raft::Raft::members_in(*entry.payload);
+        if (!members) return members.error();
+        members_ = std::move(*members);
+    }
     if (entry.type != hub::raft::EntryType::command) return {};
     const auto decoded = hub::log::decode_entry(*entry.payload);
     if (!decoded) return decoded.error();
     if (!decoded->commands.empty()) time_ms_ = std::max(time_ms_, decoded->time_ms);
-    for (const auto& command : decoded->commands) apply(command);
+    for (const auto& command : decoded->commands) {
+        if (auto applied = apply(command); !applied) return applied;
+    }
     return {};
 }
 
-void Truth::apply(const hub::log::Command& command) {
+Status Truth::learn_image(Index index, const Bytes& image) {
+    const size_t hash = std::hash<Bytes>()(image);
+    if (images_.emplace(index, hash).first->second == hash) return {};
+    return Error{Code::corrupt, "its snapshot at entry " + std::to_string(index.value) + " is not another member's"};
+}
+
+Status Truth::learn_digest(const hub::core::StateDigest& digest) {
+    if (digests_.emplace(digest.index, digest.digest).first->second == digest.digest) return {};
+    return Error{Code::corrupt, "its state at entry " + std::to_string(digest.index.value) + " is not another member's"};
+}
+
+// Of a session that nobody knows, a write is new only if it can be the first one.
+bool Truth::is_new(const protocol::Ticket& ticket) {
+    if (ticket.session == 0) return true;
+    if (!sessions_.contains(ticket.session) && ticket.acknowledged > 0) return false;
+    auto& [acknowledged, done] = sessions_[ticket.session];
+    acknowledged = std::max(acknowledged, ticket.acknowledged);
+    return ticket.sequence > acknowledged && done.insert(ticket.sequence).second;
+}
+
+Status Truth::apply(const hub::log::Command& command) {
+    if (!is_new(command.ticket)) return {};
     ChangeSet change{revision().next(), time_ms_, command.author, command.comment, {}};
     if (const auto* one = std::get_if<protocol::PutRequest>(&command.op)) put(*one, change);
     if (const auto* one = std::get_if<protocol::DeleteRequest>(&command.op)) erase(*one, change);
     if (const auto* txn = std::get_if<protocol::TxnRequest>(&command.op)) {
-        const bool all = std::all_of(txn->compares.begin(), txn->compares.end(), [&](auto& c) { return holds(c); });
+        const bool all =
+            std::all_of(txn->compares.begin(), txn->compares.end(), [&](auto& c) { return held(c, revision()); });
         for (const auto& item : all ? txn->then_ops : txn->else_ops) {
             if (const auto* one = std::get_if<protocol::PutRequest>(&item.op)) put(*one, change);
             if (const auto* one = std::get_if<protocol::DeleteRequest>(&item.op)) erase(*one, change);
         }
     }
-    if (change.events.empty()) return;
+    if (change.events.empty()) return {};
+    if (!change.comment.empty() && !made_by_.emplace(change.comment, change.revision).second) {
+        return Error{Code::corrupt, "the change " + change.comment + " is made twice, again at revision " +
+                                        std::to_string(change.revision.value)};
+    }
     for (const Event& event : change.events) {
         auto value = event.type == EventType::put ? std::optional(event.kv) : std::nullopt;
         versions_[event.kv.key].emplace_back(change.revision, std::move(value));
     }
     histories_.at(epoch).add(std::move(change));
+    return {};
 }
 
 void Truth::put(const protocol::PutRequest& request, ChangeSet& change) {
@@ -65,11 +99,16 @@ void Truth::erase(const protocol::DeleteRequest& request, ChangeSet& change) {
     }
 }
 
-// The simulator's writers compare versions of single keys only.
-bool Truth::holds(const protocol::Compare& compare) const {
-    const auto found = state_.find(compare.range.begin);
-    const uint64_t version = found == state_.end() ? 0 : found->second.version;
-    return compare.op == protocol::Compare::Op::equal ? version == compare.number : version != compare.number;
+// The simulator's writers ask only whether a key's version or value is this one.
+bool Truth::held(const protocol::Compare& compare, Revision at) const {
+    const auto kv = get(compare.range.begin, at);
+    if (compare.target == protocol::Compare::Target::value) return kv && kv->value == compare.value;
+    return (kv ? kv->version : 0) == compare.number;
+}
+
+std::optional<Revision> Truth::made_by(const Bytes& comment) const {
+    const auto found = made_by_.find(comment);
+    return found == made_by_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::optional<KeyValue> Truth::get(const Bytes& key, Revision at) const {

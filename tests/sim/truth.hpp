@@ -19,22 +19,35 @@ public:
 
     // A member has applied this entry: the first one to apply an index says what it is, all others must agree.
     Status learn(const hub::raft::Entry& entry);
+    // A member's whole state at this index: the same octets on each that has a snapshot there.
+    Status learn_image(Index index, const Bytes& image);
+    // What members say of their state at this index.
+    Status learn_digest(const hub::core::StateDigest& digest);
     Index learned() const { return {entries_.size()}; }
     Revision revision() const { return histories_.at(epoch).revision(); }
     const History& history() const { return histories_.at(epoch); }
     const std::map<uint64_t, History>& histories() const { return histories_; }
+    const std::vector<hub::raft::Member>& members() const { return members_; }  // by the last change that was applied
     // The key as of a revision.
     std::optional<KeyValue> get(const Bytes& key, Revision at) const;
+    bool held(const protocol::Compare& compare, Revision at) const;
+    // The revision of the write with this comment. One that is made twice is an error of learn().
+    std::optional<Revision> made_by(const Bytes& comment) const;
 
 private:
-    void apply(const hub::log::Command& command);
+    Status apply(const hub::log::Command& command);
+    bool is_new(const protocol::Ticket& ticket);
     void put(const protocol::PutRequest& request, ChangeSet& change);
     void erase(const protocol::DeleteRequest& request, ChangeSet& change);
-    bool holds(const protocol::Compare& compare) const;
 
     std::map<uint64_t, History> histories_{{epoch, {}}};
     State state_;
     std::map<Bytes, std::vector<std::pair<Revision, std::optional<KeyValue>>>> versions_;
+    std::map<Bytes, Revision> made_by_;
+    std::map<uint64_t, std::pair<uint64_t, std::set<uint64_t>>> sessions_;  // what is acknowledged, what was done
+    std::map<Index, size_t> images_;                                        // hashes
+    std::map<Index, uint64_t> digests_;
+    std::vector<hub::raft::Member> members_;
     uint64_t time_ms_ = 0;
     std::vector<std::pair<Term, std::shared_ptr<const Bytes>>> entries_;  // [i] is index i + 1
 };

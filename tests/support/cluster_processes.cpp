@@ -49,6 +49,12 @@ HubProcess& ClusterProcesses::add(uint64_t id, uint64_t cluster) {
     return *members_[id];
 }
 
+HubProcess& ClusterProcesses::add_configured(uint64_t id, const std::string& config) {
+    members_[id] = std::make_unique<HubProcess>(directory_ + "/member" + std::to_string(id), settings_);
+    members_[id]->use_config(config);
+    return *members_[id];
+}
+
 bool ClusterProcesses::start() {
     for (auto& [id, member] : members_) member->launch();
     return std::all_of(members_.begin(), members_.end(), [](auto& entry) { return entry.second->is_ready(); });

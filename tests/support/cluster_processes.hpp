@@ -21,6 +21,9 @@ public:
     bool start();  // all of them, until each answers a linearizable read; false: see log()
     // One more that joins; not started, and not asked for yet.
     HubProcess& add(uint64_t id, uint64_t cluster);
+    // One more with the settings in this file (belfry.toml).
+    HubProcess& add_configured(uint64_t id, const std::string& config);
+    void forget(uint64_t id) { members_.erase(id); }                              // it ends, if it still runs
     const std::string& endpoint(uint64_t id) const { return endpoints_.at(id); }  // for other members
     HubProcess& at(uint64_t id) { return *members_.at(id); }
     std::vector<uint64_t> ids() const;

@@ -1,4 +1,5 @@
-// Filters for tests of the feed, behind the real seam: "exact", "prefix" and "suffix" (whose range is everything).
+// Filters for tests of the feed, behind the real seam: "exact", "prefix", "suffix" (whose range is everything) and "even":
+// keys with a prefix whose values are even (is_even).
 #pragma once
 
 #include <string>
@@ -9,7 +10,13 @@
 
 namespace belfry::test {
 
-enum class FilterKind { exact, prefix, suffix };
+// By size and last octet: values of random sizes and values that count both change it often.
+inline bool is_even(BytesView value) {
+    const size_t last = value.empty() ? 0 : static_cast<unsigned char>(value.back());
+    return (value.size() + last) % 2 == 0;
+}
+
+enum class FilterKind { exact, prefix, suffix, even };
 
 struct TestFilter {
     FilterKind kind;
@@ -26,7 +33,8 @@ const belfry_filter_v1& filter_table(const char* name) {
             const Bytes text(plugin::from_c(spec));
             if (text == "refuse me") return plugin::fail(error, Code::invalid_argument, "refused as asked");
             auto* made_filter = new TestFilter{kind, text, text, text + '\0'};
-            if (kind == FilterKind::prefix) made_filter->end = prefix_end(text) == Bytes(1, '\0') ? "" : prefix_end(text);
+            if (kind == FilterKind::prefix || kind == FilterKind::even)
+                made_filter->end = prefix_end(text) == Bytes(1, '\0') ? "" : prefix_end(text);
             if (kind == FilterKind::suffix) made_filter->begin = made_filter->end = "";
             *filter = reinterpret_cast<belfry_filter*>(made_filter);
             return BELFRY_OK;
@@ -38,13 +46,15 @@ const belfry_filter_v1& filter_table(const char* name) {
             *begin = plugin::to_c(reinterpret_cast<const TestFilter*>(filter)->begin);
             *end = plugin::to_c(reinterpret_cast<const TestFilter*>(filter)->end);
         };
-        made.matches = [](const belfry_filter* filter, belfry_bytes key, belfry_bytes) -> int32_t {
+        made.matches = [](const belfry_filter* filter, belfry_bytes key, belfry_bytes value) -> int32_t {
             const Bytes& spec = reinterpret_cast<const TestFilter*>(filter)->spec;
             const BytesView text = plugin::from_c(key);
             if (kind == FilterKind::exact) return text == spec;
+            if (kind == FilterKind::even) return text.starts_with(spec) && is_even(plugin::from_c(value));
             return kind == FilterKind::prefix ? text.starts_with(spec) : text.ends_with(spec);
         };
         made.close = [](belfry_filter* filter) { delete reinterpret_cast<TestFilter*>(filter); };
+        made.reads_value = [](const belfry_filter*) -> int32_t { return kind == FilterKind::even; };
         return made;
     }();
     table.kind = name;
@@ -56,6 +66,7 @@ inline hub::plugin::Filters all_filters() {
     (void)filters.add(filter_table<FilterKind::exact>("exact"));
     (void)filters.add(filter_table<FilterKind::prefix>("prefix"));
     (void)filters.add(filter_table<FilterKind::suffix>("suffix"));
+    (void)filters.add(filter_table<FilterKind::even>("even"));
     return filters;
 }
 

@@ -30,14 +30,31 @@ HubProcess::HubProcess(std::string data_dir, std::vector<std::string> settings)
     settings_.insert(settings_.begin(), "log.settings.segment_bytes=4194304");
 }
 
-void HubProcess::launch() {
+std::vector<std::string> HubProcess::command_line() const {
     const auto options = client_options();
-    std::vector<std::string> arguments = {
-        program("belfryd"), "--data-dir", data_dir_, "--listen", options.endpoints[0], "--feed", options.feed_endpoints[0]};
+    std::vector<std::string> arguments = prefix_;
+    arguments.insert(arguments.end(), {daemon_, "--data-dir", data_dir_, "--listen", options.endpoints[0], "--feed",
+                                       options.feed_endpoints[0]});
+    if (!config_.empty()) arguments.insert(arguments.end(), {"--config", config_});
     for (const auto& setting : settings_) arguments.insert(arguments.end(), {"--set", setting});
+    return arguments;
+}
+
+void HubProcess::launch() {
     fs::create_directories(fs::path(data_dir_).parent_path());
     process_.reset();
-    process_ = std::make_unique<Process>(std::move(arguments), data_dir_ + ".log");
+    process_ = std::make_unique<Process>(command_line(), data_dir_ + ".log");
+}
+
+Outcome HubProcess::restore(const std::string& backup) const {
+    auto arguments = command_line();
+    arguments.insert(arguments.end(), {"--restore", backup});
+    return run_program(std::move(arguments));
+}
+
+void HubProcess::run_as(std::string daemon, std::vector<std::string> prefix) {
+    daemon_ = std::move(daemon);
+    prefix_ = std::move(prefix);
 }
 
 bool HubProcess::is_ready() {

@@ -24,6 +24,14 @@ private:
     std::string path_;
 };
 
+std::string program(const std::string& name);  // path of a program of this build: "belfryd"
+
+// What a program printed, and how it ended.
+struct Outcome {
+    int exit_code = -1;
+    std::string output;
+};
+
 class HubProcess {
 public:
     // `settings`: "key=value" for --set. Small log segments by default, so that tests are quick.
@@ -32,8 +40,12 @@ public:
     bool start() { return launch(), is_ready(); }
     void launch();
     bool is_ready();  // waits for its first answer to a read; false: it ended or did not answer within 20 s; see log()
+    // From the next launch on: another program instead of this build's belfryd, in front of it other words (`env A=B`).
+    void run_as(std::string daemon, std::vector<std::string> prefix = {});
+    void use_config(std::string path) { config_ = std::move(path); }  // likewise; the constructor's settings win
     void kill() { process_->kill_now(); }
-    int stop();  // SIGTERM; the exit code
+    int stop();                                        // SIGTERM; the exit code
+    Outcome restore(const std::string& backup) const;  // fills the data directory; nothing is started
     Process& process() { return *process_; }
 
     ClientOptions client_options() const;
@@ -42,20 +54,19 @@ public:
     const std::string& data_dir() const { return data_dir_; }
 
 private:
+    std::vector<std::string> command_line() const;
     std::string data_dir_;
     std::vector<std::string> settings_;
+    std::string daemon_ = program("belfryd");
+    std::vector<std::string> prefix_;
+    std::string config_;
     int port_;
     std::unique_ptr<Process> process_;
 };
 
-// Runs a program to its end; its output and exit code.
-struct Outcome {
-    int exit_code = -1;
-    std::string output;
-};
+// Runs a program to its end.
 Outcome run_program(std::vector<std::string> arguments, double timeout_seconds = 20);
 
 std::string read_text(const std::string& path);
-std::string program(const std::string& name);  // path of a program of this build: "belfryd"
 
 }  // namespace belfry::test

@@ -42,6 +42,13 @@ void NetworkNamespaces::plug(unsigned machine, bool connected) {
     run("ip link set cable" + std::to_string(machine) + (connected ? " up" : " down"));
 }
 
+bool NetworkNamespaces::shape(unsigned machine, const std::string& discipline) {
+    const std::string device = " dev card" + std::to_string(machine) + " root ";
+    const std::string tc = "tc -n " + name(machine) + " qdisc ";
+    run(tc + "del" + device + "2>/dev/null");  // the one before: they cannot be changed into each other
+    return discipline.empty() || run(tc + "add" + device + discipline + " 2>/dev/null");
+}
+
 void NetworkNamespaces::block(unsigned from, unsigned to, bool blocked) {
     run("ip -n " + name(from) + " route " + (blocked ? "add" : "del") + " blackhole " + address(to) + "/32");
 }

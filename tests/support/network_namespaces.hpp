@@ -23,6 +23,8 @@ public:
     std::vector<std::string> prefix(unsigned machine) const { return {"ip", "netns", "exec", name(machine)}; }
     // The cable; one of the two directions of the machine's way to another.
     void plug(unsigned machine, bool connected);
+    // How the machine sends: a queueing discipline in tc's words; "" = at once. False: the kernel has none such.
+    bool shape(unsigned machine, const std::string& discipline);
     void block(unsigned from, unsigned to, bool blocked);
 
 private:

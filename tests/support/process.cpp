@@ -98,6 +98,27 @@ bool port_is_free(int port) {
     return is_free;
 }
 
+// Below the ports that the system gives to clients. Tests run side by side, so each process takes whole blocks of them: a
+// lock on a block's octet of one file, which its end releases.
+constexpr int ports_begin = 12000, ports_end = 32000, block_ports = 100;
+
+int take_block() {
+    static const int file =
+        ::open((std::filesystem::temp_directory_path() / "belfry-test-ports").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    static int next = getpid();
+    constexpr int blocks = (ports_end - ports_begin) / block_ports;
+    for (int tries = 0; tries < blocks; ++tries) {
+        const int block = next++ % blocks;
+        struct flock lock {};
+        lock.l_type = F_WRLCK;
+        lock.l_whence = SEEK_SET;
+        lock.l_start = block;
+        lock.l_len = 1;
+        if (::fcntl(file, F_SETLK, &lock) == 0) return ports_begin + block * block_ports;
+    }
+    throw std::runtime_error("no free block of ports");
+}
+
 }  // namespace
 
 double resident_kib(int pid) { return status_kib(pid, "VmRSS:"); }
@@ -118,9 +139,14 @@ size_t raise_open_files_limit() {
 }
 
 int free_port_pair() {
-    static int next = 20000 + getpid() % 20000;
-    for (int tries = 0; tries < 1000; ++tries, next += 2) {
-        if (port_is_free(next) && port_is_free(next + 1)) return std::exchange(next, next + 2);
+    static int next = 0, end = 0;
+    for (int tries = 0; tries < 1000; ++tries) {
+        if (next >= end) {
+            next = take_block();
+            end = next + block_ports;
+        }
+        const int port = std::exchange(next, next + 2);
+        if (port_is_free(port) && port_is_free(port + 1)) return port;
     }
     throw std::runtime_error("no free port");
 }

@@ -37,11 +37,14 @@ LADDER = {
 HOMES = {
     "zmq": ["transports/zmq", "hub/peer", "sdk/client"],
     "msgpack": ["sdk/protocol"],
+    "sodium": ["hub/plugin"],
     "lmdb": ["plugins/storage_lmdb"],
     "boost/dll": ["hub/plugin", "sdk/testing"],
     "toml++": ["hub/settings", "sdk/cli"],
     "raft": ["hub/raft"],
-    "nlohmann": ["sdk/cli"],
+    "nlohmann": ["sdk/cli", "plugins/filter_json", "plugins/validate_rules", "plugins/validate_schema"],
+    "valijson": ["plugins/validate_schema"],
+    "re2": ["plugins/filter_regex", "plugins/validate_rules"],
     "xxhash": ["sdk/base"],
 }
 # Pure: computes only.

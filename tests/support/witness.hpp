@@ -31,8 +31,12 @@ public:
         if (thread_.joinable()) thread_.join();
         return history_;
     }
+    // What it was told instead of an answer, after the client's own repetitions; a few of them. Once it is finished.
+    const std::vector<std::string>& errors() const { return errors_; }
 
 private:
+    static constexpr size_t errors_max = 20;  // enough to see what went wrong
+
     void act() {
         Operation operation;
         operation.kind = static_cast<Operation::Kind>(random_() % 4);
@@ -44,6 +48,7 @@ private:
         operation.called = now_ns();
         const Code code = carry_out(operation);
         operation.returned = now_ns();
+        if (code != Code::ok && errors_.size() < errors_max) errors_.push_back(last_error_);
         if (code == Code::uncertain && operation.kind != Operation::Kind::get) operation.returned = Operation::never;
         if (code != Code::ok && operation.returned != Operation::never) return;  // certainly not done
         if (operation.returned != Operation::never && operation.succeeded) seen_[operation.key] = operation.value;
@@ -57,7 +62,7 @@ private:
             case Operation::Kind::get: {
                 const auto got = client_->get(operation.key);
                 if (got) operation.value = got->value;
-                return got.ok() || got.error().code == Code::not_found ? Code::ok : got.error().code;
+                return got.ok() || got.error().code == Code::not_found ? Code::ok : code_of(got);
             }
             case Operation::Kind::swap: break;
         }
@@ -73,8 +78,10 @@ private:
         return code_of(swapped);
     }
     template <class T>
-    static Code code_of(const Result<T>& result) {
-        return result ? Code::ok : result.error().code;
+    Code code_of(const Result<T>& result) {
+        if (result) return Code::ok;
+        last_error_ = to_string(result.error());
+        return result.error().code;
     }
 
     std::shared_ptr<Client> client_;
@@ -83,6 +90,8 @@ private:
     uint64_t counter_ = 0;
     std::map<Bytes, std::optional<Bytes>> seen_;
     std::vector<Operation> history_;
+    std::vector<std::string> errors_;
+    std::string last_error_;
     std::atomic<bool> stop_{false};
     std::thread thread_;
 };

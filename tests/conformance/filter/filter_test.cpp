@@ -4,6 +4,7 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "sdk/base/limits.hpp"
@@ -16,6 +17,8 @@ extern "C" {
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_exact(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_glob(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_prefix(const belfry_host_v1*, belfry_error*);
+const belfry_plugin_descriptor* belfry_plugin_entry_filter_regex(const belfry_host_v1*, belfry_error*);
+const belfry_plugin_descriptor* belfry_plugin_entry_filter_json(const belfry_host_v1*, belfry_error*);
 }
 
 namespace {
@@ -36,13 +39,18 @@ TEST_CASE("every filter of this tree keeps the contract", "[conformance][filter]
                                                   "a"}},
         {belfry_plugin_entry_filter_glob,
          Specs{"**", "app/*", "app/**/host", "app/?b", "app/**", "a[/]b", "a[!/]b", "[!a-c]*"}},
+        {belfry_plugin_entry_filter_regex,
+         Specs{".*", "^app/.*$", "(?i)a/b", "a|b", "app/(db|cache)/[a-z]+", "\\Qa$", "^*a", "a/\\C*"}},
+        {belfry_plugin_entry_filter_json,
+         Specs{"** /a = 1.0", "a/* . exists", "[ab]* /port >= 1024 and /name = \"x y\"", "a\\ b \"/c d\" != null",
+               "** /a exists", "** /a = true", "** . = \"a\"", "a* . < 1e300"}},
     }));
     const Report report = check_filter({&table_of(entry), 20261123, specs});
     for (const Check& check : report.checks) {
         INFO(table_of(entry).kind << ": " << check.name << ": " << check.sentence);
         CHECK(check.passed);
     }
-    CHECK(report.checks.size() == 5);
+    CHECK(report.checks.size() == 6);
 }
 
 TEST_CASE("the suite finds what a broken filter does wrong", "[conformance][filter]") {
@@ -64,6 +72,23 @@ TEST_CASE("the suite finds what a broken filter does wrong", "[conformance][filt
     SECTION("refusals without a sentence") {
         broken.compile = [](belfry_bytes spec, belfry_filter** filter, belfry_error* error) {
             return spec.size == 3 ? belfry_status{BELFRY_INVALID_ARGUMENT} : sound.compile(spec, filter, error);
+        };
+    }
+    SECTION("a filter by key alone that looks at values") {
+        broken.reads_value = [](const belfry_filter*) -> int32_t { return 0; };
+        broken.matches = [](const belfry_filter* filter, belfry_bytes key, belfry_bytes value) {
+            return value.size % 2 == 0 ? sound.matches(filter, key, value) : 0;
+        };
+    }
+    SECTION("a filter whose canonical form reads no values, though it does") {
+        static int calls = 0;
+        broken.reads_value = [](const belfry_filter*) -> int32_t { return ++calls % 2; };
+    }
+    SECTION("an answer that depends on what was asked before") {
+        broken.matches = [](const belfry_filter* filter, belfry_bytes key, belfry_bytes value) -> int32_t {
+            static uint64_t last = 0;
+            const uint64_t before = std::exchange(last, value.size);
+            return before > value.size ? 0 : sound.matches(filter, key, value);
         };
     }
     const Report report = check_filter({&broken, 1, {"app/"}});

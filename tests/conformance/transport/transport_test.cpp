@@ -6,11 +6,13 @@
 #include <memory>
 
 #include "sdk/base/limits.hpp"
-#include "tests/conformance/transport/transport_host.hpp"
+#include "sdk/testing/transport_driver.hpp"
+#include "tests/conformance/transport/local_peer.hpp"
 #include "tests/conformance/transport/zmq_peer.hpp"
 #include "transports/inproc/inproc.hpp"
 
 extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_transport_zmq(const belfry_host_v1*, belfry_error*);
+extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_transport_local(const belfry_host_v1*, belfry_error*);
 extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_transport_inproc(const belfry_host_v1*, belfry_error*);
 
 namespace belfry::testing {
@@ -45,6 +47,19 @@ private:
     ZmqSocket feed_{ZMQ_SUB};
 };
 
+class LocalPeer : public Peer {
+public:
+    explicit LocalPeer(OpenTransport& transport) : socket_(transport.endpoint("request")) { REQUIRE(socket_.connected()); }
+    void send(BytesView frame) override { REQUIRE(socket_.send('R', frame)); }
+    std::optional<Bytes> receive(std::chrono::milliseconds timeout) override { return socket_.receive('R', timeout); }
+    void subscribe(BytesView topic) override { REQUIRE(socket_.send('S', topic)); }
+    void unsubscribe(BytesView topic) override { REQUIRE(socket_.send('U', topic)); }
+    std::optional<Bytes> receive_feed(std::chrono::milliseconds timeout) override { return socket_.receive('F', timeout); }
+
+private:
+    LocalSocket socket_;
+};
+
 class InprocPeer : public Peer {
 public:
     InprocPeer() : client_(std::move(transports::inproc::Client::connect("conformance").value())) {}
@@ -74,6 +89,9 @@ struct Kind {
         if (std::string(name) == "zmq") {
             return std::make_unique<ZmqPeer>(transport);
         }
+        if (std::string(name) == "local") {
+            return std::make_unique<LocalPeer>(transport);
+        }
         return std::make_unique<InprocPeer>();
     }
 };
@@ -84,8 +102,11 @@ const Kind& any_kind() {
          &belfry_plugin_entry_transport_zmq,
          {{"request_endpoint", "tcp://127.0.0.1:*"}, {"feed_endpoint", "tcp://127.0.0.1:*"}}},
         {"inproc", &belfry_plugin_entry_transport_inproc, {{"name", "conformance"}}},
+        {"local",
+         &belfry_plugin_entry_transport_local,
+         {{"request_endpoint", "ipc:///tmp/belfry-transport-test-" + std::to_string(::getpid())}}},
     };
-    return kinds[GENERATE(as<size_t>{}, 0, 1)];
+    return kinds[GENERATE(as<size_t>{}, 0, 1, 2)];
 }
 
 Bytes channel(char last) { return "E1234567" + Bytes(1, last); }

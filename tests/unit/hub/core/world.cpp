@@ -36,6 +36,7 @@ const belfry_filter_v1 prefix_filter = {
         return BytesView(static_cast<const char*>(key.data), key.size).starts_with(self(filter).prefix) ? 1 : 0;
     },
     [](belfry_filter* filter) { delete reinterpret_cast<PrefixFilter*>(filter); },
+    [](const belfry_filter*) -> int32_t { return 0; },
 };
 
 Options World::default_options() {
@@ -76,7 +77,7 @@ void World::start() {
         if (entry.type != raft::EntryType::change) entry.payload = nullptr;  // as the shell does
         restored.trail.push_back(entry);
     }
-    core = std::make_unique<Core>(options, *store, filters);
+    core = std::make_unique<Core>(options, *store, filters, compile_rule);
     const auto started = core->start(std::move(restored), now, output_);
     if (!started) fatal = started.error();
     act();
@@ -97,14 +98,21 @@ void World::restart(bool machine_too) {
 
 // ---- the clients ----
 
-uint64_t World::enqueue(protocol::RequestOp op) {
+uint64_t World::enqueue(protocol::RequestOp op, protocol::Ticket ticket) {
     const uint64_t id = next_id_++;
-    core->step(RequestReceived{9, {id, "tester", "", std::move(op)}}, now, output_);
+    core->step(RequestReceived{9, {id, "tester", "", std::move(op), ticket}}, now, output_);
     return id;
 }
 
-uint64_t World::send(protocol::RequestOp op) {
-    const uint64_t id = enqueue(std::move(op));
+uint64_t World::send(protocol::RequestOp op, protocol::Ticket ticket) {
+    const uint64_t id = enqueue(std::move(op), ticket);
+    flush();
+    return id;
+}
+
+uint64_t World::try_out(protocol::RequestOp op) {
+    const uint64_t id = next_id_++;
+    core->step(RequestReceived{9, {id, "tester", "", std::move(op), {}, true}}, now, output_);
     flush();
     return id;
 }
@@ -226,12 +234,17 @@ void World::act() {
     }
     if (!persist.entries.empty()) {
         const Index last = written.empty() ? boundary : written.back().index;
-        REQUIRE(persist.entries.front().index == last.next());
-        if (log_is_full) {
-            const Index first = persist.entries.front().index;
+        const Index first = persist.entries.front().index;
+        if (refused_from_ > last.next()) refused_from_ = {};  // it was cut meanwhile
+        if (refused_from_ != Index{} && first != refused_from_) {
+            output_.persist = {};  // as the log writer does: they would leave a gap, and are asked for again
+        } else if (log_is_full) {
+            refused_from_ = first;
             output_.persist = {};
             core->step(PersistFailed{{Code::no_space, "the test's disk is full"}, first}, now, output_);
         } else {
+            REQUIRE(first == last.next());
+            refused_from_ = {};
             for (auto& entry : persist.entries) {
                 trace += "append " + std::to_string(entry.index.value) + "^" + std::to_string(entry.term.value) + " " +
                          *entry.payload + "\n";
@@ -256,8 +269,11 @@ void World::act() {
     if (output_.fetch) fetch = output_.fetch;
     if (output_.install) to_install = output_.install;
     take_snapshot = take_snapshot || output_.take_snapshot;
+    for (WriteQuestions& asked : output_.questions) questions.push_back(std::move(asked));
+    backup_pieces.insert(backup_pieces.end(), output_.backup_pieces.begin(), output_.backup_pieces.end());
     if (output_.compact_to) compact_to = output_.compact_to->index;
     if (output_.fatal) fatal = output_.fatal;
+    may_end = output_.may_end;
     if (output_.wake_at_ms != UINT64_MAX) wake_at_ms = output_.wake_at_ms;
     trace += "wake " + std::to_string(wake_at_ms) + "\n";
     output_.clear();

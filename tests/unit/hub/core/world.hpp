@@ -28,8 +28,9 @@ public:
     void restart(bool machine_too = false);
 
     // ---- the clients ----
-    uint64_t send(protocol::RequestOp op);     // one request in a round of its own; its id
-    uint64_t enqueue(protocol::RequestOp op);  // without ending the round
+    uint64_t send(protocol::RequestOp op, protocol::Ticket ticket = {});     // one request in a round of its own; its id
+    uint64_t enqueue(protocol::RequestOp op, protocol::Ticket ticket = {});  // without ending the round
+    uint64_t try_out(protocol::RequestOp op);                                // a dry run
     const protocol::Reply* reply(uint64_t id) const;
     uint64_t put(const Bytes& key, const Bytes& value);
     protocol::Reply write(protocol::RequestOp op);  // send, sync, and the reply
@@ -48,6 +49,7 @@ public:
 
     Options options;
     plugin::Filters filters;
+    CompileRule compile_rule = no_rules;
     std::unique_ptr<plugin::StateStore> store;
     std::unique_ptr<Core> core;
     Instant now{1'000'000, 1'700'000'000'000};
@@ -67,17 +69,21 @@ public:
     std::vector<MemberMessage> messages;
     std::optional<Fetch> fetch;
     bool take_snapshot = false;
+    std::vector<ReadBackupPiece> backup_pieces;
+    std::vector<WriteQuestions> questions;
     std::optional<Index> compact_to;
     std::optional<Boundary> to_install;
     uint64_t generation = 0;
     std::optional<Error> fatal;
     uint64_t wake_at_ms = 0;
+    bool may_end = false;
     Bytes trace;  // everything that came out, as text
 
 private:
     void open_store();
     void act();
     Output output_;
+    Index refused_from_;  // a full log has not taken the entries from here on
     uint64_t next_id_ = 1;
 };
 

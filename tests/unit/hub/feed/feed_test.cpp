@@ -125,6 +125,43 @@ TEST_CASE("feed: each channel gets its own keys of a change set, whatever kind o
               {exact, "a/x "}, {prefix, "a/x a/y "}, {deeper, "a/x "}, {suffix, "a/y "}, {everything, "a/x a/y c "}});
 }
 
+TEST_CASE("feed: a value that stops matching takes the key away from a channel by content") {
+    Hub hub;
+    hub.open("prefix", "a/");
+    CHECK_FALSE(hub.feed.wants_values_before());
+    const auto even = hub.open("even", "a/");
+    CHECK(hub.feed.wants_values_before());
+    const auto events_of = [&](uint64_t revision, const Bytes& value, std::optional<Bytes> before) {
+        ChangeSet made = change(revision, {{"a/x", value}});
+        if (value.empty()) made.events[0].type = EventType::erase;
+        hub.feed.add(made, {std::move(before)});
+        for (const auto& message : hub.flush(revision).feed) {
+            if (message.channel == even) return message.changes.at(0).events;
+        }
+        return std::vector<Event>();
+    };
+    const Bytes even_value = "22", odd_value = "21";
+    REQUIRE(test::is_even(even_value));
+    REQUIRE_FALSE(test::is_even(odd_value));
+    const auto gone = [](uint64_t revision) { return Event{EventType::erase, {"a/x", "", {}, {revision}, 0, {}}}; };
+    CHECK(events_of(1, odd_value, std::nullopt).empty());
+    CHECK(events_of(2, even_value, odd_value) == change(2, {{"a/x", even_value}}).events);
+    CHECK(events_of(3, odd_value, even_value) == std::vector{gone(3)});
+    CHECK(events_of(4, odd_value, odd_value).empty());
+    CHECK(events_of(5, "", odd_value).empty());
+    CHECK(events_of(6, "", even_value) == std::vector{gone(6)});
+    CHECK(events_of(7, Bytes(limits::feed_value_bytes_max + 1, 'x') + "y", even_value) == std::vector{gone(7)});
+}
+
+TEST_CASE("feed: when its last channel by content is closed, replaced values are no longer wanted") {
+    Hub hub;
+    hub.open("even", "a/");
+    CHECK(hub.feed.wants_values_before());
+    for (uint64_t now = 1000; now <= 30'000; now += 1000) hub.tick(now);
+    CHECK(hub.feed.channel_count() == 0);
+    CHECK_FALSE(hub.feed.wants_values_before());
+}
+
 TEST_CASE("feed: equal filters share a channel, and one filter too many is served by the channel of all keys") {
     Hub hub(2);
     const auto a = hub.open("prefix", "a/"), b = hub.open("prefix", "b/");
@@ -132,6 +169,8 @@ TEST_CASE("feed: equal filters share a channel, and one filter too many is serve
     CHECK(a != b);
     const auto broad = hub.open("prefix", "c/");
     CHECK(broad == hub.open("exact", "d"));
+    CHECK(hub.try_open("prefix", "a/").exact);
+    CHECK_FALSE(hub.try_open("prefix", "c/").exact);
     hub.feed.add(change(1, {{"zzz", "1"}}));
     const auto published = hub.flush(1);
     REQUIRE(published.feed.size() == 1);
@@ -269,8 +308,11 @@ TEST_CASE("feed: matching a change costs about the same with 1000 channels as wi
         }
         return std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - started).count() / 20'000;
     };
-    const double few = cost_ns(10), many = cost_ns(1000);
-    INFO("ns per change: " << few << " with 10 channels, " << many << " with 1000");
+    // Whoever else runs on this machine makes it slower, never quicker.
+    const auto best_ns = [&](size_t channels) {
+        return std::min({cost_ns(channels), cost_ns(channels), cost_ns(channels)});
+    };
+    const double few = best_ns(10), many = best_ns(1000);
     INFO("ns per change: " << few << " with 10 channels, " << many << " with 1000");
     CHECK(many < 4 * few);  // far from the hundredfold of asking each channel
 }

@@ -35,7 +35,7 @@ Bytes rich_entry() {
     builder.add({"ada", "why", protocol::PutRequest{"key", "value", {3}, false}});
     builder.add({"", "", protocol::DeleteRequest{{"a", "b"}, false}});
     builder.add({"bob", "", rich_txn()});
-    builder.add({"", "old", protocol::CompactRequest{{77}}});
+    builder.add({"", "old", protocol::CompactRequest{{77}}, {1ull << 60, 5000, 904}});
     CHECK(builder.command_count() == 4);
     const size_t size = builder.size();
     Bytes entry = builder.take(1234567);
@@ -70,6 +70,8 @@ TEST_CASE("entry: every kind of command comes back", "[log]") {
     CHECK(range.sort_order == protocol::SortOrder::descending);
     CHECK((range.keys_only && range.local && !range.count_only));
     CHECK(std::get<protocol::PutRequest>(txn.then_ops[1].op).lease.value == 1ull << 63);
+    CHECK(entry->commands[0].ticket == protocol::Ticket());
+    CHECK(entry->commands[3].ticket == protocol::Ticket{1ull << 60, 5000, 904});
     CHECK(encode_again(*entry) == octets);
     CHECK(decode_entry(EntryBuilder().take(5))->commands.empty());
 }
@@ -81,9 +83,46 @@ TEST_CASE("entry: the octets of format 1 stay as they are", "[log]") {
     CHECK(builder.take(2) == expected);
 }
 
+TEST_CASE("entry: with a ticket it is of format 2, whose octets stay as they are", "[log]") {
+    EntryBuilder builder;
+    builder.add({"me", "", protocol::CompactRequest{{1}}});
+    builder.add({"me", "", protocol::PutRequest{"k", "v", {}, false}, {7, 300, 299}});
+    Bytes octets(
+        "\x02\x02\0\0\0\0\0\0\0\x02\0\0\0\x04\x02me\0\x01"
+        "\x81\x07\0\0\0\0\0\0\0\xac\x02\x01\x02me\0\x01k\x01v\0\0",
+        41);
+    CHECK(builder.take(2) == octets);
+    octets[0] = 1;
+    CHECK(decode_entry(octets).error().code == Code::corrupt);
+    builder.add({"me", "", protocol::CompactRequest{{1}}});
+    Bytes without = builder.take(2);
+    CHECK(without[0] == 1);  // the builder has forgotten the tickets of the entry before
+    without[0] = 2;
+    CHECK(decode_entry(without).error().code == Code::corrupt);
+}
+
+TEST_CASE("entry: changes of the hub's records come back as they were, in format 3", "[log]") {
+    EntryBuilder builder;
+    builder.add({"ann", "why", protocol::RecordChangeRequest{"policy/a", false, Bytes("\0x", 2), 7}, {9, 2, 1}});
+    builder.add({"ann", "", protocol::RecordChangeRequest{"policy/b", true, {}, {}}});
+    builder.add({"ann", "", protocol::CompactRequest{{1}}});
+    const Bytes octets = builder.take(5);
+    CHECK(octets[0] == 3);
+    const auto entry = decode_entry(octets);
+    REQUIRE(entry.ok());
+    const auto& first = std::get<protocol::RecordChangeRequest>(entry->commands[0].op);
+    CHECK(first.name == "policy/a");
+    CHECK(first.content == Bytes("\0x", 2));
+    CHECK(first.expected == 7);
+    CHECK(entry->commands[0].ticket == protocol::Ticket{9, 2, 1});
+    CHECK(std::get<protocol::RecordChangeRequest>(entry->commands[1].op).remove);
+    builder.add({"ann", "", protocol::CompactRequest{{1}}});
+    CHECK(builder.take(5)[0] == 1);  // what needs no record is readable by those before
+}
+
 TEST_CASE("entry: a newer format is told from damage", "[log]") {
     Bytes octets = rich_entry();
-    octets[0] = 2;
+    octets[0] = 4;
     CHECK(decode_entry(octets).error().code == Code::incompatible);
     octets[0] = 0;
     CHECK(decode_entry(octets).error().code == Code::corrupt);

@@ -53,16 +53,38 @@ inline const belfry_filter_v1& prefix_table() {
             return BytesView(static_cast<const char*>(key.data), key.size).starts_with(of(filter)->spec) ? 1 : 0;
         },
         [](belfry_filter* filter) { delete of(filter); },
+        nullptr,
     };
     return table;
 }
 
-inline std::shared_ptr<const plugin::Filter> prefix(const Bytes& spec) {
+inline std::shared_ptr<const plugin::Filter> compile(const belfry_filter_v1& table, const Bytes& spec) {
     plugin::Filters filters;
-    REQUIRE(filters.add(prefix_table()));
-    auto filter = filters.compile({"prefix", spec});
+    REQUIRE(filters.add(table));
+    auto filter = filters.compile({table.kind, spec});
     REQUIRE(filter);
     return *filter;
+}
+inline std::shared_ptr<const plugin::Filter> prefix(const Bytes& spec) {
+    static const belfry_filter_v1 by_key = [] {
+        belfry_filter_v1 table = prefix_table();
+        table.reads_value = [](const belfry_filter*) -> int32_t { return 0; };
+        return table;
+    }();
+    return compile(by_key, spec);
+}
+// By content: the keys with the prefix whose values begin with "on".
+inline std::shared_ptr<const plugin::Filter> switched_on(const Bytes& spec) {
+    static const belfry_filter_v1 by_value = [] {
+        belfry_filter_v1 table = prefix_table();
+        table.matches = [](const belfry_filter* filter, belfry_bytes key, belfry_bytes value) -> int32_t {
+            const BytesView text(static_cast<const char*>(value.data), value.size);
+            return text.starts_with("on") ? prefix_table().matches(filter, key, value) : 0;
+        };
+        table.reads_value = [](const belfry_filter*) -> int32_t { return 1; };
+        return table;
+    }();
+    return compile(by_value, spec);
 }
 
 inline p::PutRequest put(Bytes key, Bytes value) { return {std::move(key), std::move(value), {}, true}; }
@@ -116,7 +138,7 @@ public:
     void begin() { REQUIRE(store_->begin()); }
     void commit() {
         REQUIRE(keyspace_->finish_batch());
-        REQUIRE(store_->commit(Index{++applied_}));
+        REQUIRE(keyspace_->commit(Index{++applied_}));
     }
     void rollback() {
         store_->rollback();
@@ -129,10 +151,10 @@ public:
 
     // One command; in a batch of its own if none is open.
     template <class Op>
-    Applied apply(Op op, uint64_t time_ms = 0, Bytes comment = {}) {
+    Applied apply(Op op, uint64_t time_ms = 0, Bytes comment = {}, p::Ticket ticket = {}) {
         const bool alone = !store_->in_batch();
         if (alone) begin();
-        log::Command command{"ada", std::move(comment), std::move(op)};
+        log::Command command{"ada", std::move(comment), std::move(op), ticket};
         auto applied = keyspace_->apply(command, time_ms);
         REQUIRE(applied);
         if (alone) commit();

@@ -2,6 +2,7 @@
 
 #include <catch2/generators/catch_generators_range.hpp>
 
+#include "hub/base/limits.hpp"
 #include "tests/unit/hub/model/fixture.hpp"
 
 using namespace belfry;
@@ -330,6 +331,88 @@ TEST_CASE("changes: only the filter's keys, in chunks, each saying what it cover
     CHECK(hub.keys().changes({{}, {5}, {4}, 0}, *filter).error().code == Code::invalid_argument);
 }
 
+TEST_CASE("changes: by content, a value that stops matching takes its key away", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.apply(put("a", "on"));         // 1
+    hub.apply(put("a", "on again"));   // 2
+    hub.apply(put("a", "off"));        // 3
+    hub.apply(put("a", "off still"));  // 4
+    hub.apply(erase("a"));             // 5
+    hub.apply(put("a", "on"));         // 6
+    hub.apply(erase("a"));             // 7
+    const auto reply = hub.keys().changes({{}, {}, {}, 0}, *switched_on(""));
+    REQUIRE(reply);
+    std::string story;
+    for (const ChangeSet& change : reply->changes) {
+        REQUIRE(change.events.size() == 1);
+        const Event& event = change.events[0];
+        CHECK(event.kv.mod_revision == change.revision);
+        story += std::to_string(change.revision.value) + (event.type == EventType::put ? "+" + event.kv.value : "-") + " ";
+        if (event.type == EventType::erase) CHECK(event == Event{EventType::erase, {"a", "", {}, change.revision, 0, {}}});
+    }
+    CHECK(story == "1+on 2+on again 3- 6+on 7- ");
+}
+
+TEST_CASE("changes: the values before are told, if asked for", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.apply(put("a", "1"));
+    hub.apply(put("b", "2"));
+    hub.apply(erase("b"));
+    p::TxnRequest txn;
+    txn.then_ops = {{put("a", "3")}, {put("b", "4")}, {put("c", "5")}};
+    hub.begin();
+    const auto applied = hub.keys().apply({"ada", "", txn, {}}, 0, Keyspace::Tell::change_and_values_before);
+    REQUIRE(applied);
+    REQUIRE(applied->change);
+    CHECK(applied->change->events.size() == 3);
+    CHECK(applied->values_before == std::vector<std::optional<Bytes>>{"1", std::nullopt, std::nullopt});
+    const auto erased = hub.keys().apply({"ada", "", erase("a", "c"), {}}, 0, Keyspace::Tell::change_and_values_before);
+    REQUIRE(erased);
+    CHECK(erased->values_before == std::vector<std::optional<Bytes>>{"3", "4"});
+    CHECK(hub.keys().apply({"ada", "", put("a", "x"), {}}, 0, Keyspace::Tell::change)->values_before.empty());
+    CHECK_FALSE(hub.keys().apply({"ada", "", put("a", "x"), {}}, 0, Keyspace::Tell::nothing)->change);
+    hub.commit();
+}
+
+TEST_CASE("snapshot and changes: a filter by content reads 2 MiB of values at most before it must page", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    constexpr int keys = 9;
+    const size_t value_bytes = hub::limits::filtered_value_bytes_max / 4;
+    hub.begin();
+    for (int i = 0; i < keys; ++i) {
+        const Bytes value = (i == keys - 1 ? "on" : "off") + Bytes(value_bytes, 'x');
+        hub.apply(put("k" + std::to_string(i), value));
+    }
+    hub.commit();
+    const auto filter = switched_on("k");
+    p::SnapshotRequest request;
+    size_t chunks = 0;
+    size_t found = 0;
+    for (bool more = true; more; ++chunks) {
+        const auto reply = hub.keys().snapshot(request, *filter);
+        REQUIRE(reply);
+        found += reply->kvs.size();
+        more = reply->more;
+        CHECK(more != reply->after_key.empty());
+        if (more) REQUIRE(reply->after_key > request.after_key);
+        request.after_key = reply->after_key;
+    }
+    CHECK(found == 1);
+    CHECK(chunks == 3);
+
+    Revision from;
+    size_t pages = 0;
+    for (bool more = true; more; ++pages) {
+        const auto reply = hub.keys().changes({{}, from, {}, 0}, *filter);
+        REQUIRE(reply);
+        if (reply->more) REQUIRE(reply->to > from);
+        from = reply->to;
+        more = reply->more;
+    }
+    CHECK(pages == 3);
+    CHECK(from == Revision{keys});
+}
+
 TEST_CASE("revision_before: halves its way to an age, and compaction bounds it", "[model]") {
     Hub hub(GENERATE(from_range(stores())));
     for (uint64_t i = 1; i <= 20; ++i) hub.apply(put("a", "v"), 100 * i);
@@ -360,10 +443,30 @@ TEST_CASE("batch: a rollback forgets, a restart remembers", "[model]") {
     CHECK(hub.apply(put("b", "2")).change->time_ms == 70);
 }
 
+TEST_CASE("batch: whichever put a full store refuses, after the rollback nothing of the command is left", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.apply(put("a", "1"));
+    const Bytes image = hub.image();
+    const int first_refused = GENERATE(1, 2);  // the key itself, the record of the change
+    hub.begin();
+    hub.store().inject([puts = 0, first_refused](std::string_view slot) mutable {
+        return slot == "put" && ++puts >= first_refused ? Status(Error{Code::no_space, "full"}) : Status();
+    });
+    CHECK(hub.keys().apply({"ada", {}, put("b", "2")}, 80).error().code == Code::no_space);
+    hub.store().inject({});
+    hub.rollback();
+    CHECK(hub.image() == image);
+    // A command that changes nothing is no revision, or this member would count and fold what others do not.
+    const uint64_t digest = hub.keys().history_digest();
+    CHECK_FALSE(hub.apply(erase("nothing")).change);
+    CHECK(hub.keys().revision() == Revision{1});
+    CHECK(hub.keys().history_digest() == digest);
+}
+
 TEST_CASE("load: a newer format is refused by name", "[model]") {
     Hub hub(GENERATE(from_range(stores())));
     Bytes meta = encode_meta({});
-    meta[0] = 3;
+    meta[0] = 4;
     hub.begin();
     REQUIRE(hub.store().put(table_meta, meta_key, meta));
     REQUIRE(hub.store().commit(Index{9}));

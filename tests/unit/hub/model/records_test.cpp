@@ -65,8 +65,14 @@ TEST_CASE("records: the octets of format 1 stay as they are", "[model]") {
     CHECK(view(revision_key({258})) == BytesView("\0\0\0\0\0\0\x01\x02", 8));
     CHECK(revision_of(view(revision_key({258}))) == Revision{258});
     CHECK(encode_deleted({300}) == "\xac\x02");
-    CHECK(encode_meta({{1}, {2}, {3}, {4}, 5, 6, 7}).size() == 60);
+    CHECK(encode_meta({{1}, {2}, {3}, {4}, 5, 6, 7, 8}).size() == 68);
+    // Format 2 had no clock of sessions.
+    Bytes older = encode_meta({{1}, {2}, {3}, {4}, 5, 6, 7, 8}).substr(0, 60);
+    older[0] = 2;
+    CHECK(decode_meta(older)->digest == 7);
+    CHECK(decode_meta(older)->session_ms == 0);
     CHECK(table_meta == 0);
+    CHECK(table_sessions == 4);
     CHECK(table_current == 1);
     CHECK(table_changes == 2);
     CHECK(table_deleted == 3);

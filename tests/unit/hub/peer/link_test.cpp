@@ -1,5 +1,6 @@
 #include "hub/peer/link.hpp"
 
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <mutex>
@@ -18,11 +19,13 @@ CurveKeys make_keys() {
 // One end: a link on a free port of loopback, and what came in.
 class End {
 public:
-    End(uint64_t id, const CurveKeys& keys, uint64_t cluster = 5) : keys_(keys) {
+    End(uint64_t id, const CurveKeys& keys, uint64_t cluster = 5, uint64_t directory = 0, const std::string& endpoint = "")
+        : keys_(keys) {
         LinkOptions options;
         options.member = id;
         options.cluster = cluster;
-        options.endpoint = "tcp://127.0.0.1:*";
+        options.directory = directory;
+        options.endpoint = endpoint.empty() ? "tcp://127.0.0.1:*" : endpoint;
         options.keys = keys;
         options.pending_bytes_max = 1024 * 1024;
         Link::Hooks hooks;
@@ -35,6 +38,11 @@ public:
             const std::lock_guard lock(mutex_);
             complaints_ += sentence + "\n";
         };
+        hooks.on_met = [this](const Directories& directories) {
+            const std::lock_guard lock(mutex_);
+            met_ = directories;
+        };
+        hooks.on_not_recognised = [this](uint64_t by) { not_recognised_by_ = by; };
         auto opened = Link::open(options, hooks);
         REQUIRE(opened);
         link_ = std::move(*opened);
@@ -54,11 +62,19 @@ public:
         return complaints_;
     }
 
+    Directories met() {
+        const std::lock_guard lock(mutex_);
+        return met_;
+    }
+    uint64_t not_recognised_by() const { return not_recognised_by_; }
+
 private:
     CurveKeys keys_;
     std::mutex mutex_;
     std::vector<core::MemberMessage> messages_;
     std::string complaints_;
+    Directories met_;
+    std::atomic<uint64_t> not_recognised_by_{0};
     std::unique_ptr<Link> link_;
 };
 
@@ -99,6 +115,34 @@ TEST_CASE("link: messages arrive in order, with keys and without", "[peer]") {
         if (round > 0) CHECK(round == expected++);
     }
     CHECK(expected == 1001);
+}
+
+TEST_CASE("link: a member that comes with another data directory is told so, and nothing else", "[peer]") {
+    const auto keys = make_keys();
+    End one(1, make_keys(), 5, 11);
+    Peer old_peer;
+    {
+        End old_two(2, keys, 5, 22);
+        old_peer = old_two.peer();
+        one.link().set_peers({old_peer});
+        old_two.link().set_peers({one.peer()});
+        REQUIRE(connects(one, old_two));
+        REQUIRE(connects(old_two, one));
+        CHECK(one.met() == Directories{{2, 22}});
+    }
+    End new_two(2, keys, 5, 33, old_peer.endpoint);
+    new_two.link().set_peers({one.peer()});
+    const size_t before = one.count();
+    REQUIRE(soon([&] {
+        new_two.link().send({1, core::ReadIndexAsk{7}});
+        return one.complaints().find("another data directory") != std::string::npos;
+    }));
+    REQUIRE(soon([&] {
+        one.link().send({2, core::ReadIndexAsk{8}});
+        return new_two.not_recognised_by() == 1;
+    }));
+    CHECK(one.count() == before);
+    CHECK(one.met() == Directories{{2, 22}});
 }
 
 TEST_CASE("link: who has another key is not let in", "[peer]") {

@@ -6,7 +6,9 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
+#include "hub/plugin/file_digest.hpp"
 #include "hub/plugin/filter.hpp"
 #include "hub/plugin/state_store.hpp"
 #include "sdk/plugin/filter.hpp"
@@ -85,7 +87,7 @@ TEST_CASE("plugin: a descriptor that a hub must not run is refused with a senten
     std::string expected;
     SECTION("of another major ABI") {
         descriptor.abi_major = 2;
-        expected = "built for plugin ABI 2.0";
+        expected = "built for plugin ABI 2.";
     }
     SECTION("too small") {
         descriptor.struct_size = 16;
@@ -143,6 +145,35 @@ TEST_CASE("loader: says why a file cannot be loaded", "[hub][plugin]") {
     const auto library = load_plugin(BELFRY_TEST_LIBRARY_WITHOUT_ENTRY, host);
     REQUIRE_FALSE(library.ok());
     CHECK_THAT(library.error().detail, ContainsSubstring("exports no belfry_plugin_entry"));
+}
+
+TEST_CASE("loader: a file built for another major ABI is refused, both versions named", "[hub][plugin]") {
+    const std::string sentence = "built for plugin ABI 2.3, this host speaks 1." + std::to_string(BELFRY_ABI_MINOR) +
+                                 "; build the plugin against this release";
+    const auto loaded = load_plugin(BELFRY_TEST_LIBRARY_OTHER_ABI, host);
+    REQUIRE_FALSE(loaded.ok());
+    CHECK(loaded.error().code == Code::incompatible);
+    CHECK_THAT(loaded.error().detail, ContainsSubstring(BELFRY_TEST_LIBRARY_OTHER_ABI) && ContainsSubstring(sentence));
+    CHECK_THAT(belfry::testing::check_plugin(BELFRY_TEST_LIBRARY_OTHER_ABI).text(), ContainsSubstring(sentence));
+}
+
+TEST_CASE("loader: a pinned file is loaded if it has the digest, and no other", "[hub][plugin]") {
+    CHECK(*file_digest("/dev/null") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    const TempDirectory directory;
+    const std::string copy = directory.path + "/copy.so";
+    std::filesystem::copy_file(BELFRY_TEST_STORE, copy);
+    const std::string digest = *file_digest(copy);
+    CHECK(digest == *file_digest(BELFRY_TEST_STORE));
+    const auto loaded = load_plugin(BELFRY_TEST_STORE, host, digest);
+    REQUIRE(loaded.ok());
+    CHECK(loaded->sha256 == digest);
+    std::ofstream(copy, std::ios::app) << 'x';  // one octet, behind all that is loaded
+    const auto refused = load_plugin(copy, host, digest);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == Code::denied);
+    CHECK_THAT(refused.error().detail, ContainsSubstring(copy) &&
+                                           ContainsSubstring("its sha256 is " + *file_digest(copy)) &&
+                                           ContainsSubstring("the settings say " + digest));
 }
 
 TEST_CASE("loader: the loadable form of a store works like the one linked in", "[hub][plugin]") {
@@ -264,4 +295,49 @@ TEST_CASE("filters: what cannot be compiled is refused with a sentence", "[hub][
     CHECK(thrown.error().code == Code::io);
     CHECK_THAT(thrown.error().detail, ContainsSubstring("three letters are too many"));
     CHECK(filters.compile({"letter", Bytes(2000, 'x')}).error().code == Code::invalid_argument);
+}
+
+TEST_CASE("filters: one that does not say whether it reads values is taken to do so", "[hub][plugin]") {
+    belfry_filter_v1 table = plugin::FilterTable<FirstLetter>::slots;
+    const auto reads = [](const belfry_filter_v1& of) {
+        Filters filters;
+        REQUIRE(filters.add(of).ok());
+        return (*filters.compile({"letter", "k"}))->reads_value();
+    };
+    CHECK(reads(table));
+    table.reads_value = [](const belfry_filter*) -> int32_t { return 0; };
+    CHECK_FALSE(reads(table));
+    table.struct_size = offsetof(belfry_filter_v1, reads_value);  // as a plugin of ABI 1.0 has it
+    CHECK(reads(table));
+}
+
+TEST_CASE("filters: what a change is to those who keep the keys of a filter", "[hub][plugin]") {
+    // "yes": the value is yes.
+    belfry_filter_v1 table = plugin::FilterTable<FirstLetter>::slots;
+    table.matches = [](const belfry_filter*, belfry_bytes, belfry_bytes value) -> int32_t {
+        return plugin::from_c(value) == "yes" ? 1 : 0;
+    };
+    Filters filters;
+    REQUIRE(filters.add(table).ok());
+    const auto filter = *filters.compile({"letter", "k"});
+    CHECK(filter->sight("k", "yes", std::nullopt) == Sight::put);
+    CHECK(filter->sight("k", "yes", "no") == Sight::put);
+    CHECK(filter->sight("k", "no", "yes") == Sight::gone);
+    CHECK(filter->sight("k", std::nullopt, "yes") == Sight::gone);
+    CHECK(filter->sight("k", "no", "no") == Sight::nothing);
+    CHECK(filter->sight("k", "no", std::nullopt) == Sight::nothing);
+    CHECK(filter->sight("k", std::nullopt, "no") == Sight::nothing);
+    CHECK(filter->sight("k", std::nullopt, std::nullopt) == Sight::nothing);
+}
+
+TEST_CASE("filters: one by key alone needs no value to see a delete", "[hub][plugin]") {
+    belfry_filter_v1 table = plugin::FilterTable<FirstLetter>::slots;
+    table.reads_value = [](const belfry_filter*) -> int32_t { return 0; };
+    Filters filters;
+    REQUIRE(filters.add(table).ok());
+    const auto filter = *filters.compile({"letter", "k"});
+    CHECK(filter->sight("key", "v", std::nullopt) == Sight::put);
+    CHECK(filter->sight("key", std::nullopt, std::nullopt) == Sight::gone);
+    CHECK(filter->sight("lock", "v", std::nullopt) == Sight::nothing);
+    CHECK(filter->sight("lock", std::nullopt, std::nullopt) == Sight::nothing);
 }

@@ -306,6 +306,63 @@ TEST_CASE("what guard D9 is for: a leader whose log begins behind entry 1 does n
     CHECK(told == 0);  // neither the snapshot nor an entry
 }
 
+TEST_CASE("a snapshot that nobody took is offered again after ten elections' time, not before", "[raft]") {
+    Restored restored = log_of_three(Term{1}, 6);
+    restored.configuration = *restored.trail[0].payload;
+    restored.configuration_index = Index{1};
+    restored.trail.erase(restored.trail.begin(), restored.trail.begin() + 5);
+    restored.boundary = Index{5};
+    restored.boundary_term = Term{1};
+    Node node(1, restored, {});
+    elect(node);
+    std::vector<uint64_t> offered_ms;
+    for (const uint64_t begun_ms = node.now_ms; node.now_ms < begun_ms + 25 * election_ms;) {
+        node.pass(40);
+        if (!node.sent<InstallSnapshot>().empty()) offered_ms.push_back(node.now_ms);
+        std::vector<AppendEntriesResult> answers;  // member 2 has nothing; from the offer on it is alive and no more
+        for (const auto& [message, body] : node.sent<AppendEntries>()) {
+            if (message.peer != 2) continue;
+            answers.push_back({offered_ms.empty() ? body.previous : Index{}, {}, 0, 0});
+        }
+        for (const AppendEntriesResult& answer : answers) {
+            node.receive(2, node.raft->term(), answer);
+            if (!node.sent<InstallSnapshot>().empty()) offered_ms.push_back(node.now_ms);
+        }
+        node.receive(3, node.raft->term(), AppendEntriesResult{{}, node.raft->last_index(), 0, 0});
+    }
+    REQUIRE(offered_ms.size() >= 2);
+    CHECK(offered_ms[1] >= offered_ms[0] + 10 * election_ms);
+    CHECK(offered_ms[1] <= offered_ms[0] + 11 * election_ms);
+}
+
+TEST_CASE("an offered snapshot names the members at its entry, not those where the log begins", "[raft]") {
+    Node node(1, log_of_three(Term{1}, 8), {});
+    elect(node);
+    const auto agree = [&] {
+        node.persist();
+        node.receive(3, node.raft->term(), AppendEntriesResult{{}, node.raft->last_index(), 0, 0});
+    };
+    agree();
+    node.effects = {};
+    const auto added = node.raft->change_members({MemberChange::Kind::add_learner, 4, "d"}, node.now_ms, node.effects);
+    REQUIRE(added);
+    agree();
+    node.effects = {};
+    REQUIRE(node.raft->snapshot_taken(*added, 6, node.now_ms, node.effects));
+    REQUIRE(node.raft->boundary() > Index{1});
+    std::vector<std::pair<Message, InstallSnapshot>> offered;
+    for (int i = 0; i < 20 && offered.empty(); ++i) {
+        node.pass(40);
+        node.receive(3, node.raft->term(), AppendEntriesResult{{}, node.raft->last_index(), 0, 0});
+        node.receive(4, node.raft->term(), AppendEntriesResult{*added, {}, 0, 0});  // it has nothing
+        offered = node.sent<InstallSnapshot>();
+    }
+    REQUIRE(offered.size() == 1);
+    CHECK(offered[0].second.last == *added);
+    CHECK(offered[0].second.configuration_index == *added);
+    CHECK(Raft::members_in(offered[0].second.configuration)->size() == 4);
+}
+
 TEST_CASE("what was told durable before a truncation does not count for what takes its place", "[raft]") {
     Node node(1, log_of_three(Term{1}, 0), {});
     node.receive(2, Term{2}, entries_after(Index{1}, Term{1}, 5, Term{2}));  // 2..6

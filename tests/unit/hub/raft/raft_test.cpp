@@ -138,14 +138,15 @@ TEST_CASE("after a snapshot only the trailing entries are known, and a restart g
     restored.voted_for = 1;
     restored.boundary = Index{15};
     restored.boundary_term = term;
-    std::tie(restored.configuration_index, restored.configuration) = member.raft->configuration();
+    std::tie(restored.configuration_index, restored.configuration) =
+        member.raft->configuration_at(member.raft->last_index());
     for (uint64_t i = 16; i <= 21; ++i) restored.trail.push_back({Index{i}, term, EntryType::command, {}});
     SoleMember again(restored);
     CHECK(again.raft->role() == Role::leader);
     CHECK(again.raft->commit_index() == Index{21});
     CHECK(again.submit("on") == Index{22});
     CHECK(again.persisted(Index{22}));
-    CHECK(again.raft->configuration().first == Index{1});
+    CHECK(again.raft->configuration_index() == Index{1});
     REQUIRE(again.raft->snapshot_taken(Index{22}, 2, again.now_ms, again.effects));
     CHECK(again.raft->term_of(Index{20}) == term);  // the boundary's own term stays known
     CHECK(again.raft->term_of(Index{19}) == Term{});
@@ -191,6 +192,13 @@ TEST_CASE("a log that cannot be is refused with a sentence", "[raft]") {
         CHECK_FALSE(decode_configuration(Bytes(64, '\xff')));
         CHECK_FALSE(decode_configuration(Bytes("\x01\x02\0\0\0\0\0\0\0", 9) + Bytes(40, 'a')));
     }
+}
+
+TEST_CASE("members_in: a change says whom it makes members", "[raft]") {
+    const auto members = Raft::members_in(*Raft::bootstrap_entry({{1, "local"}, {7, "elsewhere KEY"}}).payload);
+    REQUIRE(members);
+    CHECK(*members == std::vector<Member>{{1, "local", MemberRole::voter}, {7, "elsewhere KEY", MemberRole::voter}});
+    CHECK(Raft::members_in("no change").error().code == Code::corrupt);
 }
 
 TEST_CASE("trail: terms by index, dropped at either end", "[raft]") {

@@ -78,6 +78,7 @@ TEST_CASE("settings: every key can be set", "[settings]") {
         path = "/a.so"
         [[plugins]]
         path = "/b.so"
+        sha256 = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
     )",
                                              "belfry.toml")
                                   .value();
@@ -95,7 +96,9 @@ TEST_CASE("settings: every key can be set", "[settings]") {
     CHECK(settings.output.level == Settings::Output::Level::warning);
     CHECK(settings.output.format == Settings::Output::Format::json);
     REQUIRE(settings.plugins.size() == 2);
+    CHECK(settings.plugins[0].sha256.empty());
     CHECK(settings.plugins[1].path == "/b.so");
+    CHECK(settings.plugins[1].sha256 == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 
     const auto list = transport_settings(settings);
     const auto given = [&](const char* name, const char* value) {
@@ -126,6 +129,11 @@ TEST_CASE("settings: an error names file, line and key", "[settings]") {
     CHECK(has(refusal("[store.settings]\nlist = [1]"), "belfry.toml:2: store.settings.list: "));
     CHECK(has(refusal("[[plugins]]\nfile = \"a\""), "belfry.toml:1: plugins: each needs path"));
     CHECK(has(refusal("[[plugins]]\npath = \"a\"\nsha = \"b\""), "belfry.toml:3: plugins.sha: there is no such key"));
+    for (const std::string digest :
+         {"\"\"", "\"abc\"", "7", "\"g3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\""}) {
+        CHECK(has(refusal("[[plugins]]\npath = \"a\"\nsha256 = " + digest),
+                  "belfry.toml:3: plugins.sha256: must be the 64 hexadecimal digits"));
+    }
     CHECK(has(refusal("a = \n"), "belfry.toml:1: "));
     CHECK(has(refusal("a = 1\na = 2\n"), "belfry.toml:2: "));
     CHECK(has(refusal("[listen]\nfeed_endpoint = \"tcp://127.0.0.1:7420\""), "give each its own port"));

@@ -1,4 +1,5 @@
 #include "sdk/cli/text.hpp"
+#include "sdk/base/hash.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

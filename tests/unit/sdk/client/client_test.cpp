@@ -10,6 +10,7 @@
 #include "sdk/client/subscription.hpp"
 #include "sdk/client/view.hpp"
 #include "sdk/protocol/codec.hpp"
+#include "tests/unit/sdk/client/raw_socket.hpp"
 
 using namespace std::chrono_literals;
 
@@ -25,8 +26,8 @@ public:
         }
         const int verbose = 1;
         zmq_setsockopt(feed_, ZMQ_XPUB_VERBOSE, &verbose, sizeof verbose);
-        options.endpoints = {endpoint(router_)};
-        options.feed_endpoints = {endpoint(feed_)};
+        options.endpoints = {test::endpoint_of(router_)};
+        options.feed_endpoints = {test::endpoint_of(feed_)};
         options.timeout = 600ms;
         options.author = "test";
         thread_ = std::thread([this] { run(); });
@@ -34,11 +35,7 @@ public:
     ~FakeHub() {
         stop_ = true;
         thread_.join();
-        for (void* socket : {router_, feed_}) {
-            const int none = 0;
-            zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none);
-            zmq_close(socket);
-        }
+        for (void* socket : {router_, feed_}) test::close(socket);
         zmq_ctx_term(context_);
     }
 
@@ -47,32 +44,18 @@ public:
     std::atomic<int> frames = 0, requests = 0;
 
 private:
-    static std::string endpoint(void* socket) {
-        char text[256];
-        size_t size = sizeof text;
-        zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, text, &size);
-        return text;
-    }
-    static bool receive(void* socket, Bytes& frame) {
-        zmq_msg_t message;
-        zmq_msg_init(&message);
-        const bool got = zmq_msg_recv(&message, socket, ZMQ_DONTWAIT) >= 0;
-        if (got) frame.assign(static_cast<char*>(zmq_msg_data(&message)), zmq_msg_size(&message));
-        zmq_msg_close(&message);
-        return got;
-    }
     void publish(const Bytes& frame) { zmq_send(feed_, frame.data(), frame.size(), 0); }
     void run() {
         Bytes peer, frame;
         while (!stop_) {
             zmq_pollitem_t items[] = {{router_, 0, ZMQ_POLLIN, 0}, {feed_, 0, ZMQ_POLLIN, 0}};
             zmq_poll(items, 2, 10);
-            while (receive(feed_, frame)) {
+            while (test::receive(feed_, frame)) {
                 if (frame.size() > 1 && frame[0] == 1 && frame[1] == 'T') {
                     publish(frame.substr(1) + protocol::encode_join({1, 2, {revision_}, 0}));
                 }
             }
-            while (receive(router_, peer) && receive(router_, frame)) {
+            while (test::receive(router_, peer) && test::receive(router_, frame)) {
                 ++frames;
                 auto decoded = protocol::decode_requests(frame);
                 if (!decoded || mute) continue;

@@ -21,17 +21,18 @@ ChangeSet put(uint64_t revision, const Bytes& key) {
 
 class Talk {
 public:
-    explicit Talk(std::optional<Revision> from = Revision{10}) : tracker(options(from)) {}
+    explicit Talk(std::optional<Revision> from = Revision{10}, protocol::FilterSpec filter = {"prefix", "a/"})
+        : tracker(options(from, std::move(filter))) {}
 
     // Channel, JOIN, registration; caught up at `revision` if the tracker says it knows that much.
     void connect(uint64_t revision) {
         start(revision);
         join(revision);
-        reply(protocol::ChannelReply{channel, {revision}, incarnation, 3});
+        reply(protocol::ChannelReply{channel, {revision}, incarnation, 3, exact});
     }
     void start(uint64_t revision) {
         step([&](auto& out) { tracker.start(now, out); });
-        reply(protocol::ChannelReply{channel, {revision}, incarnation, 3});
+        reply(protocol::ChannelReply{channel, {revision}, incarnation, 3, exact});
     }
     void join(uint64_t revision, uint64_t of_epoch = epoch, uint64_t of_incarnation = incarnation) {
         const Bytes joined = token;
@@ -77,11 +78,12 @@ public:
     std::optional<std::pair<uint64_t, protocol::RequestOp>> asked;
     Bytes token;
     uint64_t now = 1000;
+    bool exact = false;  // the hub says that the channel is the filter's own
 
 private:
-    static TrackerOptions options(std::optional<Revision> from) {
+    static TrackerOptions options(std::optional<Revision> from, protocol::FilterSpec filter) {
         TrackerOptions made;
-        made.filter = {"prefix", "a/"};
+        made.filter = std::move(filter);
         made.from = from;
         return made;
     }
@@ -124,6 +126,52 @@ TEST_CASE("tracker: without a state it fetches a snapshot chunk by chunk; live m
     CHECK(talk.output.snapshot->kvs.size() == 2);
     CHECK(talk.output.changes == std::vector{put(21, "a/live")});
     CHECK(talk.tracker.known() == Revision{21});
+}
+
+TEST_CASE("tracker: an empty chunk of a snapshot that goes on is gone on from; one that does not, begun anew") {
+    Talk talk(std::nullopt);
+    talk.connect(20);
+    talk.reply(protocol::SnapshotReply{{20}, {}, true, "a/5"});
+    REQUIRE(talk.asks<protocol::SnapshotRequest>());
+    CHECK(talk.asks<protocol::SnapshotRequest>()->at == Revision{20});
+    CHECK(talk.asks<protocol::SnapshotRequest>()->after_key == "a/5");
+    talk.reply(protocol::SnapshotReply{{20}, {}, true, "a/5"});
+    CHECK_FALSE(talk.asked.has_value());
+    talk.wait_until_due();
+    REQUIRE(talk.asks<protocol::SnapshotRequest>());
+    CHECK(talk.asks<protocol::SnapshotRequest>()->after_key.empty());
+    talk.reply(protocol::SnapshotReply{{21}, {{"a/9", "v", {3}, {3}, 1, {}}}, false, {}});
+    REQUIRE(talk.output.snapshot.has_value());
+    CHECK(talk.output.snapshot->at == Revision{21});
+}
+
+TEST_CASE("tracker: a filter it does not know, served by a broader channel, only hears that something changed") {
+    Talk talk(Revision{10}, {"json", "a/** . > 1"});
+    SECTION("its own channel is believed") {
+        talk.exact = true;
+        talk.connect(10);
+        talk.feed(10, 11, {put(11, "a/1")});
+        CHECK(talk.output.changes.size() == 1);
+        CHECK_FALSE(talk.asked.has_value());
+        return;
+    }
+    talk.connect(10);
+    talk.feed(10, 11, {put(11, "a/1"), put(11, "z/1")});
+    CHECK(talk.output.changes.empty());
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    CHECK(talk.asks<protocol::ChangesRequest>()->from == Revision{10});
+    talk.feed(11, 12, {put(12, "z/2")});
+    talk.asked = std::pair<uint64_t, protocol::RequestOp>{2 + 1, protocol::ChangesRequest{}};
+    talk.reply(protocol::ChangesReply{{10}, {11}, {put(11, "a/1")}, false});
+    CHECK(talk.output.changes == std::vector{put(11, "a/1")});
+    // Not at once: many may be in the same plight.
+    CHECK_FALSE(talk.asked.has_value());
+    talk.wait_until_due();
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    CHECK(talk.asks<protocol::ChangesRequest>()->from == Revision{11});
+    talk.reply(protocol::ChangesReply{{11}, {12}, {}, false});
+    CHECK(talk.tracker.known() == Revision{12});
+    CHECK(talk.output.changes.empty());
 }
 
 TEST_CASE("tracker: a message that does not join on is a gap; the delta fills it and doubles are dropped") {

@@ -24,7 +24,7 @@ std::vector<Request> one_of_each() {
     txn.then_ops.push_back({DeleteRequest{KeyRange::all(), true}});
     const FilterSpec filter{"glob", "a/*"};
     return {request(1, range),
-            request(2, PutRequest{"a", Bytes("\0\xff", 2), {9}, true}),
+            {2, "ann", "why", PutRequest{"a", Bytes("\0\xff", 2), {9}, true}, {UINT64_MAX, 5000, 904}},
             request(3, DeleteRequest{KeyRange::one("a"), true}),
             request(4, txn),
             request(5, CompactRequest{{8}}),
@@ -36,7 +36,11 @@ std::vector<Request> one_of_each() {
             request(UINT64_MAX, StatusRequest{}),
             request(12, MembersRequest{}),
             request(13, MemberChangeRequest{MemberChangeRequest::Kind::add, 4, "tcp://h:1 KEY"}),
-            request(14, LeaderTransferRequest{2})};
+            request(14, LeaderTransferRequest{2}),
+            request(15, BackupRequest{4, UINT64_MAX, 5}),
+            request(16, PluginsRequest{}),
+            request(17, RecordChangeRequest{"policy/a", false, Bytes("\0\xff", 2), 7}),
+            request(18, RecordsRequest{"policy/", "policy/a"})};
 }
 
 std::vector<Reply> reply_of_each() {
@@ -52,12 +56,16 @@ std::vector<Reply> reply_of_each() {
             {5, {2}, {}, CompactReply{}},
             {6, {2}, {}, HistoryReply{{{EventType::erase, kv, 7, "ann", "why"}}, true, true}},
             {7, {2}, {}, ChangesReply{{4}, {5}, {change}, true}},
-            {8, {2}, {}, SnapshotReply{{4}, {kv}, true}},
-            {9, {2}, {}, ChannelReply{{UINT64_MAX}, {5}, 6, 7}},
+            {8, {2}, {}, SnapshotReply{{4}, {kv}, true, "b"}},
+            {9, {2}, {}, ChannelReply{{UINT64_MAX}, {5}, 6, 7, true}},
             {10, {2}, {}, DigestReply{{4}, 5, 6}},
             {11, {2}, {}, StatusReply{{{"revision", uint64_t{300}}, {"name", std::string("hub")}}}},
             {12, {2}, {Code::compacted, "gone"}, {}},
-            {13, {2}, {}, MembersReply{77, 2, 3, 4, {{1, "tcp://h:1 KEY", true, 4}, {2, "local", false, 0}}}}};
+            {13, {2}, {}, MembersReply{77, 2, 3, 4, {{1, "tcp://h:1 KEY", true, 4}, {2, "local", false, 0}}}},
+            {14, {2}, {}, BackupReply{0, 77, 2, 3, {4}, "storage_lmdb", 6, Bytes("\0\xff", 2)}},
+            {15, {2}, {}, PluginsReply{3, {{"filter_glob", "1.0.0", "filter 'glob'", "built in", "", true}, {}}}},
+            {16, {2}, {}, RecordChangeReply{8}},
+            {17, {2}, {}, RecordsReply{{{"policy/a", Bytes("\0\xff", 2), 3, 1'700'000'000'000, "ann"}}, true}}};
 }
 
 std::string hex(BytesView octets) {
@@ -75,7 +83,7 @@ TEST_CASE("every kind of request comes back from its octets as it was") {
     const Bytes frame = encode_requests(one_of_each());
     const auto decoded = decode_requests(frame);
     REQUIRE(decoded.ok());
-    REQUIRE(decoded->size() == 14);
+    REQUIRE(decoded->size() == 18);
     CHECK(encode_requests(*decoded) == frame);
     const auto& range = std::get<RangeRequest>((*decoded)[0].op);
     CHECK(range.range == KeyRange::prefix("a/"));
@@ -83,21 +91,56 @@ TEST_CASE("every kind of request comes back from its octets as it was") {
     CHECK((range.keys_only && range.count_only && range.local));
     CHECK((*decoded)[1].author == "ann");
     CHECK(std::get<PutRequest>((*decoded)[1].op).value == Bytes("\0\xff", 2));
+    CHECK((*decoded)[1].ticket == Ticket{UINT64_MAX, 5000, 904});
+    CHECK((*decoded)[2].ticket == Ticket());
     CHECK(std::get<TxnRequest>((*decoded)[3].op).compares[0].op == Compare::Op::not_equal);
     CHECK((*decoded)[10].id == UINT64_MAX);
+    CHECK(std::get<RecordChangeRequest>((*decoded)[16].op).expected == 7);
+    CHECK_FALSE((*decoded)[16].dry_run);
+}
+
+TEST_CASE("a dry run comes back as one, and has no ticket") {
+    const std::vector<Request> one{{7, "ann", "", RecordChangeRequest{"policy/a", true, {}, {}}, {}, true}};
+    const auto decoded = decode_requests(encode_requests(one));
+    REQUIRE(decoded.ok());
+    REQUIRE(decoded->size() == 1);
+    CHECK((*decoded)[0].dry_run);
+    CHECK(std::get<RecordChangeRequest>((*decoded)[0].op).remove);
+    CHECK(validate((*decoded)[0]).ok());
+    CHECK_FALSE(validate({7, "", "", StatusRequest{}, {}, true}).ok());
+    CHECK_FALSE(validate({7, "", "", PutRequest{"a", "b", {}, false}, {1, 1, 0}, true}).ok());
 }
 
 TEST_CASE("every kind of reply comes back from its octets as it was") {
     const Bytes frame = encode_replies(reply_of_each());
     const auto decoded = decode_replies(frame);
     REQUIRE(decoded.ok());
-    REQUIRE(decoded->size() == 13);
+    REQUIRE(decoded->size() == 17);
     CHECK(encode_replies(*decoded) == frame);
     CHECK((*decoded)[11].error.code == Code::compacted);
     CHECK((*decoded)[11].error.detail == "gone");
     const auto& changes = std::get<ChangesReply>((*decoded)[6].result);
     CHECK(changes.changes[0].events[1].type == EventType::erase);
     CHECK(changes.changes == std::get<ChangesReply>(reply_of_each()[6].result).changes);
+    const auto& plugins = std::get<PluginsReply>((*decoded)[14].result);
+    CHECK(plugins.member == 3);
+    REQUIRE(plugins.plugins.size() == 2);
+    CHECK(plugins.plugins[0].kind == "filter 'glob'");
+    CHECK(plugins.plugins[0].used);
+    CHECK(std::get<SnapshotReply>((*decoded)[7].result).after_key == "b");
+    CHECK(std::get<ChannelReply>((*decoded)[8].result).exact);
+}
+
+TEST_CASE("replies of a hub from before after_key and exact are understood") {
+    const Bytes head("\x92\x01\xdd\0\0\0\x01\x94\x07\x09", 10);
+    const auto channel = decode_replies(head + Bytes("\x09\x94\x05\x04\x03\x02", 6));
+    REQUIRE(channel.ok());
+    CHECK(std::get<ChannelReply>((*channel)[0].result).mark_sequence == 2);
+    CHECK_FALSE(std::get<ChannelReply>((*channel)[0].result).exact);
+    const auto snapshot = decode_replies(head + Bytes("\x08\x93\x04\x90\xc3", 5));
+    REQUIRE(snapshot.ok());
+    CHECK(std::get<SnapshotReply>((*snapshot)[0].result).more);
+    CHECK(std::get<SnapshotReply>((*snapshot)[0].result).after_key.empty());
 }
 
 TEST_CASE("a range reply written key by key says what the same reply in one piece says") {
@@ -125,6 +168,10 @@ TEST_CASE("the octets of version 1 are frozen") {
           "02"
           "94c4016bc40176"
           "00c3");
+    const std::vector<Request> numbered{{7, "", "", CompactRequest{{1}}, {300, 2, 1}}};
+    CHECK(hex(encode_requests(numbered)) ==
+          "9201dd000000019607c400c4000591019"
+          "3cd012c0201");
     const std::vector<Request> range{
         {1, "", "",
          RangeRequest{KeyRange::one("k"), 0, {300}, {}, SortTarget::mod, SortOrder::descending, false, true, false}}};
@@ -139,6 +186,12 @@ TEST_CASE("the octets of version 1 are frozen") {
           "0291c0");
     const ChangeSet change{
         {5}, 6, "a", "", {{EventType::put, {"k", "v", {1}, {5}, 3, {}}}, {EventType::erase, {"b", "", {}, {5}, 0, {}}}}};
+    const std::vector<Request> ask{{7, "", "", PluginsRequest{}}};
+    CHECK(hex(encode_requests(ask)) == "9201dd000000019507c400c4001090");
+    const std::vector<Reply> plugins{{7, {9}, {}, PluginsReply{1, {{"a", "b", "c", "d", "e", true}}}}};
+    CHECK(hex(encode_replies(plugins)) ==
+          "9201dd0000000194070910920191"
+          "96a161a162a163a164a165c3");
     CHECK(hex(encode_feed({{0x0102}, 1, 2, {4}, {5}, false, {change}})) ==
           "450000000000000102"
           "97010102"
@@ -203,7 +256,7 @@ TEST_CASE("another protocol version is refused and both are named") {
     CHECK(decoded.error().code == Code::incompatible);
     CHECK(decoded.error().detail.find("version 2") != std::string::npos);
     CHECK(decoded.error().detail.find("speaks 1") != std::string::npos);
-    CHECK(salvage_request_ids(frame).size() == 14);
+    CHECK(salvage_request_ids(frame).size() == 18);
 }
 
 TEST_CASE("announced sizes cost nothing before their elements are there") {
@@ -243,7 +296,7 @@ TEST_CASE("a reply frame under construction equals one made at once") {
     ReplyFrame frame;
     CHECK(frame.empty());
     for (const Reply& reply : reply_of_each()) frame.add(reply);
-    CHECK(frame.count() == 13);
+    CHECK(frame.count() == 17);
     CHECK(frame.take() == encode_replies(reply_of_each()));
     CHECK((frame.empty() && frame.size() == 0));
     CHECK(decode_replies(encode_replies({}))->empty());
@@ -268,6 +321,17 @@ TEST_CASE("validate refuses what no hub accepts") {
     CHECK(code(ChannelRequest{{"prefix", Bytes(limits::filter_spec_bytes_max + 1, 'x')}}) == Code::too_large);
     CHECK(validate({1, Bytes(limits::author_bytes_max + 1, 'a'), "", StatusRequest{}}).error().code == Code::too_large);
     CHECK(validate({1, "", Bytes(limits::comment_bytes_max + 1, 'a'), StatusRequest{}}).error().code == Code::too_large);
+
+    const auto with_ticket = [](RequestOp op, Ticket ticket) { return validate({1, "", "", std::move(op), ticket}); };
+    const PutRequest write{"k", "v", {}, false};
+    CHECK(with_ticket(write, {1, 1, 0}));
+    CHECK(with_ticket(write, {1, limits::session_window_max + 1, 1}));
+    CHECK_FALSE(with_ticket(write, {1, limits::session_window_max + 1, 0}));
+    CHECK_FALSE(with_ticket(write, {1, 5, 5}));
+    CHECK_FALSE(with_ticket(write, {1, 0, 0}));
+    CHECK_FALSE(with_ticket(write, {0, 1, 0}));
+    CHECK_FALSE(with_ticket(StatusRequest{}, {1, 1, 0}));
+    CHECK_FALSE(with_ticket(TxnRequest{{}, {{RangeRequest{}}}, {}}, {1, 1, 0}));
 
     const TxnOp put{PutRequest{"k", "v", {}, false}};
     CHECK(code(TxnRequest{{}, {put, put}, {}}) == Code::invalid_argument);

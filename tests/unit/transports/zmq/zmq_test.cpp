@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <thread>
 
-#include "tests/conformance/transport/transport_host.hpp"
+#include "sdk/testing/transport_driver.hpp"
 #include "tests/conformance/transport/zmq_peer.hpp"
 #include "transports/zmq/options.hpp"
 #include "transports/zmq/outbox.hpp"

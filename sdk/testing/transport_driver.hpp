@@ -1,4 +1,4 @@
-// A hub for transports under test: records what the transport tells it and answers as it is told.
+// Drives a transport through its table: a hub that records what it is told and answers as it should, and frames that count.
 #pragma once
 
 #include <algorithm>
@@ -138,17 +138,21 @@ public:
                                       const std::vector<std::pair<std::string, std::string>>& settings) {
         belfry_error error = {sizeof error, 0, {}};
         const belfry_plugin_descriptor* descriptor = entry(host.logger(), &error);
-        const auto* slots = static_cast<const belfry_transport_v1*>(descriptor->interfaces[0].table);
+        return open(*static_cast<const belfry_transport_v1*>(descriptor->interfaces[0].table), host, settings);
+    }
+    static Result<OpenTransport> open(const belfry_transport_v1& table, RecordingHost& host,
+                                      const std::vector<std::pair<std::string, std::string>>& settings) {
+        belfry_error error = {sizeof error, 0, {}};
         std::vector<belfry_setting> list;
         for (const auto& [name, value] : settings) {
             list.push_back({name.c_str(), value.c_str()});
         }
         belfry_transport* transport = nullptr;
-        const belfry_status status = slots->open(host.logger(), host.table(), list.data(), list.size(), &transport, &error);
+        const belfry_status status = table.open(host.logger(), host.table(), list.data(), list.size(), &transport, &error);
         if (status != BELFRY_OK) {
             return Error{static_cast<Code>(status), error.message};
         }
-        return OpenTransport(slots, transport);
+        return OpenTransport(&table, transport);
     }
     OpenTransport(OpenTransport&& other) noexcept
         : slots_(other.slots_), transport_(std::exchange(other.transport_, nullptr)) {}
@@ -173,6 +177,8 @@ public:
         const size_t begin = all.find(which + "=") + which.size() + 1;
         return all.substr(begin, all.find(' ', begin) - begin);
     }
+    const belfry_transport_v1& table() const { return *slots_; }
+    belfry_transport* raw() const { return transport_; }
     void close() {
         if (transport_ != nullptr) {
             slots_->close(transport_);  // callbacks may use this object until it returns

@@ -1,0 +1,143 @@
+// A write on its way to the proposer, at the leader.
+//
+//   on_write ─▶ policies ─▶ proposer                       a dry run: tried on the state as it is, and forgotten
+//                │    ▲
+//                ▼    │ RulesAnswered
+//           slow rules (the shell's thread)
+//
+// A new leader that has not applied what was there before its office does not know all policies yet: writes wait for that.
+#include "hub/core/impl.hpp"
+#include "sdk/protocol/codec.hpp"
+
+namespace belfry::hub::core {
+
+namespace {
+
+// Writes that wait for slow rules: each holds its request, and one such rule may take seconds.
+constexpr size_t asked_max = 1024;
+
+// REQUIRES: can_change(op), or a transaction.
+log::Command command_of(protocol::Request& request) {
+    log::Command command{std::move(request.author), std::move(request.comment), {}, request.ticket};
+    if (auto* put = std::get_if<protocol::PutRequest>(&request.op)) command.op = std::move(*put);
+    if (auto* erase = std::get_if<protocol::DeleteRequest>(&request.op)) command.op = std::move(*erase);
+    if (auto* txn = std::get_if<protocol::TxnRequest>(&request.op)) command.op = std::move(*txn);
+    if (auto* compact = std::get_if<protocol::CompactRequest>(&request.op)) command.op = *compact;
+    if (auto* change = std::get_if<protocol::RecordChangeRequest>(&request.op)) command.op = std::move(*change);
+    return command;
+}
+
+}  // namespace
+
+void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
+    const Client client{input.connection, input.request.id, false};
+    auto writable = can_write_now();
+    if (writable && (proposer_.full() || early_writes_.size() >= limits::inbox_requests_max)) {
+        writable = Error{Code::busy, "too many writes wait to be proposed"};
+    }
+    if (!writable) return answer(client.connection, client.request, writable.error(), output);
+    if (!input.checked && !check_policies(input, output)) return;
+    if (input.request.dry_run) return try_out(input, now, output);
+    count(input.request.op);
+    const size_t bytes = protocol::approximate_bytes(input.request);
+    log::Command command = command_of(input.request);
+    if (options_.plants.forget_tickets) command.ticket = {};
+    proposer_.add(client, std::move(command), bytes);
+}
+
+void Core::Impl::count(const protocol::RequestOp& op) {
+    if (std::holds_alternative<protocol::PutRequest>(op)) ++counters_.puts;
+    if (std::holds_alternative<protocol::DeleteRequest>(op)) ++counters_.deletes;
+    if (std::holds_alternative<protocol::TxnRequest>(op)) ++counters_.txns;
+    if (std::holds_alternative<protocol::CompactRequest>(op)) ++counters_.compactions;
+}
+
+// ---- policies ----
+
+bool Core::Impl::knows_policies() const { return alone() || applied_ >= office_begins_at_; }
+
+// False: it is answered, or waits for somebody.
+bool Core::Impl::check_policies(RequestReceived& input, Output& output) {
+    if (!knows_policies()) return early_writes_.push_back(std::move(input)), false;
+    const auto refuse = [&](const Error& why) {
+        answer(input.connection, input.request.id, why, output);
+        return false;
+    };
+    if (const auto* change = std::get_if<protocol::RecordChangeRequest>(&input.request.op)) {
+        const Status understood = policies_.check_record(*change);
+        return understood ? true : refuse(understood.error());
+    }
+    if (policies_.count() == 0) return true;
+    auto questions = policies_.questions(input.request.op, keyspace_);
+    if (!questions) return refuse(questions.error());
+    std::vector<RuleQuestion> slow;
+    for (RuleQuestion& question : *questions) {
+        if (question.rule->may_block()) {
+            slow.push_back(std::move(question));
+        } else if (const Status accepted = question.ask(); !accepted) {
+            return refuse(accepted.error());
+        }
+    }
+    if (slow.empty()) return true;
+    if (asked_.size() >= asked_max) return refuse({Code::busy, "too many writes wait for slow validators"});
+    output.questions.push_back({++last_asked_, std::move(slow)});
+    asked_.emplace(last_asked_, std::move(input));
+    return false;
+}
+
+void Core::Impl::on(RulesAnswered& input, Instant now, Output& output) {
+    auto found = asked_.extract(input.write);
+    if (found.empty()) return;
+    RequestReceived write = std::move(found.mapped());
+    if (!input.verdict) return answer(write.connection, write.request.id, input.verdict.error(), output);
+    write.checked = true;
+    resume(write, now, output);
+}
+
+void Core::Impl::resume_early_writes(Instant now, Output& output) {
+    if (stopped_ || early_writes_.empty() || (role() == raft::Role::leader && !knows_policies())) return;
+    for (RequestReceived& write : std::exchange(early_writes_, {})) resume(write, now, output);
+}
+
+// The office may have been lost meanwhile; what another member has sent here does not travel further.
+void Core::Impl::resume(RequestReceived& write, Instant now, Output& output) {
+    if (role() == raft::Role::leader) return on_write(write, now, output);
+    if ((write.connection & member_connection_bit) == 0) return forward(write, now, output);
+    answer(write.connection, write.request.id, Error{Code::unavailable, "this member leads no more; nothing was changed"},
+           output);
+}
+
+Status Core::Impl::load_policies() {
+    std::vector<protocol::Record> all;
+    for (protocol::RecordsRequest page{Bytes(protocol::policy_prefix), {}};;) {
+        auto records = keyspace_.records(page);
+        if (!records) return records.error();
+        for (protocol::Record& record : records->records) all.push_back(std::move(record));
+        if (!records->more) break;
+        page.after = all.back().name;
+    }
+    policies_.set(all);
+    return {};
+}
+
+// ---- without a log entry ----
+
+// A dry run, or a transaction that only reads: it runs on the state as it is, in a batch that is thrown away.
+void Core::Impl::try_out(RequestReceived& input, Instant now, Output& output) {
+    const auto connection = input.connection;
+    const auto id = input.request.id;
+    if (auto readable = can_read(); !readable) return answer(connection, id, readable.error(), output);
+    ++counters_.other_reads;
+    if (auto committed = commit_held(); !committed) {
+        on_apply_error(committed.error(), now, output);
+        return answer(connection, id, committed.error(), output);
+    }
+    if (auto begun = store_.begin(); !begun) return answer(connection, id, begun.error(), output);
+    auto applied = keyspace_.apply(command_of(input.request), keyspace_.time_ms(), model::Keyspace::Tell::nothing);
+    if (auto forgotten = forget_batch(); !forgotten) return stop(forgotten.error(), output);
+    if (!applied) return answer(connection, id, applied.error(), output);
+    if (!applied->reply) return answer(connection, id, applied->reply.error(), output);
+    deliver({connection, {id, keyspace_.revision(), {}, *std::move(applied->reply)}, {}}, output);
+}
+
+}  // namespace belfry::hub::core

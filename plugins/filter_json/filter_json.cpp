@@ -1,0 +1,36 @@
+// "json": keys whose values are JSON documents of which conditions hold; the language is described in query.hpp.
+#include <memory>
+
+#include "plugins/filter_json/query.hpp"
+#include "sdk/base/key_range.hpp"
+#include "sdk/plugin/filter.hpp"
+
+namespace {
+
+using namespace belfry;
+
+class JsonFilter {
+public:
+    static constexpr const char* kind = "json";
+    static constexpr bool reads_value = true;
+    static Result<std::unique_ptr<JsonFilter>> compile(BytesView spec) {
+        auto query = filter_json::Query::parse(spec);
+        if (!query) return query.error();
+        return std::unique_ptr<JsonFilter>(new JsonFilter(*std::move(query)));
+    }
+    BytesView canonical() const { return query_.canonical(); }
+    plugin::FilterRange range() const { return {query_.keys().literal_prefix(), end_}; }
+    bool matches(BytesView key, BytesView value) const { return query_.matches(key, value); }
+
+private:
+    explicit JsonFilter(filter_json::Query query)
+        : query_(std::move(query)), end_(prefix_end(query_.keys().literal_prefix())) {
+        if (end_ == Bytes(1, '\0')) end_.clear();  // no upper end
+    }
+    filter_json::Query query_;
+    Bytes end_;
+};
+
+}  // namespace
+
+BELFRY_PLUGIN(filter_json, "1.0.0", "Matches keys by what their JSON values hold.", belfry::plugin::filter<JsonFilter>())

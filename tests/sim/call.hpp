@@ -1,0 +1,21 @@
+// How clients and subscribers ask: a request on its way, and what comes back.
+#pragma once
+
+#include <functional>
+
+#include "sdk/base/error.hpp"
+#include "sdk/protocol/messages.hpp"
+
+namespace belfry::sim {
+
+struct Call {
+    protocol::RequestOp op;
+    Bytes comment;  // of a write: like no other, so that it is known again in the log
+    protocol::Ticket ticket = {};
+};
+
+// Sends a request; the answer comes later, twice, or never.
+using Answer = std::function<void(Result<protocol::Reply>)>;
+using Send = std::function<void(Call, Answer)>;
+
+}  // namespace belfry::sim

@@ -1,0 +1,50 @@
+#include "tests/sim/plants.hpp"
+
+namespace belfry::sim {
+
+namespace {
+
+using Row = std::pair<std::string, bool& (*)(Plants&)>;
+
+const std::vector<Row>& table() {
+    static const std::vector<Row> rows = {
+        {"no_mark", [](Plants& p) -> bool& { return p.hub.no_mark; }},
+        {"ack_before_durable", [](Plants& p) -> bool& { return p.hub.ack_before_durable; }},
+        {"skip_sync", [](Plants& p) -> bool& { return p.hub.skip_sync; }},
+        {"forget_vote", [](Plants& p) -> bool& { return p.hub.forget_vote; }},
+        {"messages_before_vote", [](Plants& p) -> bool& { return p.hub.messages_before_vote; }},
+        {"newest_generation", [](Plants& p) -> bool& { return p.hub.newest_generation; }},
+        {"requests_twice", [](Plants& p) -> bool& { return p.requests_twice; }},
+        {"forget_truncation", [](Plants& p) -> bool& { return p.hub.forget_truncation; }},
+        {"install_keeps_state", [](Plants& p) -> bool& { return p.hub.install_keeps_state; }},
+        {"install_keeps_log", [](Plants& p) -> bool& { return p.hub.install_keeps_log; }},
+        {"old_snapshot", [](Plants& p) -> bool& { return p.hub.old_snapshot; }},
+        {"stale_read", [](Plants& p) -> bool& { return p.hub.core.stale_read; }},
+        {"reply_before_quorum", [](Plants& p) -> bool& { return p.hub.core.reply_before_quorum; }},
+        {"forget_tickets", [](Plants& p) -> bool& { return p.hub.core.forget_tickets; }},
+        {"uncertain_as_refused", [](Plants& p) -> bool& { return p.hub.core.uncertain_as_refused; }},
+        {"skip_fetch", [](Plants& p) -> bool& { return p.subscriber.skip_fetch; }},
+        {"apply_twice", [](Plants& p) -> bool& { return p.subscriber.apply_twice; }},
+    };
+    return rows;
+}
+
+}  // namespace
+
+const std::vector<std::string>& Plants::names() {
+    static const std::vector<std::string> names = [] {
+        std::vector<std::string> all;
+        for (const auto& [name, flag] : table()) all.push_back(name);
+        return all;
+    }();
+    return names;
+}
+
+bool Plants::set(const std::string& name) {
+    for (const auto& [known, flag] : table()) {
+        if (known == name) return flag(*this) = true;
+    }
+    return false;
+}
+
+}  // namespace belfry::sim

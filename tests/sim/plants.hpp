@@ -1,0 +1,21 @@
+// Bugs on purpose: the simulator must find each of them (docs/simulation.md).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/sim/hub.hpp"
+#include "tests/sim/subscriber.hpp"
+
+namespace belfry::sim {
+
+struct Plants {
+    HubPlants hub;
+    SubscriberPlants subscriber;
+    bool requests_twice = false;  // the network between members doubles what is forwarded for clients
+    // The names for the command line.
+    static const std::vector<std::string>& names();
+    bool set(const std::string& name);  // false = there is none of this name
+};
+
+}  // namespace belfry::sim

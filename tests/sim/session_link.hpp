@@ -1,0 +1,39 @@
+// A client whose writes have tickets (docs/protocol.md, "Sessions"): it sends a write again, over another connection too
+// and sometimes twice at once, until a copy has an answer. The SDK's own tickets; its sockets and timers are not simulated.
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "sdk/client/session.hpp"
+#include "tests/sim/call.hpp"
+#include "tests/sim/world.hpp"
+
+namespace belfry::sim {
+
+class SessionLink : public std::enable_shared_from_this<SessionLink> {
+public:
+    // What is no write goes over `first` as it is.
+    static Send over(World& world, Send first, Send second);
+    SessionLink(World& world, Send first, Send second) : world_(world), ways_{std::move(first), std::move(second)} {}
+
+private:
+    struct Write {
+        Call call;
+        Answer answer;
+        unsigned copies = 0;  // sent
+        unsigned open = 0;    // sent, and perhaps done
+        bool ended = false;
+    };
+    void begin(Call call, Answer answer);
+    void send(const std::shared_ptr<Write>& write);
+    void on_reply(const std::shared_ptr<Write>& write, const Result<protocol::Reply>& reply);
+    void send_later(const std::shared_ptr<Write>& write, uint64_t pause_ms);
+    void end(const std::shared_ptr<Write>& write, const Result<protocol::Reply>& reply);
+
+    World& world_;
+    Send ways_[2];
+    client::Session session_;
+};
+
+}  // namespace belfry::sim
