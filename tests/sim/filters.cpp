@@ -25,7 +25,7 @@ hub::plugin::Filters make_filters() {
             if (!filters.add(*table)) std::abort();
         }
     }
-    if (!filters.add(test::filter_table<test::FilterKind::even>("even"))) std::abort();
+    if (!filters.add(test::filter_table<test::FilterKind::even>())) std::abort();
     return filters;
 }
 
