@@ -5,6 +5,7 @@ extern "C" {
     const belfry_plugin_descriptor* belfry_plugin_entry_##name(const belfry_host_v1*, belfry_error*)
 BELFRY_BUILTIN(storage_lmdb);
 BELFRY_BUILTIN(storage_memory);
+BELFRY_BUILTIN(storage_sqlite);
 BELFRY_BUILTIN(log_wal);
 BELFRY_BUILTIN(filter_exact);
 BELFRY_BUILTIN(filter_prefix);
@@ -21,10 +22,10 @@ namespace belfry::hub::shell {
 Result<std::vector<plugin::Plugin>> builtin_plugins(const belfry_host_v1& host) {
     std::vector<plugin::Plugin> plugins;
     for (const auto entry :
-         {&belfry_plugin_entry_storage_lmdb, &belfry_plugin_entry_storage_memory, &belfry_plugin_entry_log_wal,
-          &belfry_plugin_entry_filter_exact, &belfry_plugin_entry_filter_prefix, &belfry_plugin_entry_filter_glob,
-          &belfry_plugin_entry_filter_regex, &belfry_plugin_entry_filter_json, &belfry_plugin_entry_transport_zmq,
-          &belfry_plugin_entry_validate_rules, &belfry_plugin_entry_validate_schema}) {
+         {&belfry_plugin_entry_storage_lmdb, &belfry_plugin_entry_storage_memory, &belfry_plugin_entry_storage_sqlite,
+          &belfry_plugin_entry_log_wal, &belfry_plugin_entry_filter_exact, &belfry_plugin_entry_filter_prefix,
+          &belfry_plugin_entry_filter_glob, &belfry_plugin_entry_filter_regex, &belfry_plugin_entry_filter_json,
+          &belfry_plugin_entry_transport_zmq, &belfry_plugin_entry_validate_rules, &belfry_plugin_entry_validate_schema}) {
         auto plugin = plugin::link_plugin(entry, host);
         if (!plugin) return plugin.error();
         plugins.push_back(std::move(*plugin));

@@ -39,6 +39,7 @@ HOMES = {
     "msgpack": ["sdk/protocol"],
     "sodium": ["hub/plugin"],
     "lmdb": ["plugins/storage_lmdb"],
+    "sqlite3": ["plugins/storage_sqlite"],
     "boost/dll": ["hub/plugin", "sdk/testing"],
     "toml++": ["hub/settings", "sdk/cli"],
     "raft": ["hub/raft"],

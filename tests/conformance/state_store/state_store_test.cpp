@@ -19,6 +19,7 @@ using namespace belfry::testing;
 extern "C" {
 const belfry_plugin_descriptor* belfry_plugin_entry_storage_memory(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_storage_lmdb(const belfry_host_v1*, belfry_error*);
+const belfry_plugin_descriptor* belfry_plugin_entry_storage_sqlite(const belfry_host_v1*, belfry_error*);
 }
 
 namespace {
@@ -60,6 +61,7 @@ TEST_CASE("every state store of this tree keeps the contract", "[conformance][st
         {"storage_memory", table_of(belfry_plugin_entry_storage_memory)},
         {"storage_lmdb", table_of(belfry_plugin_entry_storage_lmdb)},
         {"storage_lmdb with write = plain", plain_lmdb()},
+        {"storage_sqlite", table_of(belfry_plugin_entry_storage_sqlite)},
     }));
     const TempDirectory directory;
     const Report report = check_state_store({&table, directory.path, 20261123});
@@ -105,7 +107,9 @@ TEST_CASE("the suite finds what a broken store does wrong", "[conformance][state
     CHECK(found);
 }
 
-TEST_CASE("storage_lmdb: a full tmpfs gives no_space and never SIGBUS", "[conformance][state_store]") {
+TEST_CASE("a full tmpfs gives no_space and never SIGBUS", "[conformance][state_store]") {
+    const belfry_state_store_v1& table =
+        table_of(GENERATE(belfry_plugin_entry_storage_lmdb, belfry_plugin_entry_storage_sqlite));
     const TempDirectory directory;
     constexpr int cannot_mount = 77;
     const pid_t child = ::fork();
@@ -115,8 +119,7 @@ TEST_CASE("storage_lmdb: a full tmpfs gives no_space and never SIGBUS", "[confor
         if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ::_exit(cannot_mount);
         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
         if (::mount("tmpfs", directory.path.c_str(), "tmpfs", 0, "size=16m") != 0) ::_exit(cannot_mount);
-        const Report report =
-            check_state_store_on_full_disk(table_of(belfry_plugin_entry_storage_lmdb), directory.path, 32 * 1024 * 1024);
+        const Report report = check_state_store_on_full_disk(table, directory.path, 32 * 1024 * 1024);
         const std::string text = report.text();
         const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
         ::_exit(report.passed() && written > 0 ? 0 : 1);
