@@ -30,6 +30,7 @@ Checkpointer::~Checkpointer() {
 }
 
 void Checkpointer::follow(uint64_t frames) {
+    frames_.store(static_cast<int>(frames), std::memory_order_relaxed);
     if (frames < asked_at_) asked_at_ = 0;  // the log has started again
     if (frames < asked_at_ + frames_wanted) return;
     asked_at_ = frames;
@@ -83,10 +84,11 @@ void Checkpointer::work() {
     for (int round = 0; round < rounds_max; ++round) {
         const std::lock_guard lock(checkpoint_mutex_);
         const Moved moved = checkpoint(*database_);
-        if (moved.frames < 0 || moved.moved == moved.frames) return;
-        if (moved.frames - moved.moved > rest_frames_max) continue;
-        rest_ = true;
-        return;
+        if (moved.frames < 0) return;
+        // SQLite counts what was there when it began.
+        const int rest = frames_.load(std::memory_order_relaxed) - moved.moved;
+        rest_ = rest <= (round + 1 < rounds_max ? rest_frames_max : rest_frames_late);
+        if (rest_) return;
     }
 }
 

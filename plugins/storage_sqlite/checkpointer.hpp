@@ -14,6 +14,7 @@ namespace belfry::storage_sqlite {
 
 class Checkpointer {
 public:
+    // `database` has read once.
     explicit Checkpointer(std::unique_ptr<Database> database);
     // Waits for the checkpoint at work.
     ~Checkpointer();
@@ -38,11 +39,13 @@ private:
 
     static constexpr uint64_t frames_wanted = 4096;  // 16 MiB: rewriting a hot page is saved, a restart reads them in 10 ms
     static constexpr int rest_frames_max = 256;      // 1 MiB, which the core moves in about a millisecond
+    static constexpr int rest_frames_late = 4096;    // after the last round: better than a log without end
     static constexpr int rounds_max = 8;
 
     const std::unique_ptr<Database> database_;
     std::mutex checkpoint_mutex_;     // held while pages go from the log to the file, and while both are synced
     std::atomic<bool> rest_ = false;  // the core may finish
+    std::atomic<int> frames_ = 0;     // in the log
     uint64_t asked_at_ = 0;           // frames; core thread only
     std::mutex mutex_;
     std::condition_variable changed_;

@@ -13,6 +13,7 @@ constexpr int busy_timeout_ms = 200;
 bool means_full(int number) { return number == ENOSPC || number == EDQUOT || number == EFBIG; }
 
 Code code_of(int rc, int system_error) {
+    if (rc == SQLITE_IOERR_SHMSIZE) return Code::no_space;  // the log's index; SQLite keeps no errno of it
     switch (rc & 0xff) {
         case SQLITE_FULL: return Code::no_space;
         case SQLITE_IOERR: return means_full(system_error) ? Code::no_space : Code::io;

@@ -56,6 +56,15 @@ Status sync_directory(const std::string& directory) {
     return synced ? Status{} : Error{Code::io, directory + ": cannot be synced: " + std::strerror(number)};
 }
 
+// Reads once: before that a connection does not know that there is a log, and would move nothing out of it.
+Result<std::unique_ptr<Database>> open_aside(const std::string& path) {
+    Result<std::unique_ptr<Database>> database = Database::open(path, cache_bytes_aside);
+    if (!database) return database;
+    const auto read = (*database)->number("SELECT count(*) FROM belfry", 0);
+    if (!read) return Error{read.error().code, path + ": " + read.error().detail};
+    return database;
+}
+
 uint64_t disk_bytes(const std::string& path) {
     struct stat file = {};
     return ::stat(path.c_str(), &file) == 0 ? static_cast<uint64_t>(file.st_blocks) * 512 : 0;
@@ -78,9 +87,9 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const plugin::OpenArgumen
     Result<std::unique_ptr<Database>> core = Database::open(path, *cache_bytes);
     if (!core) return core.error();
     if (Status status = prepare_schema(**core, path); !status) return status.error();
-    Result<std::unique_ptr<Database>> copier = Database::open(path, cache_bytes_aside);
+    Result<std::unique_ptr<Database>> copier = open_aside(path);
     if (!copier) return copier.error();
-    Result<std::unique_ptr<Database>> checkpoints = Database::open(path, cache_bytes_aside);
+    Result<std::unique_ptr<Database>> checkpoints = open_aside(path);
     if (!checkpoints) return checkpoints.error();
     auto store = std::make_unique<SqliteStore>(path, std::move(*core), std::move(*copier), std::move(*checkpoints));
     if (Status status = store->start(); !status) return status.error();
@@ -103,13 +112,7 @@ Status SqliteStore::start() {
     for (const std::string& sql : {limit, std::string("PRAGMA cache_spill = OFF")}) {
         if (Status status = database.run(sql.c_str()); !status) return status;
     }
-    // The first read of a connection opens its log.
-    for (Session* session : {&core_, &copier_}) {
-        if (const Result<Index> index = session->statements.load_applied(); !index) {
-            return Error{index.error().code, path_ + ": " + index.error().detail};
-        }
-    }
-    return wal_space_.open(path_ + "-wal");
+    return wal_space_.open(path_ + "-wal", path_ + "-shm");
 }
 
 Status SqliteStore::view() {

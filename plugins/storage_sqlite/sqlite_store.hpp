@@ -57,10 +57,10 @@ private:
     Result<Index> write_image(const plugin::SnapshotSink& sink);
 
     const std::string path_;
+    WalSpace wal_space_;  // outlives the connections
     Session core_;
     Session copier_;  // sync thread only
     Checkpointer checkpointer_;
-    WalSpace wal_space_;
     uint64_t frames_ = 0;  // in the log after the last commit
 
     View view_ = View::none;

@@ -18,18 +18,32 @@ constexpr uint64_t frame_bytes = page_bytes + 24;
 constexpr uint64_t step_bytes = 4 * 1024 * 1024;  // taken beyond what is needed, if the disk has it
 
 uint64_t bytes_of(uint64_t frames) { return header_bytes + frames * frame_bytes; }
+// 32 KiB for 4096 frames; the first of them has the index's header too.
+uint64_t index_bytes_of(uint64_t frames) { return (frames / 4096 + 2) * 32 * 1024; }
+
+// 0 or errno
+int take(int fd, uint64_t bytes) {
+    int rc = 0;
+    do {
+        rc = ::fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes)) == 0 ? 0 : errno;
+    } while (rc == EINTR);
+    return rc;
+}
 
 }  // namespace
 
 WalSpace::~WalSpace() {
-    if (fd_ >= 0) ::close(fd_);
+    for (const int fd : {log_, index_}) {
+        if (fd >= 0) ::close(fd);
+    }
 }
 
-Status WalSpace::open(const std::string& path) {
-    fd_ = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+Status WalSpace::open(const std::string& log, const std::string& index) {
+    log_ = ::open(log.c_str(), O_RDWR | O_CLOEXEC);
+    index_ = ::open(index.c_str(), O_RDWR | O_CLOEXEC);
     struct stat file = {};
-    if (fd_ < 0 || ::fstat(fd_, &file) != 0) {
-        return Error{Code::io, path + ": cannot be opened: " + std::strerror(errno)};
+    if (log_ < 0 || index_ < 0 || ::fstat(log_, &file) != 0) {
+        return Error{Code::io, (index_ < 0 && log_ >= 0 ? index : log) + ": cannot be opened: " + std::strerror(errno)};
     }
     frames_ = static_cast<uint64_t>(file.st_size) / frame_bytes;
     rlimit limit = {};
@@ -58,10 +72,8 @@ Status WalSpace::allocate(uint64_t bytes) {
                                          " octets (the largest file size allowed is met)"};
     }
     for (const uint64_t step : {step_bytes, uint64_t{0}}) {
-        int rc = 0;
-        do {
-            rc = ::fallocate(fd_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(bytes + step)) == 0 ? 0 : errno;
-        } while (rc == EINTR);
+        int rc = take(log_, bytes + step);
+        if (rc == 0) rc = take(index_, index_bytes_of((bytes + step) / frame_bytes));
         if (rc == 0) return allocated_ = bytes + step, Status{};
         if (rc == EOPNOTSUPP || rc == ENOSYS) return allocates_ = false, Status{};
         if (step != 0) continue;

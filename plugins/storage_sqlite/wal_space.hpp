@@ -19,8 +19,9 @@ public:
     WalSpace(const WalSpace&) = delete;
     WalSpace& operator=(const WalSpace&) = delete;
 
-    // `path` is the log's, which exists.
-    Status open(const std::string& path);
+    // Of the log and of its index, which exist. Closing our descriptor of the index drops SQLite's locks on it, so this
+    // object must outlive the connections.
+    Status open(const std::string& log, const std::string& index);
 
     // The log has so many frames after a commit: the next batch comes behind them, or at the start.
     void follow(uint64_t frames);
@@ -35,7 +36,8 @@ private:
     static constexpr uint64_t pages_per_change = 3;
     static constexpr uint64_t batch_pages_min = 16;  // the applied index, roots, the list of free pages
 
-    int fd_ = -1;
+    int log_ = -1;
+    int index_ = -1;
     bool allocates_ = true;  // false: the file system cannot, and a full disk shows at commit
     uint64_t file_bytes_max_ = UINT64_MAX;
     uint64_t frames_ = 0;     // in the log

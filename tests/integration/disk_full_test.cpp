@@ -1,5 +1,6 @@
 // A disk that is really full. Needs the right to mount; skipped without.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <filesystem>
 #include <map>
 #include <thread>
@@ -46,10 +47,12 @@ size_t lost(Client& client, const Acknowledged& acknowledged) {
 
 TEST_CASE("disk full: writes are refused, reads go on, nothing acknowledged is lost, room heals it",
           "[integration][disk]") {
+    const std::string store = GENERATE("storage_lmdb", "storage_sqlite");
+    CAPTURE(store);
     const TemporaryDirectory directory;
     const SmallDisk disk(directory.path() + "/disk");
     if (!disk.mounted()) SKIP("mounting a small tmpfs is not allowed here");
-    HubProcess hub(disk.path() + "/data");
+    HubProcess hub(disk.path() + "/data", {"store.plugin=" + store});
     REQUIRE(hub.start());
     Acknowledged acknowledged;
     {
@@ -97,15 +100,19 @@ TEST_CASE("disk full: writes are refused, reads go on, nothing acknowledged is l
 }
 
 TEST_CASE("disk full: the same process goes on when room is made", "[integration][disk]") {
+    const std::string store = GENERATE("storage_lmdb", "storage_sqlite");
+    CAPTURE(store);
     const TemporaryDirectory directory;
     const SmallDisk disk(directory.path() + "/disk");
     if (!disk.mounted()) SKIP("mounting a small tmpfs is not allowed here");
-    HubProcess hub(disk.path() + "/data");
+    HubProcess hub(disk.path() + "/data", {"store.plugin=" + store});
     REQUIRE(hub.start());
     auto client = hub.client(1500ms);
     Acknowledged acknowledged;
     for (int round = 0; round < 2; ++round) {
-        REQUIRE(fill(*client, acknowledged).code == Code::no_space);
+        const Error refusal = fill(*client, acknowledged);
+        INFO(refusal.detail << hub.log());
+        REQUIRE(refusal.code == Code::no_space);
         std::filesystem::resize_file(disk.ballast(), round == 0 ? SmallDisk::ballast_bytes / 2 : 0);
         bool healed = false;
         for (int tries = 0; tries < 40 && !healed; ++tries) {

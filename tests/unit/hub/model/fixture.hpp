@@ -15,6 +15,7 @@
 
 extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_storage_memory(const belfry_host_v1*, belfry_error*);
 extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_storage_lmdb(const belfry_host_v1*, belfry_error*);
+extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_storage_sqlite(const belfry_host_v1*, belfry_error*);
 
 namespace belfry::hub::model::test {
 
@@ -104,7 +105,7 @@ inline p::RangeRequest all(uint64_t at = 0) {
 }
 
 inline const std::vector<std::string>& stores() {
-    static const std::vector<std::string> names = {"storage_memory", "storage_lmdb"};
+    static const std::vector<std::string> names = {"storage_memory", "storage_lmdb", "storage_sqlite"};
     return names;
 }
 
@@ -115,8 +116,9 @@ public:
         std::string path = std::string(root ? root : "/tmp") + "/belfry_model_XXXXXX";
         REQUIRE(::mkdtemp(path.data()) != nullptr);
         directory_ = path;
-        const auto entry =
-            store_name == "storage_memory" ? belfry_plugin_entry_storage_memory : belfry_plugin_entry_storage_lmdb;
+        const auto entry = store_name == "storage_memory" ? belfry_plugin_entry_storage_memory
+                           : store_name == "storage_lmdb" ? belfry_plugin_entry_storage_lmdb
+                                                          : belfry_plugin_entry_storage_sqlite;
         auto linked = plugin::link_plugin(entry, host());
         REQUIRE(linked);
         auto opened = plugin::StateStore::open(host(), *linked->state_store(), store_name, directory_, {});
