@@ -136,6 +136,7 @@ void Core::Impl::flush(Instant now, Output& output) {
     answer_waiting_reads(now, output);
     publish(now, output);
     send_to_members(now, output);
+    store_.end_borrowing();
     output.persist.generation = generation_;
     check_invariants();
     output.may_end = may_end(now);

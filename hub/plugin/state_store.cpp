@@ -10,6 +10,8 @@ using belfry::plugin::to_c;
 
 namespace {
 
+constexpr uint64_t lent_max = 256;  // values: the next call that ends the lending costs little against so many gets
+
 constexpr bool is_key(BytesView key) { return !key.empty() && key.size() <= BELFRY_STORE_KEY_BYTES_MAX; }
 
 template <class Callback>
@@ -96,9 +98,18 @@ Result<BytesView> StateStore::get(uint32_t table, BytesView key) {
     ErrorBuffer error;
     belfry_bytes value = {nullptr, 0};
     const belfry_status status = table_.get(store_, table, to_c(key), &value, error);
-    if (status == BELFRY_OK) return from_c(value);
+    if (status == BELFRY_OK) return ++lent_, from_c(value);
     if (status == BELFRY_NOT_FOUND) return Error{Code::not_found, {}};  // usual: costs no sentence
     return to_error(status, error, name_, "get");
+}
+
+// Every slot but get and scan ends the lending; this one is the cheapest.
+void StateStore::end_borrowing() {
+    if (lent_ < lent_max) return;
+    lent_ = 0;
+    ErrorBuffer error;
+    uint64_t index = 0;
+    (void)table_.applied_index(store_, &index, error);
 }
 
 Status StateStore::scan(uint32_t table, BytesView from, BytesView to, Direction direction, const Visitor& visitor) {

@@ -39,6 +39,9 @@ public:
 
     // not_found if there is none. Borrowed: valid until the next call of anything but get and scan.
     Result<BytesView> get(uint32_t table, BytesView key);
+    // The caller looks at no borrowed value any more. Without it a store that copies or pins what it lends would keep, in a
+    // hub that is only read, everything that was ever read.
+    void end_borrowing();
     // Return false to end. Must not call the store.
     using Visitor = std::function<bool(BytesView key, BytesView value)>;
     enum class Direction { forward, reverse };
@@ -65,6 +68,7 @@ private:
     std::string name_;
     belfry_state_store* store_;
     bool in_batch_ = false;
+    uint64_t lent_ = 0;  // values, since the store was last told that none is looked at
     FaultPoint fault_point_;
 };
 
