@@ -6,13 +6,12 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "hub/settings/settings.hpp"
-#include "hub/shell/builtins.hpp"
 #include "hub/shell/idle_memory.hpp"
+#include "hub/shell/loaded_plugins.hpp"
 #include "hub/shell/logger.hpp"
 #include "hub/shell/restore.hpp"
 #include "hub/shell/server.hpp"
@@ -104,17 +103,6 @@ Result<Flags> parse_flags(const std::vector<std::string>& arguments) {
     return flags;
 }
 
-// Settings choose plugins by name: two of one name would leave it to chance which of them serves.
-Status check_new(const std::vector<hub::plugin::Plugin>& plugins, const hub::plugin::Plugin& loaded) {
-    for (const auto& other : plugins) {
-        if (std::string_view(other.descriptor->name) != loaded.descriptor->name) continue;
-        return Error{Code::conflict, loaded.origin + ": there is a plugin named '" + loaded.descriptor->name +
-                                         "' already (" + other.origin +
-                                         "); remove this [[plugins]] table, or give the plugin another name"};
-    }
-    return {};
-}
-
 // Each client and subscriber takes a file. The usual soft limit of 1,024 exists for programs that use select(); this one
 // may have what the hard limit allows. Failure changes nothing.
 void raise_open_files_limit() {
@@ -157,14 +145,8 @@ int serve(const settings::Settings& settings) {
     raise_open_files_limit();
     shell::IdleMemory::keep_freed_memory();
 
-    auto plugins = shell::builtin_plugins(logger.host());
+    const auto plugins = shell::load_plugins(settings, logger.host());
     if (!plugins) return fail(plugins.error());
-    for (const auto& file : settings.plugins) {
-        auto loaded = hub::plugin::load_plugin(file.path, logger.host(), file.sha256);
-        if (!loaded) return fail(loaded.error());
-        if (auto fresh = check_new(*plugins, *loaded); !fresh) return fail(fresh.error());
-        plugins->push_back(std::move(*loaded));
-    }
     auto server = shell::Server::start(settings, *plugins, logger);
     if (!server) return fail(server.error());
 

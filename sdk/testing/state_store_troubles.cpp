@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <random>
 #include <thread>
 
 #include "sdk/testing/state_store_driver.hpp"
@@ -212,9 +213,16 @@ void checks_kill(const belfry_state_store_v1& table, const std::string& parent) 
     }
 }
 
+Bytes octets_by_chance(size_t size) {
+    std::mt19937_64 chance(20261127);
+    Bytes octets(size, '\0');
+    for (char& octet : octets) octet = static_cast<char>(chance());
+    return octets;
+}
+
 void fill(const belfry_state_store_v1& table, const std::string& directory, uint64_t bytes_max, bool must_fill) {
     StoreDriver store(table, directory);
-    const Bytes value(50'000, 'v');
+    const Bytes value = octets_by_chance(50'000);  // a store may compress
     uint64_t bytes = 0;
     Answer answer;
     for (uint64_t index = 1; answer.status == BELFRY_OK && bytes <= bytes_max; ++index) {

@@ -47,7 +47,7 @@ size_t lost(Client& client, const Acknowledged& acknowledged) {
 
 TEST_CASE("disk full: writes are refused, reads go on, nothing acknowledged is lost, room heals it",
           "[integration][disk]") {
-    const std::string store = GENERATE("storage_lmdb", "storage_sqlite");
+    const std::string store = GENERATE("storage_lmdb", "storage_sqlite", "storage_rocksdb");
     CAPTURE(store);
     const TemporaryDirectory directory;
     const SmallDisk disk(directory.path() + "/disk");
@@ -100,7 +100,7 @@ TEST_CASE("disk full: writes are refused, reads go on, nothing acknowledged is l
 }
 
 TEST_CASE("disk full: the same process goes on when room is made", "[integration][disk]") {
-    const std::string store = GENERATE("storage_lmdb", "storage_sqlite");
+    const std::string store = GENERATE("storage_lmdb", "storage_sqlite", "storage_rocksdb");
     CAPTURE(store);
     const TemporaryDirectory directory;
     const SmallDisk disk(directory.path() + "/disk");

@@ -1,5 +1,7 @@
-// The hub on another state store than the default one, chosen by one line of belfry.toml.
+// The hub on each state store, chosen by one line of belfry.toml.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -10,10 +12,21 @@ using namespace belfry;
 using namespace belfry::test;
 using namespace std::chrono_literals;
 
-TEST_CASE("store: one line in belfry.toml puts the state into SQLite, and kill -9 loses nothing", "[integration][store]") {
+namespace {
+
+Outcome start_on(const std::string& data_dir, const std::string& store) {
+    return run_program({program("belfryd"), "--data-dir", data_dir, "--listen", "tcp://127.0.0.1:*", "--feed",
+                        "tcp://127.0.0.1:*", "--set", "store.plugin=" + store});
+}
+
+}  // namespace
+
+TEST_CASE("store: one line in belfry.toml chooses where the state is, and kill -9 loses nothing", "[integration][store]") {
+    const std::string store = GENERATE("storage_lmdb", "storage_sqlite", "storage_rocksdb", "storage_memory");
+    CAPTURE(store);
     const TemporaryDirectory directory;
     const std::string config = directory.path() + "/belfry.toml";
-    std::ofstream(config) << "store.plugin = \"storage_sqlite\"\n";
+    std::ofstream(config) << "store.plugin = \"" << store << "\"\n";
     HubProcess hub(directory.path() + "/data");
     hub.use_config(config);
     REQUIRE(hub.start());
@@ -34,15 +47,29 @@ TEST_CASE("store: one line in belfry.toml puts the state into SQLite, and kill -
     CHECK((*subscription)->get("app/last") == "seen");
     CHECK((*subscription)->get("app/99") == "3");
     REQUIRE(hub.stop() == 0);
-    CHECK(read_text(hub.data_dir() + "/state/PLUGIN") == "storage_sqlite 1\n");
-    CHECK(read_text(hub.data_dir() + "/state/state.sqlite").starts_with("SQLite format 3"));
-    // The same directory without the line: the hub asks for the line, and changes nothing.
-    const auto refused = run_program(
-        {program("belfryd"), "--data-dir", hub.data_dir(), "--listen", "tcp://127.0.0.1:*", "--feed", "tcp://127.0.0.1:*"});
+    if (store != "storage_memory") CHECK(read_text(hub.data_dir() + "/state/PLUGIN") == store + " 1\n");
+    if (store == "storage_sqlite") CHECK(read_text(hub.data_dir() + "/state/state.sqlite").starts_with("SQLite format 3"));
+    // The same directory with another line: the hub asks for the first one, and changes nothing.
+    const std::string other = store == "storage_lmdb" ? "storage_sqlite" : "storage_lmdb";
+    const auto refused = start_on(hub.data_dir(), other);
     CHECK(refused.exit_code == 1);
-    CHECK(refused.output.find("storage_sqlite") != std::string::npos);
-    CHECK(refused.output.find("storage_lmdb") != std::string::npos);
+    CHECK(refused.output.find(store) != std::string::npos);
+    CHECK(refused.output.find(other) != std::string::npos);
     REQUIRE(hub.start());
     CHECK(hub.client()->get("app/last")->value == "seen");
     CHECK(hub.stop() == 0);
+}
+
+TEST_CASE("store: a plugin that is not there, or no plugin's name, is refused with the place looked at",
+          "[integration][store]") {
+    const TemporaryDirectory directory;
+    for (const std::string name : {"storage_nowhere", "../storage_rocksdb", "log_wal"}) {
+        const auto refused = start_on(directory.path() + "/data", name);
+        INFO(refused.output);
+        CHECK(refused.exit_code == 1);
+        CHECK(refused.output.find(name) != std::string::npos);
+    }
+    const auto refused = start_on(directory.path() + "/data", "storage_nowhere");
+    CHECK(refused.output.find("lib/belfry/plugins/storage_nowhere.so") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(directory.path() + "/data/state"));
 }

@@ -20,6 +20,7 @@ extern "C" {
 const belfry_plugin_descriptor* belfry_plugin_entry_storage_memory(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_storage_lmdb(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_storage_sqlite(const belfry_host_v1*, belfry_error*);
+const belfry_plugin_descriptor* belfry_plugin_entry_storage_rocksdb(const belfry_host_v1*, belfry_error*);
 }
 
 namespace {
@@ -62,6 +63,7 @@ TEST_CASE("every state store of this tree keeps the contract", "[conformance][st
         {"storage_lmdb", table_of(belfry_plugin_entry_storage_lmdb)},
         {"storage_lmdb with write = plain", plain_lmdb()},
         {"storage_sqlite", table_of(belfry_plugin_entry_storage_sqlite)},
+        {"storage_rocksdb", table_of(belfry_plugin_entry_storage_rocksdb)},
     }));
     const TempDirectory directory;
     const Report report = check_state_store({&table, directory.path, 20261123});
@@ -108,8 +110,8 @@ TEST_CASE("the suite finds what a broken store does wrong", "[conformance][state
 }
 
 TEST_CASE("a full tmpfs gives no_space and never SIGBUS", "[conformance][state_store]") {
-    const belfry_state_store_v1& table =
-        table_of(GENERATE(belfry_plugin_entry_storage_lmdb, belfry_plugin_entry_storage_sqlite));
+    const belfry_state_store_v1& table = table_of(GENERATE(
+        belfry_plugin_entry_storage_lmdb, belfry_plugin_entry_storage_sqlite, belfry_plugin_entry_storage_rocksdb));
     const TempDirectory directory;
     constexpr int cannot_mount = 77;
     const pid_t child = ::fork();

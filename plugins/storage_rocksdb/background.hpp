@@ -1,0 +1,34 @@
+// The threads of one RocksDB: its own, where RocksDB would share one pool with everything else in the process. So they are
+// bounded for each store, end with it, and a process that forks between two stores has none that its child would miss.
+#pragma once
+
+#include <rocksdb/env.h>
+#include <rocksdb/threadpool.h>
+
+#include <memory>
+
+namespace belfry::storage_rocksdb {
+
+class BackgroundEnv final : public rocksdb::EnvWrapper {
+public:
+    // Files and clock are the system's. One thread writes buffers out, `compactions` of them compact.
+    explicit BackgroundEnv(int compactions);
+    // After the database is closed.
+    ~BackgroundEnv() override;
+
+    void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag,
+                  void (*unscheduled)(void*)) override;
+    // Nothing is taken back: a job that comes to run while its database closes sees that and ends.
+    int UnSchedule(void* tag, Priority priority) override;
+    unsigned int GetThreadPoolQueueLen(Priority priority) const override;
+    void SetBackgroundThreads(int number, Priority priority) override;
+    int GetBackgroundThreads(Priority priority) override;
+    void IncBackgroundThreadsIfNeeded(int number, Priority priority) override;
+
+private:
+    rocksdb::ThreadPool& pool(Priority priority) const { return priority == HIGH ? *flushes_ : *compactions_; }
+    const std::unique_ptr<rocksdb::ThreadPool> flushes_;
+    const std::unique_ptr<rocksdb::ThreadPool> compactions_;
+};
+
+}  // namespace belfry::storage_rocksdb

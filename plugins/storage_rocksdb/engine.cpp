@@ -1,0 +1,160 @@
+#include "plugins/storage_rocksdb/engine.hpp"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/table.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+namespace belfry::storage_rocksdb {
+
+namespace {
+
+constexpr int open_files_max = 512;
+constexpr int filter_bits_per_key = 10;  // 1 % of the reads of absent keys look into a file in vain
+constexpr size_t block_bytes = 8 * 1024;
+constexpr auto resume_pause = std::chrono::seconds(1);
+
+// RocksDB's own remarks: what went wrong goes to the hub's log, the rest nowhere. It has no log file.
+class HostLogger final : public rocksdb::Logger {
+public:
+    explicit HostLogger(plugin::Host host) : rocksdb::Logger(rocksdb::InfoLogLevel::ERROR_LEVEL), host_(host) {}
+    using rocksdb::Logger::Logv;
+    void Logv(const char* format, va_list arguments) override {
+        char line[1024];
+        std::vsnprintf(line, sizeof(line), format, arguments);
+        host_.log(BELFRY_LOG_WARNING, "rocksdb", line);
+    }
+
+private:
+    const plugin::Host host_;
+};
+
+bool mentions(const std::string& text, int number) { return text.find(std::strerror(number)) != std::string::npos; }
+
+Code code_of(const rocksdb::Status& status, const std::string& text) {
+    if (status.IsNoSpace() || mentions(text, ENOSPC) || mentions(text, EDQUOT) || mentions(text, EFBIG))
+        return Code::no_space;
+    if (status.IsCorruption()) return Code::corrupt;
+    if (status.IsNotFound()) return Code::not_found;
+    if (mentions(text, EACCES)) return Code::denied;
+    return Code::io;
+}
+
+rocksdb::Options options_of(const RocksSettings& settings, const Sizes& sizes) {
+    rocksdb::BlockBasedTableOptions table;
+    table.block_cache = rocksdb::NewLRUCache(settings.cache_bytes);
+    // In parts and in the cache: else their memory would grow with the data.
+    table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+    table.partition_filters = true;
+    table.cache_index_and_filter_blocks = true;
+    table.pin_top_level_index_and_filter = true;
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(filter_bits_per_key));
+    table.block_size = block_bytes;
+    table.format_version = 5;
+
+    rocksdb::Options options;
+    options.create_if_missing = true;
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    options.write_buffer_size = sizes.buffer_bytes;
+    options.max_write_buffer_number = Sizes::write_buffers;
+    options.target_file_size_base = sizes.file_bytes;
+    options.level_compaction_dynamic_level_bytes = true;
+    options.compression = rocksdb::kLZ4Compression;
+    options.max_background_jobs = static_cast<int>(settings.background_threads) + 1;
+    options.max_open_files = open_files_max;
+    options.bytes_per_sync = 1024 * 1024;  // a file's pages go to the disk while it is written, not all at its end
+    options.max_manifest_file_size = 16 * 1024 * 1024;
+    // An open writes nothing that it need not: also a full disk has a state that can be read.
+    options.avoid_flush_during_recovery = true;
+    options.avoid_flush_during_shutdown = true;
+    // What no sync has covered may be torn after a crash of the machine: the state then ends at the batch before.
+    options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+    options.allow_concurrent_memtable_write = false;  // there is one writer
+    options.enable_write_thread_adaptive_yield = false;
+    options.stats_dump_period_sec = 0;
+    options.stats_persist_period_sec = 0;
+    return options;
+}
+
+}  // namespace
+
+Error rocks_error(const rocksdb::Status& status, const std::string& what) {
+    std::string text = status.ToString();
+    const Code code = code_of(status, text);
+    if (code == Code::no_space)
+        text += mentions(text, EFBIG) ? " (the largest file size allowed is met)" : " (free disk space)";
+    return {code, what + ": " + text};
+}
+
+// Tells that a flush or a compaction failed; the sentence is in the log.
+class Engine::Listener final : public rocksdb::EventListener {
+public:
+    explicit Listener(std::shared_ptr<std::atomic<bool>> troubled) : troubled_(std::move(troubled)) {}
+    void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override { *troubled_ = true; }
+
+private:
+    const std::shared_ptr<std::atomic<bool>> troubled_;
+};
+
+Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, const RocksSettings& settings,
+                                             const Sizes& sizes, const plugin::Host& host) {
+    std::unique_ptr<Engine> engine(new Engine);
+    engine->env_ = std::make_unique<BackgroundEnv>(static_cast<int>(settings.background_threads));
+    rocksdb::Options options = options_of(settings, sizes);
+    options.env = engine->env_.get();
+    options.info_log = std::make_shared<HostLogger>(host);
+    options.listeners.push_back(std::make_shared<Listener>(engine->troubled_));
+    rocksdb::DB* db = nullptr;
+    const rocksdb::Status opened = rocksdb::DB::Open(options, directory, &db);
+    if (!opened.ok()) return rocks_error(opened, directory);
+    engine->db_.reset(db);
+    return engine;
+}
+
+Engine::~Engine() {
+    if (db_) (void)db_->Close();
+    db_.reset();
+}
+
+Result<Index> Engine::load_applied(const rocksdb::Snapshot* snapshot) {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot;
+    std::string value;
+    const rocksdb::Status status = db_->Get(options, to_slice(applied_key), &value);
+    if (status.IsNotFound()) return Index{0};
+    if (!status.ok()) return rocks_error(status, "the applied index");
+    Index index;
+    if (value.size() != sizeof(index.value)) return Error{Code::corrupt, "the applied index has a wrong size"};
+    std::memcpy(&index.value, value.data(), sizeof(index.value));
+    return index;
+}
+
+void Engine::save_applied(rocksdb::WriteBatch& batch, Index index) {
+    batch.Put(to_slice(applied_key), {reinterpret_cast<const char*>(&index.value), sizeof(index.value)});
+}
+void Engine::save_applied(rocksdb::WriteBatchWithIndex& batch, Index index) {
+    batch.Put(to_slice(applied_key), {reinterpret_cast<const char*>(&index.value), sizeof(index.value)});
+}
+
+Status Engine::resume() {
+    troubled_->store(false);
+    const rocksdb::Status status = db_->Resume();
+    if (status.ok()) return {};
+    troubled_->store(true);
+    return rocks_error(status, "going on after an error");
+}
+
+void Engine::resume_if_troubled() {
+    if (!troubled_->load(std::memory_order_relaxed)) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (now < retry_at_) return;
+    retry_at_ = now + resume_pause;
+    (void)resume();
+}
+
+}  // namespace belfry::storage_rocksdb

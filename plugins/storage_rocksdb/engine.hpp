@@ -1,0 +1,65 @@
+// One open RocksDB: its options, errors as sentences, and getting over a full disk.
+//
+// One column family holds everything; a key begins with the octet of its table, 0 .. 7, and what belongs to the store
+// itself with 255. So a batch is one record of RocksDB's write-ahead log, and whatever a crash leaves ends at a batch, its
+// applied index included: with a family for each table that would need RocksDB to write out all of them together.
+#pragma once
+
+#include <rocksdb/db.h>
+#include <rocksdb/utilities/write_batch_with_index.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "plugins/storage_rocksdb/background.hpp"
+#include "plugins/storage_rocksdb/settings.hpp"
+#include "sdk/base/types.hpp"
+#include "sdk/plugin/plugin.hpp"
+
+namespace belfry::storage_rocksdb {
+
+inline rocksdb::Slice to_slice(BytesView bytes) { return {bytes.data(), bytes.size()}; }
+inline BytesView from_slice(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
+
+// The code and sentence of what RocksDB answered.
+Error rocks_error(const rocksdb::Status& status, const std::string& what);
+
+// The key of the applied index, which changes with the batch that it belongs to.
+inline constexpr BytesView applied_key =
+    "\xff"
+    "applied";
+
+class Engine {
+public:
+    // Opens or creates in `directory`.
+    static Result<std::unique_ptr<Engine>> open(const std::string& directory, const RocksSettings& settings,
+                                                const Sizes& sizes, const plugin::Host& host);
+    // Everything that reads from it must be gone.
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    rocksdb::DB& db() { return *db_; }
+    // `snapshot` may be nullptr. 0 for a new store.
+    Result<Index> load_applied(const rocksdb::Snapshot* snapshot);
+    static void save_applied(rocksdb::WriteBatch& batch, Index index);
+    static void save_applied(rocksdb::WriteBatchWithIndex& batch, Index index);
+
+    // After RocksDB has stopped writing (a full disk): tries to make it go on. Ok also if there was nothing wrong.
+    Status resume();
+    // The same, at most once a second and only if something went wrong in the background.
+    void resume_if_troubled();
+
+private:
+    class Listener;
+    Engine() = default;
+
+    std::unique_ptr<BackgroundEnv> env_;
+    std::shared_ptr<std::atomic<bool>> troubled_ = std::make_shared<std::atomic<bool>>(false);
+    std::chrono::steady_clock::time_point retry_at_{};
+    std::unique_ptr<rocksdb::DB> db_;
+};
+
+}  // namespace belfry::storage_rocksdb

@@ -1,0 +1,246 @@
+#include "plugins/storage_rocksdb/rocks_store.hpp"
+
+#include <filesystem>
+#include <mutex>
+
+#include "plugins/storage_rocksdb/snapshot.hpp"
+#include "sdk/plugin/identity.hpp"
+
+namespace belfry::storage_rocksdb {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* plugin_name = "storage_rocksdb";
+constexpr uint32_t format = 1;              // of the directory; raised when an older release could not read it
+constexpr uint64_t change_bytes = 32;       // of a change in the write-ahead log, beside key and value
+constexpr uint64_t reserve_step = 1 << 20;  // what the reserve is extended by for a large batch
+
+// Only after snapshot_read could not open the database again.
+Error gone() { return {Code::io, "the store is closed, because replacing it by a snapshot failed; start the hub again"}; }
+
+}  // namespace
+
+Result<std::unique_ptr<RocksStore>> RocksStore::open(const plugin::OpenArguments& arguments) {
+    const Result<RocksSettings> settings = parse_settings(arguments.settings);
+    if (!settings) return settings.error();
+    if (Status status = plugin::check_identity(arguments.directory, plugin_name, format); !status) return status.error();
+    auto store = std::make_unique<RocksStore>(arguments, *settings, sizes_of(*settings, arguments.directory));
+    if (Status status = store->start(); !status) return status.error();
+    return store;
+}
+
+RocksStore::RocksStore(const plugin::OpenArguments& arguments, const RocksSettings& settings, const Sizes& sizes)
+    : directory_(arguments.directory),
+      host_(arguments.host),
+      settings_(settings),
+      sizes_(sizes),
+      reserve_(arguments.directory + "/RESERVE"),
+      batch_(rocksdb::BytewiseComparator(), 0, true, 0) {}
+
+Status RocksStore::start() {
+    reserve_.release();  // opening writes a little, also on a full disk
+    Result<std::string> name = current_data(directory_);
+    if (!name) return name.error();
+    const bool fresh = name->empty();
+    if (fresh) *name = data_name(1);
+    remove_other_data(directory_, *name);
+    if (Status status = open_engine(*name); !status) return status;
+    const Result<Index> applied = engine_->load_applied(nullptr);
+    if (!applied) return applied.error();
+    applied_ = *applied;
+    if (fresh) {
+        if (Status status = point_to(directory_, *name); !status) return status;
+    }
+    std::error_code ignored;
+    if (!fs::exists(directory_ + "/" + plugin::identity_file, ignored)) {
+        if (Status status = plugin::write_identity(directory_, plugin_name, format); !status) return status;
+    }
+    (void)reserve_.hold(sizes_.buffer_bytes + reserve_step);  // if it cannot be, puts are refused
+    return {};
+}
+
+Status RocksStore::open_engine(const std::string& name) {
+    auto engine = Engine::open(directory_ + "/" + name, settings_, sizes_, host_);
+    if (!engine) return engine.error();
+    engine_ = std::move(*engine);
+    name_ = name;
+    return {};
+}
+
+BytesView RocksStore::key_of(uint32_t table, BytesView key) {
+    key_.assign(1, static_cast<char>(table));
+    return key_ += key;
+}
+
+Result<Index> RocksStore::applied_index() {
+    lent_.clear();
+    return applied_;
+}
+
+Status RocksStore::begin() {
+    lent_.clear();
+    if (!engine_) return gone();
+    engine_->resume_if_troubled();
+    in_batch_ = true;
+    batch_bytes_ = 0;
+    batch_error_ = {};
+    return {};
+}
+
+Status RocksStore::failed(Status status) {
+    if (batch_error_) batch_error_ = status;
+    return status;
+}
+
+// The reserve has room for one buffer that is written out and for this batch in the write-ahead log.
+Status RocksStore::room_for(uint64_t bytes) {
+    batch_bytes_ += bytes + change_bytes;
+    if (batch_bytes_ > sizes_.batch_bytes_max) {
+        return Error{Code::no_space, "a batch of more than " + std::to_string(sizes_.batch_bytes_max) +
+                                         " octets (the largest file size allowed is met)"};
+    }
+    return reserve_.hold(sizes_.buffer_bytes + (batch_bytes_ / reserve_step + 1) * reserve_step);
+}
+
+Status RocksStore::put(uint32_t table, BytesView key, BytesView value) {
+    lent_.clear();
+    if (!batch_error_) return batch_error_;
+    if (Status status = room_for(key.size() + value.size()); !status) return failed(status);
+    const rocksdb::Status done = batch_.Put(to_slice(key_of(table, key)), to_slice(value));
+    return done.ok() ? Status{} : failed(rocks_error(done, "put"));
+}
+
+Status RocksStore::erase(uint32_t table, BytesView key) {
+    lent_.clear();
+    if (!batch_error_) return batch_error_;
+    if (Status status = room_for(key.size()); !status) return failed(status);
+    const rocksdb::Status done = batch_.Delete(to_slice(key_of(table, key)));
+    return done.ok() ? Status{} : failed(rocks_error(done, "erase"));
+}
+
+Status RocksStore::commit(Index applied_index) {
+    lent_.clear();
+    Status status = batch_error_;
+    if (status) {
+        Engine::save_applied(batch_, applied_index);
+        if (const rocksdb::Status written = write_batch(); !written.ok()) status = rocks_error(written, "commit");
+    }
+    if (status) applied_ = applied_index;
+    rollback();
+    return status;
+}
+
+// A write that RocksDB could not do (others have filled the disk meanwhile) is tried once more with the room of the
+// reserve. Twice the same batch is the same as once.
+rocksdb::Status RocksStore::write_batch() {
+    reserve_.shrink(sizes_.buffer_bytes + reserve_step);
+    rocksdb::Status written = engine_->db().Write({}, batch_.GetWriteBatch());
+    if (written.ok() || written.IsCorruption()) return written;
+    reserve_.release();
+    if (!engine_->resume()) return written;
+    return engine_->db().Write({}, batch_.GetWriteBatch());
+}
+
+void RocksStore::rollback() {
+    lent_.clear();
+    if (in_batch_) batch_.Clear();
+    in_batch_ = false;
+}
+
+Result<BytesView> RocksStore::get(uint32_t table, BytesView key) {
+    if (!engine_) return gone();
+    const rocksdb::Slice name = to_slice(key_of(table, key));
+    rocksdb::PinnableSlice& value = lent_.emplace_back();
+    rocksdb::DB& db = engine_->db();
+    const rocksdb::Status found =
+        in_batch_ ? batch_.GetFromBatchAndDB(&db, {}, name, &value) : db.Get({}, db.DefaultColumnFamily(), name, &value);
+    if (found.ok()) return from_slice(value);
+    lent_.pop_back();
+    if (found.IsNotFound()) return Error{Code::not_found, {}};
+    return rocks_error(found, "get");
+}
+
+Status RocksStore::scan(uint32_t table, BytesView from, BytesView to, plugin::Direction direction,
+                        const plugin::ScanVisitor& visitor) {
+    if (!engine_) return gone();
+    const Bytes first = Bytes(key_of(table, from));
+    const Bytes end = Bytes(to.empty() ? key_of(table + 1, {}) : key_of(table, to));
+    if (end <= first) return {};
+    const bool forward = direction == plugin::Direction::forward;
+    const rocksdb::Slice lower = to_slice(first), upper = to_slice(end);
+    rocksdb::ReadOptions options;
+    options.iterate_lower_bound = &lower;
+    options.iterate_upper_bound = &upper;
+    rocksdb::Iterator* stored = engine_->db().NewIterator(options);
+    const std::unique_ptr<rocksdb::Iterator> at(in_batch_ ? batch_.NewIteratorWithBase(stored) : stored);
+    // The batch knows no bounds, so both are looked at here.
+    if (forward) {
+        at->Seek(lower);
+    } else {
+        at->SeekForPrev(upper);
+        if (at->Valid() && at->key() == upper) at->Prev();
+    }
+    while (at->Valid()) {
+        const BytesView found = from_slice(at->key());
+        if (forward ? found >= end : found < first) break;
+        if (!visitor(found.substr(1), from_slice(at->value()))) return {};
+        forward ? at->Next() : at->Prev();
+    }
+    return at->status().ok() ? Status{} : rocks_error(at->status(), "scan");
+}
+
+Status RocksStore::sync() {
+    const std::shared_lock lock(engine_mutex_);
+    if (!engine_) return gone();
+    const rocksdb::Status synced = engine_->db().SyncWAL();
+    return synced.ok() ? Status{} : rocks_error(synced, "syncing the write-ahead log");
+}
+
+Result<Index> RocksStore::snapshot_write(const plugin::SnapshotSink& sink) {
+    const std::shared_lock lock(engine_mutex_);
+    if (!engine_) return gone();
+    return write_image(*engine_, sink, replacing_);
+}
+
+Status RocksStore::snapshot_read(const plugin::SnapshotSource& source) {
+    lent_.clear();
+    const std::string name = data_name(data_number(name_) + 1);
+    std::error_code ignored;
+    fs::remove_all(directory_ + "/" + name, ignored);
+    const Result<Index> applied = load_image(source, name);
+    const Status status = applied ? replace_data(name, *applied) : applied.error();
+    if (!status) fs::remove_all(directory_ + "/" + name, ignored);
+    return status;
+}
+
+// Into a database of its own: a damaged or interrupted image leaves the store as it was.
+Result<Index> RocksStore::load_image(const plugin::SnapshotSource& source, const std::string& name) {
+    auto engine = Engine::open(directory_ + "/" + name, settings_, sizes_, host_);
+    if (!engine) return engine.error();
+    return read_image(**engine, source);
+}
+
+Status RocksStore::replace_data(const std::string& name, Index applied) {
+    replacing_ = true;
+    const std::unique_lock lock(engine_mutex_);
+    replacing_ = false;
+    const std::string old = name_;
+    engine_.reset();
+    const Status pointed = point_to(directory_, name);
+    // Also after a failure: whichever one the link names is whole.
+    if (Status status = open_engine(pointed ? name : old); !status) return status;
+    if (!pointed) return pointed;
+    applied_ = applied;
+    std::error_code ignored;
+    fs::remove_all(directory_ + "/" + old, ignored);
+    return {};
+}
+
+Result<plugin::StateStoreStats> RocksStore::stats() {
+    lent_.clear();
+    return plugin::StateStoreStats{disk_bytes(directory_), 0};
+}
+
+}  // namespace belfry::storage_rocksdb
