@@ -18,26 +18,20 @@ std::optional<Bytes> common_prefix(const KeyRange& range) {
     return std::nullopt;
 }
 
-void drop(std::vector<Channel*>& channels, const Channel& channel) {
-    const auto found = std::find(channels.begin(), channels.end(), &channel);
-    BELFRY_ASSERT(found != channels.end());
-    channels.erase(found);
-}
-
 }  // namespace
 
 void ChannelIndex::insert(Channel& channel) {
     const KeyRange& range = channel.filter->range();
     if (const auto key = only_key(range)) {
-        by_key_[*key].push_back(&channel);
+        by_key_[*key].insert(channel);
         return;
     }
     const auto prefix = common_prefix(range);
     if (!prefix) {
-        others_.push_back(&channel);
+        others_.insert(channel);
         return;
     }
-    by_prefix_[*prefix].push_back(&channel);
+    by_prefix_[*prefix].insert(channel);
     const auto place =
         std::lower_bound(prefix_lengths_.begin(), prefix_lengths_.end(), std::pair{prefix->size(), size_t{0}});
     if (place != prefix_lengths_.end() && place->first == prefix->size()) {
@@ -51,12 +45,12 @@ void ChannelIndex::erase(const Channel& channel) {
     const KeyRange& range = channel.filter->range();
     const auto key = only_key(range);
     const auto prefix = key ? std::nullopt : common_prefix(range);
-    if (!key && !prefix) return drop(others_, channel);
+    if (!key && !prefix) return others_.erase(channel);
 
     Table& table = key ? by_key_ : by_prefix_;
     const auto found = table.find(key ? *key : *prefix);
     BELFRY_ASSERT(found != table.end());
-    drop(found->second, channel);
+    found->second.erase(channel);
     if (found->second.empty()) table.erase(found);
     if (key) return;
     const auto place =

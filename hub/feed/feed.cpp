@@ -102,13 +102,9 @@ void Feed::add(const ChangeSet& change, const ValuesBefore& before) {
         const Event& event = change.events[i];
         const auto now = event.type == EventType::put ? std::optional<BytesView>(event.kv.value) : std::nullopt;
         const auto replaced = before.empty() || !before[i] ? std::nullopt : std::optional<BytesView>(*before[i]);
-        index_.for_each_candidate(event.kv.key, [&](Channel& channel) {
-            switch (channel.filter->sight(event.kv.key, now, replaced)) {
-                case plugin::Sight::nothing: return;
-                case plugin::Sight::put: return gather(channel, change, event);
-                case plugin::Sight::gone:
-                    return gather(channel, change, {EventType::erase, {event.kv.key, {}, {}, change.revision, 0, {}}});
-            }
+        index_.ask(event.kv.key, now, replaced, [&](Channel& channel, plugin::Sight sight) {
+            if (sight == plugin::Sight::put) return gather(channel, change, event);
+            gather(channel, change, {EventType::erase, {event.kv.key, {}, {}, change.revision, 0, {}}});
         });
     }
 }

@@ -35,6 +35,7 @@ public:
 
 private:
     friend class Filters;
+    friend class FilterSet;
     Filter(const belfry_filter_v1& table, belfry_filter* filter);
     const belfry_filter_v1& table_;
     belfry_filter* filter_;

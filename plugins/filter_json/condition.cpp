@@ -4,7 +4,6 @@
 #include <charconv>
 #include <cmath>
 #include <compare>
-#include <limits>
 #include <optional>
 
 namespace belfry::filter_json {
@@ -19,16 +18,6 @@ constexpr std::array<std::pair<BytesView, Relation>, 7> relations = {{{"=", Rela
                                                                       {">", Relation::more},
                                                                       {">=", Relation::at_least},
                                                                       {"exists", Relation::exists}}};
-
-// Holds every 64-bit integer and every double, so that two numbers of any kind compare as what they are.
-using Number = long double;
-static_assert(std::numeric_limits<Number>::digits >= 64);
-
-Number number_of(const json& value) {
-    if (value.is_number_unsigned()) return static_cast<Number>(value.get<uint64_t>());
-    if (value.is_number_integer()) return static_cast<Number>(value.get<int64_t>());
-    return static_cast<Number>(value.get<double>());
-}
 
 // None: values of two types, or of one that has no order and that differ.
 std::optional<std::strong_ordering> compare(const json& left, const json& right) {
@@ -84,6 +73,12 @@ std::optional<size_t> index_of(const std::string& step) {
 }
 
 }  // namespace
+
+Number number_of(const json& value) {
+    if (value.is_number_unsigned()) return static_cast<Number>(value.get<uint64_t>());
+    if (value.is_number_integer()) return static_cast<Number>(value.get<int64_t>());
+    return static_cast<Number>(value.get<double>());
+}
 
 std::string shown(BytesView octets) {
     constexpr size_t shown_max = 64;

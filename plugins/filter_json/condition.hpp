@@ -8,6 +8,7 @@
 // numbers are compared as numbers (1 = 1.0), exactly. "<" and its like hold between two numbers or two strings (by octets).
 #pragma once
 
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -16,6 +17,11 @@
 #include "sdk/base/types.hpp"
 
 namespace belfry::filter_json {
+
+// Holds every 64-bit integer and every double, so that two numbers of any kind compare as what they are.
+using Number = long double;
+static_assert(std::numeric_limits<Number>::digits >= 64);
+Number number_of(const nlohmann::json& value);  // of a number
 
 enum class Relation { equal, not_equal, less, at_most, more, at_least, exists };
 
@@ -29,9 +35,13 @@ public:
     // Equal conditions in one spelling.
     Bytes canonical() const;
 
-private:
+    // NULL: the document has no such place.
     const nlohmann::json* find(const nlohmann::json& document) const;
+    const std::string& pointer() const { return pointer_; }
+    Relation relation() const { return relation_; }
+    const nlohmann::json& operand() const { return operand_; }  // null for exists
 
+private:
     std::string pointer_;
     std::vector<std::string> steps_;
     Relation relation_ = Relation::exists;

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "plugins/filter_json/query.hpp"
+#include "plugins/filter_json/query_set.hpp"
 #include "sdk/base/key_range.hpp"
 #include "sdk/plugin/filter.hpp"
 
@@ -21,6 +22,25 @@ public:
     BytesView canonical() const { return query_.canonical(); }
     plugin::FilterRange range() const { return {query_.keys().literal_prefix(), end_}; }
     bool matches(BytesView key, BytesView value) const { return query_.matches(key, value); }
+
+    class Set {
+    public:
+        static Result<std::unique_ptr<Set>> make(std::span<const JsonFilter* const> filters) {
+            std::vector<const filter_json::Query*> queries;
+            for (const JsonFilter* filter : filters) queries.push_back(&filter->query_);
+            auto set = filter_json::QuerySet::make(queries);
+            if (!set) return set.error();
+            return std::unique_ptr<Set>(new Set(*std::move(set)));
+        }
+        bool matches(BytesView key, BytesView value, uint64_t* bits) {
+            queries_->matches(key, value, bits);
+            return true;
+        }
+
+    private:
+        explicit Set(std::unique_ptr<filter_json::QuerySet> queries) : queries_(std::move(queries)) {}
+        std::unique_ptr<filter_json::QuerySet> queries_;
+    };
 
 private:
     explicit JsonFilter(filter_json::Query query)

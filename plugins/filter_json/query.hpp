@@ -25,6 +25,7 @@ public:
     // A value that is no JSON document (document.hpp) matches no query. Any thread, overlapping.
     bool matches(BytesView key, BytesView value) const;
     const Glob& keys() const { return keys_; }
+    const std::vector<Condition>& conditions() const { return conditions_; }  // each once
     // Conditions sorted, each once.
     const Bytes& canonical() const { return canonical_; }
 

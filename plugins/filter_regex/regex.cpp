@@ -73,6 +73,11 @@ Result<std::unique_ptr<Regex>> Regex::compile(BytesView pattern) {
 
 bool Regex::matches(BytesView key) const { return re2::RE2::FullMatch(re2::StringPiece(key.data(), key.size()), program_); }
 
+const Needles& Regex::needles() const {
+    if (!needles_) needles_ = needles_of(canonical_, options());
+    return *needles_;
+}
+
 // One key, or a prefix: the feed finds both by lookup (hub/feed/channel_index.hpp).
 void Regex::find_range() {
     std::string low;

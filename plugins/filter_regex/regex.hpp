@@ -8,7 +8,9 @@
 #include <re2/re2.h>
 
 #include <memory>
+#include <optional>
 
+#include "plugins/filter_regex/needles.hpp"
 #include "sdk/base/error.hpp"
 #include "sdk/base/types.hpp"
 
@@ -36,6 +38,8 @@ public:
     // Every match lies in [begin, end); end empty = no upper end.
     const Bytes& begin() const { return begin_; }
     const Bytes& end() const { return end_; }
+    // What a key that matches must hold. The first call takes as long as compile(); one thread at a time.
+    const Needles& needles() const;
 
 private:
     explicit Regex(Bytes canonical);
@@ -45,6 +49,7 @@ private:
     re2::RE2 program_;
     Bytes begin_;
     Bytes end_;
+    mutable std::optional<Needles> needles_;  // when a set first asks: most expressions are never in one
 };
 
 }  // namespace belfry::filter_regex

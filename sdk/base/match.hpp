@@ -29,6 +29,7 @@ public:
     bool is_literal() const { return tokens_.empty(); }
 
 private:
+    friend class GlobSet;
     enum class Kind : uint8_t { literal, any, set, star, star_star };
     struct Token {
         Kind kind = Kind::literal;

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define BELFRY_ABI_MAJOR 1
-#define BELFRY_ABI_MINOR 1
+#define BELFRY_ABI_MINOR 2
 
 #define BELFRY_EXPORT __attribute__((visibility("default")))
 

@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t random_specs = 3000;
 constexpr size_t keys_per_spec = 60;
+constexpr size_t set_rounds = 60;
 
 class FilterDriver {
 public:
@@ -48,6 +49,7 @@ public:
         require(answer == 0 || answer == 1, "matches answers neither 0 nor 1");
         return answer == 1;
     }
+    const belfry_filter* handle() const { return filter_; }
     bool reads_value() const {
         if (!BELFRY_HAS(&table_, belfry_filter_v1, reads_value)) return true;
         const int32_t answer = table_.reads_value(filter_);
@@ -164,6 +166,62 @@ void check_random(const FilterSuite& suite) {
     require(taken > 0 || !suite.specs.empty(), "not one of the specs tried is taken");
 }
 
+// What a set says of each filter is what the filter says.
+void check_set(const belfry_filter_v1& table, const std::vector<std::unique_ptr<FilterDriver>>& filters,
+               const std::vector<Bytes>& specs, std::mt19937_64& random) {
+    std::vector<const belfry_filter*> given;
+    for (const auto& filter : filters) given.push_back(filter->handle());
+    belfry_error error;
+    error.struct_size = sizeof(error);
+    error.reserved = 0;
+    error.message[0] = '\0';
+    belfry_filter_set* set = nullptr;
+    if (table.set_make(given.data(), given.size(), &set, &error) != BELFRY_OK) {
+        return require(error.message[0] != '\0', "a set is refused without a sentence");
+    }
+    require(set != nullptr, "set_make answered ok but gave no set");
+    const std::unique_ptr<belfry_filter_set, void (*)(belfry_filter_set*)> owner(set, table.set_close);
+    for (size_t i = 0; i < keys_per_spec; ++i) {
+        const Bytes key = random_key(random, specs[random() % specs.size()]);
+        const Bytes value = random_value(random);
+        std::vector<uint64_t> bits(filters.size() / 64 + 1, 0);
+        const int32_t answer = table.set_matches(set, plugin::to_c(key), plugin::to_c(value), bits.data());
+        require(answer == 0 || answer == 1, "set_matches answers neither 0 nor 1");
+        for (size_t at = 0; answer == 1 && at < bits.size() * 64; ++at) {
+            const bool says = (bits[at / 64] >> (at % 64) & 1) != 0;
+            const bool expected = at < filters.size() && filters[at]->matches(key, value);
+            require(says == expected,
+                    "a set says " + std::to_string(says) + " of the key '" + key + "' and the value '" + value + "' for " +
+                        (at < filters.size() ? "the filter '" + filters[at]->canonical() + "', which itself says otherwise"
+                                             : "a filter that it was not given"));
+        }
+    }
+}
+
+void check_sets(const FilterSuite& suite) {
+    const auto& table = *suite.table;
+    const size_t slots = (BELFRY_HAS(&table, belfry_filter_v1, set_make) ? 1u : 0u) +
+                         (BELFRY_HAS(&table, belfry_filter_v1, set_matches) ? 1u : 0u) +
+                         (BELFRY_HAS(&table, belfry_filter_v1, set_close) ? 1u : 0u);
+    if (slots == 0) return;
+    require(slots == 3, "of set_make, set_matches and set_close some are set and some are not: all or none");
+    std::mt19937_64 random(suite.seed + 2);
+    for (size_t round = 0; round < set_rounds; ++round) {
+        std::vector<std::unique_ptr<FilterDriver>> filters;
+        std::vector<Bytes> specs;
+        const size_t count = 1 + random() % (round % 10 == 0 ? 300 : 40);
+        for (size_t tries = 0; filters.size() < count && tries < 20 * count; ++tries) {
+            Bytes spec = random() % 2 == 0 ? random_words(random) : random_bytes(random, 12);
+            if (!suite.specs.empty() && random() % 4 == 0) spec = suite.specs[random() % suite.specs.size()];
+            auto filter = std::make_unique<FilterDriver>(table, spec);
+            if (!filter->ok()) continue;
+            filters.push_back(std::move(filter));
+            specs.push_back(std::move(spec));
+        }
+        if (!filters.empty()) check_set(table, filters, specs, random);
+    }
+}
+
 void check_given(const FilterSuite& suite) {
     std::mt19937_64 random(suite.seed + 1);
     for (const std::string& spec : suite.specs) {
@@ -234,6 +292,7 @@ Report check_filter(const FilterSuite& suite) {
         }
     });
     run_check(report, "lifetime: a filter views nothing of others", [&] { check_lifetime(suite); });
+    run_check(report, "sets: what they say of each filter is what the filter says", [&] { check_sets(suite); });
     run_check(report, "values: 1 MiB of nesting and garbage gets an answer", [&] { check_hostile_values(suite); });
     run_check(report, "bounds: a spec of 1 MiB is refused", [&] { check_huge(suite); });
     return report;

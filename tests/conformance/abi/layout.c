@@ -180,7 +180,19 @@ FIELD(belfry_filter_v1, matches, 40, 8);
 FIELD(belfry_filter_v1, close, 48, 8);
 /* 1.1 */
 FIELD(belfry_filter_v1, reads_value, 56, 8);
-SIZE(belfry_filter_v1, 64);
+/* 1.2 */
+FIELD(belfry_filter_v1, set_make, 64, 8);
+FIELD(belfry_filter_v1, set_matches, 72, 8);
+FIELD(belfry_filter_v1, set_close, 80, 8);
+FIELD(belfry_filter_v1, matches_change, 88, 8);
+SIZE(belfry_filter_v1, 96);
+
+FIELD(belfry_change, struct_size, 0, 4);
+FIELD(belfry_change, reserved, 4, 4);
+FIELD(belfry_change, author, 8, 16);
+FIELD(belfry_change, labels, 24, 8);
+FIELD(belfry_change, label_count, 32, 8);
+SIZE(belfry_change, 40);
 
 /* transport.h */
 

@@ -50,7 +50,7 @@ TEST_CASE("every filter of this tree keeps the contract", "[conformance][filter]
         INFO(table_of(entry).kind << ": " << check.name << ": " << check.sentence);
         CHECK(check.passed);
     }
-    CHECK(report.checks.size() == 6);
+    CHECK(report.checks.size() == 7);
 }
 
 TEST_CASE("the suite finds what a broken filter does wrong", "[conformance][filter]") {
@@ -73,6 +73,19 @@ TEST_CASE("the suite finds what a broken filter does wrong", "[conformance][filt
         broken.compile = [](belfry_bytes spec, belfry_filter** filter, belfry_error* error) {
             return spec.size == 3 ? belfry_status{BELFRY_INVALID_ARGUMENT} : sound.compile(spec, filter, error);
         };
+    }
+    static const belfry_filter_v1& sets = table_of(belfry_plugin_entry_filter_glob);
+    SECTION("a set that forgets its first filter") {
+        broken = sets;
+        broken.set_matches = [](belfry_filter_set* set, belfry_bytes key, belfry_bytes value, uint64_t* bits) -> int32_t {
+            const int32_t answer = sets.set_matches(set, key, value, bits);
+            bits[0] &= ~uint64_t{1};
+            return answer;
+        };
+    }
+    SECTION("a set without a way to close it") {
+        broken = sets;
+        broken.set_close = nullptr;
     }
     SECTION("a filter by key alone that looks at values") {
         broken.reads_value = [](const belfry_filter*) -> int32_t { return 0; };

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <random>
 
+#include "plugins/filter_regex/regex_set.hpp"
 #include "sdk/base/limits.hpp"
 
 using namespace belfry;
@@ -172,4 +173,39 @@ TEST_CASE("regex: nasty patterns are refused or matched in no time", "[plugins][
         }
         CHECK(worst < match_time_max);
     }
+}
+
+TEST_CASE("regex: what a key must hold is known from the pattern", "[plugins][regex]") {
+    using List = std::vector<Bytes>;
+    const auto needles = [](BytesView pattern) { return (*Regex::compile(pattern))->needles(); };
+    CHECK(needles(".*-7/[a-z]+").all_of == List{"-7/"});
+    CHECK(needles("(?i)APP/.*").all_of == List{"app/"});
+    CHECK(needles("[a-z]+.*").all_of.empty());
+    CHECK(needles("[a-z]+.*").any_of.empty());
+    const Needles either = needles(".*(db|cache).*");
+    CHECK(either.all_of.empty());
+    CHECK(either.any_of.size() == 2);
+    CHECK(needles(".*" + repeated("x", 60) + ".*").all_of == List{repeated("x", needle_bytes_max)});
+}
+
+TEST_CASE("regex: a set asks few of its expressions, and all where a letter has another form", "[plugins][regex]") {
+    std::vector<std::unique_ptr<Regex>> regexes;
+    std::vector<const Regex*> given;
+    for (int i = 0; i < 200; ++i) {
+        regexes.push_back(*Regex::compile("(?i).*(service|desk)-" + std::to_string(i) + "/k[a-z]+"));
+        given.push_back(regexes.back().get());
+    }
+    const auto set = *RegexSet::make(given);
+    const auto answers = [&](BytesView key) {
+        std::vector<size_t> matching;
+        set->matches(key, [&](size_t regex) { matching.push_back(regex); });
+        return matching;
+    };
+    CHECK(answers("app/SERVICE-77/Key") == std::vector<size_t>{77});
+    CHECK(answers("app/service-77/\xE2\x84\xAA"
+                  "ey") == std::vector<size_t>{77});  // the Kelvin sign is a k
+    CHECK(answers("app/\xC5\xBF"
+                  "ervice-77/key") == std::vector<size_t>{77});  // the long s is an s
+    CHECK(answers("app/service-777/key").empty());
+    CHECK(answers("").empty());
 }

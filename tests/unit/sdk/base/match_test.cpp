@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <random>
 
+#include "sdk/base/glob_set.hpp"
 #include "sdk/base/limits.hpp"
 
 using namespace belfry;
@@ -131,4 +132,45 @@ TEST_CASE("matcher: the SDK filters by kind, and lets pass what it does not know
     CHECK(KeyMatcher("glob", "a*")("ab"));
     CHECK_FALSE(KeyMatcher("glob", "a*")("b"));
     CHECK(KeyMatcher("regex", "a.*")("b"));
+}
+
+TEST_CASE("glob set: every glob is answered for as it answers itself, 300 random sets", "[base][glob]") {
+    std::mt19937_64 random(20261127);
+    const std::vector<std::string> pieces = {"a", "b", "/", "ab/", "*", "**", "?", "[ab]", "[!a]", "app/service-", "\\*"};
+    size_t matched = 0;
+    for (int round = 0; round < 300; ++round) {
+        std::vector<Glob> globs;
+        for (uint64_t n = 1 + random() % 200; n > 0; --n) {
+            std::string pattern;
+            for (uint64_t pieces_left = random() % 9; pieces_left > 0; --pieces_left)
+                pattern += pieces[random() % pieces.size()];
+            globs.push_back(*Glob::parse(pattern));
+        }
+        std::vector<const Glob*> given;
+        for (const Glob& glob : globs) given.push_back(&glob);
+        auto set = GlobSet::make(given);
+        REQUIRE(set.ok());
+        for (int i = 0; i < 40; ++i) {
+            Bytes key;
+            for (uint64_t left = random() % 12; left > 0; --left) key += pieces[random() % 4];
+            if (random() % 3 == 0) key += "app/service-a";
+            std::vector<size_t> expected;
+            for (size_t glob = 0; glob < globs.size(); ++glob) {
+                if (globs[glob].matches(key)) expected.push_back(glob);
+            }
+            std::vector<size_t> answered;
+            set->matches(key, [&](size_t glob) { answered.push_back(glob); });
+            REQUIRE(answered == expected);
+            matched += expected.size();
+        }
+    }
+    CHECK(matched > 10'000);
+}
+
+TEST_CASE("glob set: more tokens than its bound are refused", "[base][glob]") {
+    const Glob glob = *Glob::parse("*" + std::string(1000, 'a'));
+    const std::vector<const Glob*> globs(GlobSet::words_max * 64 / 1000, &glob);
+    const auto set = GlobSet::make(globs);
+    REQUIRE_FALSE(set.ok());
+    CHECK(set.error().code == Code::too_large);
 }
