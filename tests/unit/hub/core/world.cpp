@@ -37,6 +37,10 @@ const belfry_filter_v1 prefix_filter = {
     },
     [](belfry_filter* filter) { delete reinterpret_cast<PrefixFilter*>(filter); },
     [](const belfry_filter*) -> int32_t { return 0; },
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
 };
 
 Options World::default_options() {

@@ -55,6 +55,10 @@ inline const belfry_filter_v1& prefix_table() {
         },
         [](belfry_filter* filter) { delete of(filter); },
         nullptr,
+        nullptr,
+        nullptr,
+        nullptr,
+        nullptr,
     };
     return table;
 }
@@ -86,6 +90,18 @@ inline std::shared_ptr<const plugin::Filter> switched_on(const Bytes& spec) {
         return table;
     }();
     return compile(by_value, spec);
+}
+
+// The change sets of ada, and of these the keys with the prefix.
+inline std::shared_ptr<const plugin::Filter> by_ada(const Bytes& spec) {
+    static const belfry_filter_v1 of_changes = [] {
+        belfry_filter_v1 table = prefix_table();
+        table.matches_change = [](const belfry_filter*, const belfry_change* change) -> int32_t {
+            return belfry::plugin::from_c(change->author) == "ada" ? 1 : 0;
+        };
+        return table;
+    }();
+    return compile(of_changes, spec);
 }
 
 inline p::PutRequest put(Bytes key, Bytes value) { return {std::move(key), std::move(value), {}, true}; }
@@ -153,10 +169,10 @@ public:
 
     // One command; in a batch of its own if none is open.
     template <class Op>
-    Applied apply(Op op, uint64_t time_ms = 0, Bytes comment = {}, p::Ticket ticket = {}) {
+    Applied apply(Op op, uint64_t time_ms = 0, Bytes comment = {}, p::Ticket ticket = {}, Bytes author = "ada") {
         const bool alone = !store_->in_batch();
         if (alone) begin();
-        log::Command command{"ada", std::move(comment), std::move(op), ticket};
+        log::Command command{std::move(author), std::move(comment), std::move(op), ticket};
         auto applied = keyspace_->apply(command, time_ms);
         REQUIRE(applied);
         if (alone) commit();
