@@ -31,6 +31,7 @@ Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filte
       forwarder_(options_.incarnation),
       policies_(std::move(compile_rule)),
       compaction_(options_.keep_revisions, options_.keep_ms),
+      releases_(options_.member_id, options_.entry_format, options_.entry_format_of_all),
       log_bytes_(options_.log_bytes_at_start) {}
 
 // ---- start ----
@@ -190,6 +191,7 @@ void Core::Impl::refuse_proposals(const Error& why, Output& output) {
     for (const auto& [client, command, bytes] : proposer_.clear()) {
         if (client.internal) {
             compaction_.dropped();
+            announced_format_ = 0;
         } else {
             answer(client.connection, client.request, why, output);
         }
@@ -223,7 +225,7 @@ uint64_t Core::Impl::next_wake_ms(Instant now) {
     if (stopped_) return UINT64_MAX;
     uint64_t wake = std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms,
                               log_full_.retry_at_ms, held_.commit_at_ms, gate_->wake_at_ms(), forwarder_.wake_at_ms(),
-                              administration_wake_ms(now), office_wake_ms(now)});
+                              administration_wake_ms(now), office_wake_ms(now), releases_.wake_at_ms(members_)});
     if (can_write_now()) wake = std::min(wake, compaction_.wake_at_ms());
     if (speaks()) wake = std::min(wake, feed_.wake_at_ms());
     const Index can_apply = can_apply_to();

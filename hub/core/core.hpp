@@ -201,6 +201,9 @@ struct Options {
     uint64_t keep_ms = 0;                  // automatic compaction by age; 0 = off
     size_t rounds_in_flight_max = limits::rounds_in_flight_max;
     Plants plants;
+    // Of log entries: what this release reads, and what every release does. Others only in tests.
+    uint64_t entry_format = log::entry_format;
+    uint64_t entry_format_of_all = log::entry_format_of_all;
     bool guard_sole_voter = true;  // docs/raft.md, D5; false only in the test that shows what it is for
 };
 

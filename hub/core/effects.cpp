@@ -74,6 +74,8 @@ void Core::Impl::watch_office(Instant now, Output& output) {
     if (role() != raft::Role::leader || raft_->term() == office_) return;
     office_ = raft_->term();
     office_begins_at_ = raft_->last_index();
+    leads_since_ms_ = now.monotonic_ms;
+    announced_format_ = 0;
     if (raft_->sole_voter()) return;
     if (raft_->last_index() > raft_->commit_index() && raft_->term_of(raft_->last_index()) == office_) return;
     append_nothing(now, output);

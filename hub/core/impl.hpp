@@ -13,7 +13,7 @@
 //   read_gate.*     linearizable reads               forwarder.*       requests that only the leader can answer
 //   administration.cpp  members in and out             office.cpp         the leader's office handed on; a clean stop
 //   replicator.*    entries into messages            member_message.*  what members say, as octets
-//   agreement.*     do the members agree?
+//   agreement.*     do the members agree?            releases.*        what can all of them read?
 //   compaction.*    automatic compaction             invariants.cpp    what must always hold
 //   status.cpp      figures
 //
@@ -31,6 +31,7 @@
 #include "hub/core/forwarder.hpp"
 #include "hub/core/proposer.hpp"
 #include "hub/core/read_gate.hpp"
+#include "hub/core/releases.hpp"
 #include "hub/core/replicator.hpp"
 #include "hub/core/waiting_reads.hpp"
 
@@ -38,6 +39,9 @@ namespace belfry::hub::core {
 
 // Requests that another member forwarded come on a connection of this kind; transports' numbers are small.
 inline constexpr ConnectionId member_connection_bit = 1ull << 63;
+
+// The least format of a log entry with this request; 0 = it enters no log. writes.cpp
+uint64_t format_of(const protocol::Request& request);
 
 class Core::Impl {
 public:
@@ -201,8 +205,10 @@ private:
     void resume_early_writes(Instant now, Output& output);
     void resume(RequestReceived& write, Instant now, Output& output);
     void on(RulesAnswered& input, Instant now, Output& output);
+    Status all_can_read(const log::Command& command);
     void count(const protocol::RequestOp& op);
     Status load_policies();
+    Status load_allowed_format();
 
     // apply.cpp
     void apply(Instant now, Output& output);
@@ -290,6 +296,9 @@ private:
     WaitingReads waiting_reads_;
     Compaction compaction_;
     Agreement agreement_;
+    Releases releases_;
+    uint64_t leads_since_ms_ = 0;
+    uint64_t announced_format_ = 0;  // by this leader, in the log before what it allows; 0 = nothing
     std::vector<StateDigest> digests_to_tell_;
     std::map<std::pair<std::string, Bytes>, std::shared_ptr<const plugin::Filter>> compiled_;
     std::optional<protocol::JoinMessage> join_;

@@ -15,6 +15,7 @@ enum class Kind : uint8_t {
     requests = 4,
     replies = 5,
     state_digest = 6,
+    release = 7,
 };
 
 void begin(Writer& out, Kind kind) { out.u8(static_cast<uint8_t>(kind)); }
@@ -45,6 +46,10 @@ void write(Writer& out, const StateDigest& body) {
     begin(out, Kind::state_digest);
     out.varint(body.index.value);
     out.u64(body.digest);
+}
+void write(Writer& out, const Release& body) {
+    begin(out, Kind::release);
+    out.varint(body.entry_format);
 }
 
 Error nonsense(const std::string& what) { return {Code::invalid_argument, "member message: " + what}; }
@@ -83,6 +88,13 @@ Result<MemberMessage> numbers_of(uint64_t peer, Kind kind, BytesView octets) {
     return message;
 }
 
+Result<MemberMessage> release_of(uint64_t peer, BytesView octets) {
+    Reader in(octets);
+    const Release release{in.varint()};
+    if (!in.ok()) return nonsense("a release without an entry format");
+    return MemberMessage{peer, release};
+}
+
 }  // namespace
 
 Bytes encode_member_message(const MemberMessage& message) {
@@ -107,6 +119,7 @@ Result<MemberMessage> decode_member_message(uint64_t peer, BytesView octets) {
         case Kind::read_index_ask:
         case Kind::read_index_answer:
         case Kind::state_digest: return numbers_of(peer, kind, body);
+        case Kind::release: return release_of(peer, body);
     }
     return Error{Code::incompatible, "member message of kind " + std::to_string(static_cast<unsigned>(kind)) +
                                          ": the other member runs another release"};

@@ -7,6 +7,7 @@
 //      4 requests           a frame of requests as clients send it (docs/protocol.md)
 //      5 replies            a frame of replies
 //      6 state digest       varint index, u64 digest
+//      7 release            varint entry format, more to come: what follows is passed over
 // Integers as in hub/base/binary.hpp. Members of one cluster may run different releases for a while: numbers are never
 // reused, an unknown kind is `incompatible` and is dropped by who receives it.
 #pragma once
@@ -42,9 +43,15 @@ struct StateDigest {
     uint64_t digest = 0;
 };
 
+// The newest format of log entries (hub/log/entry.hpp) that the sender reads.
+struct Release {
+    uint64_t entry_format = 0;
+};
+
 struct MemberMessage {
     uint64_t peer = 0;  // to whom, or from whom
-    std::variant<raft::Message, ReadIndexAsk, ReadIndexAnswer, ForwardedRequests, ForwardedReplies, StateDigest> body;
+    std::variant<raft::Message, ReadIndexAsk, ReadIndexAnswer, ForwardedRequests, ForwardedReplies, StateDigest, Release>
+        body;
 };
 
 // REQUIRES: the entries of an AppendEntries are filled in; what is forwarded fits a frame (limits::frame_requests_max).

@@ -19,6 +19,7 @@ void Core::Impl::on(MessageReceived& input, Instant now, Output& output) {
     if (const auto* ask = std::get_if<ReadIndexAsk>(&body)) return gate_->receive(peer, *ask);
     if (const auto* answer = std::get_if<ReadIndexAnswer>(&body)) return gate_->receive(peer, *answer, now.monotonic_ms);
     if (const auto* digest = std::get_if<StateDigest>(&body)) return agreement_.receive(peer, *digest);
+    if (const auto* release = std::get_if<Release>(&body)) return releases_.receive(peer, *release, now.monotonic_ms);
     if (auto* requests = std::get_if<ForwardedRequests>(&body)) return on_forwarded(peer, *requests, now, output);
     if (auto* replies = std::get_if<ForwardedReplies>(&body)) {
         return forwarder_.receive(peer, replies->replies, output.replies);
@@ -88,6 +89,7 @@ void Core::Impl::send_to_members(Instant now, Output& output) {
     }
     forwarded_replies_.clear();
     if (members_.size() > 1) check_agreement(output);
+    releases_.tell(members_, raft_->leader(), now.monotonic_ms, output.messages);
     digests_to_tell_.clear();
 }
 

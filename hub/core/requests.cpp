@@ -138,6 +138,10 @@ void Core::Impl::forward(RequestReceived& input, Instant now, Output& output) {
     if (forwarder_.full()) {
         return answer(input.connection, input.request.id, Error{Code::busy, "too many writes wait for the leader"}, output);
     }
+    if (const uint64_t leader = raft_->leader(); leader != 0 && releases_.leader_is_older(leader)) {
+        const Status readable = releases_.leader_reads(format_of(input.request), leader);
+        if (!readable) return answer(input.connection, input.request.id, readable.error(), output);
+    }
     forwarder_.add(std::move(input), now.monotonic_ms);
 }
 

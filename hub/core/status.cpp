@@ -69,6 +69,8 @@ protocol::StatusReply Core::Impl::status() const {
     for (const uint64_t id : agreement_.differing()) differing += (differing.empty() ? "" : " ") + std::to_string(id);
     reply.figures.emplace_back("digest.differing", differing);
     add("sessions", keyspace_.session_count());
+    add("entry_format", releases_.allowed());
+    reply.figures.emplace_back("entry_format.behind", releases_.behind(members_, now_ms_));
     for (const auto& figure : figures_.figures) reply.figures.push_back(figure);
     return reply;
 }

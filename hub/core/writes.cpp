@@ -6,6 +6,8 @@
 //           slow rules (the shell's thread)
 //
 // A new leader that has not applied what was there before its office does not know all policies yet: writes wait for that.
+#include <algorithm>
+
 #include "hub/core/impl.hpp"
 #include "sdk/protocol/codec.hpp"
 
@@ -27,7 +29,21 @@ log::Command command_of(protocol::Request& request) {
     return command;
 }
 
+// That entries of this format follow (releases.hpp).
+log::Command announcement(uint64_t format) {
+    return {"belfry",
+            "every member reads it",
+            protocol::RecordChangeRequest{Releases::record_name, false, Releases::content_of(format), {}},
+            {}};
+}
+
 }  // namespace
+
+uint64_t format_of(const protocol::Request& request) {
+    if (!protocol::can_change(request.op)) return 0;
+    protocol::Request copy = request;
+    return log::format_of(command_of(copy));
+}
 
 void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
     const Client client{input.connection, input.request.id, false};
@@ -42,7 +58,21 @@ void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
     const size_t bytes = protocol::approximate_bytes(input.request);
     log::Command command = command_of(input.request);
     if (options_.plants.forget_tickets) command.ticket = {};
+    if (Status readable = all_can_read(command); !readable) {
+        return answer(client.connection, client.request, readable.error(), output);
+    }
     proposer_.add(client, std::move(command), bytes);
+}
+
+// The announcement stands in the log before what it allows. Whoever leads next finds it there.
+Status Core::Impl::all_can_read(const log::Command& command) {
+    const uint64_t format = log::format_of(command);
+    if (format <= std::max(releases_.allowed(), announced_format_)) return {};
+    if (Status may = releases_.may_write(format, members_, leads_since_ms_, now_ms_); !may) return may;
+    announced_format_ = format;
+    proposer_.add({0, 0, true}, announcement(format), sizeof(protocol::RecordChangeRequest));
+    if (proposer_.full()) return Error{Code::busy, "too many writes wait to be proposed"};
+    return {};
 }
 
 void Core::Impl::count(const protocol::RequestOp& op) {
@@ -117,6 +147,19 @@ Status Core::Impl::load_policies() {
         page.after = all.back().name;
     }
     policies_.set(all);
+    return load_allowed_format();
+}
+
+Status Core::Impl::load_allowed_format() {
+    const auto records = keyspace_.records({Releases::record_name, {}});
+    if (!records) return records.error();
+    const uint64_t format = records->records.empty() ? 0 : Releases::format_in(records->records[0].content);
+    if (format > options_.entry_format) {
+        return Error{Code::incompatible, "the members of this cluster write log entries of format " +
+                                             std::to_string(format) + ", and this one reads up to " +
+                                             std::to_string(options_.entry_format) + ": run a newer release"};
+    }
+    releases_.set_allowed(format);
     return {};
 }
 

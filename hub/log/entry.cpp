@@ -237,13 +237,12 @@ Command read_command(Reader& in) {
     return command;
 }
 
-// The least format that can say it.
+}  // namespace
+
 uint8_t format_of(const Command& command) {
     if (std::holds_alternative<RecordChangeRequest>(command.op)) return 3;
     return command.ticket.session != 0 ? 2 : 1;
 }
-
-}  // namespace
 
 void EntryBuilder::add(const Command& command) {
     if (body_.empty()) body_.assign(header_bytes, '\0');

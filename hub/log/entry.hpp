@@ -28,6 +28,9 @@ namespace belfry::hub::log {
 enum class EntryType : uint32_t { command = 1, barrier = 2, change = 3 };  // libraft's numbers
 
 inline constexpr uint8_t entry_format = 3;
+// What every release reads that can be a member of a cluster. The leader writes newer formats only when all members read
+// them (hub/core/releases.hpp).
+inline constexpr uint8_t entry_format_of_all = 3;
 
 struct Command {
     Bytes author;
@@ -42,6 +45,9 @@ struct CommandEntry {
     uint64_t time_ms = 0;  // cluster time: the leader's wall clock, never less than the last entry's
     std::vector<Command> commands;
 };
+
+// The least format of an entry that can say it.
+uint8_t format_of(const Command& command);
 
 // Builds an entry step by step; the leader joins what waits.
 class EntryBuilder {

@@ -1,0 +1,137 @@
+// Members of several releases in one cluster. Entries with a record of the hub's own stand for "a newer format": here not
+// everybody reads them.
+#include "hub/core/releases.hpp"
+
+#include "sdk/protocol/policy.hpp"
+#include "tests/unit/hub/core/cluster.hpp"
+
+namespace belfry::hub::core {
+
+namespace {
+
+constexpr uint64_t old_format = 2, new_format = 3;
+
+// What needs the newer format.
+protocol::RequestOp newer_write() {
+    return protocol::RecordChangeRequest{"policy/app/*", false, protocol::encode_policy({"app/*", {{"any", ""}}}), {}};
+}
+class Anything : public ValueRule {
+    bool may_block() const override { return false; }
+    Status check(BytesView, const std::optional<Bytes>&, const std::optional<Bytes>&) const override { return {}; }
+};
+Result<std::shared_ptr<const ValueRule>> anything(const protocol::PolicyRule&) {
+    return std::shared_ptr<const ValueRule>(std::make_shared<Anything>());
+}
+
+Options options(uint64_t format) {
+    Options options = World::default_options();
+    options.entry_format_of_all = old_format;
+    options.entry_format = format;
+    return options;
+}
+
+// All of the newer release, but these.
+struct Mixed {
+    explicit Mixed(std::set<uint64_t> old = {}) : cluster(3, options(new_format), anything) {
+        for (const uint64_t id : old) run_release(id, old_format);
+    }
+    void run_release(uint64_t id, uint64_t format) {
+        cluster.crash(id);
+        cluster.at(id).options.entry_format = format;
+        cluster.restart(id);
+    }
+    Cluster cluster;
+};
+
+Bytes status_of(World& world, const std::string& name) {
+    const uint64_t id = world.send(protocol::StatusRequest{});
+    for (const auto& [figure, value] : std::get<protocol::StatusReply>(world.reply(id)->result).figures) {
+        if (figure == name) return value.index() == 0 ? std::to_string(std::get<0>(value)) : std::get<1>(value);
+    }
+    return "(none)";
+}
+
+}  // namespace
+
+TEST_CASE("a newer format is written when every member has said that it reads it", "[core][releases]") {
+    Mixed mixed({3});
+    Cluster& cluster = mixed.cluster;
+    cluster.elect();
+    cluster.run(Releases::believed_ms + 500);
+    const uint64_t leader = cluster.leader();
+    const auto refused = cluster.ask(leader, newer_write());
+    CHECK(refused.error.code == Code::unsupported);
+    CHECK(refused.error.detail.find("read it: 3 run an older release") != std::string::npos);
+    CHECK(cluster.put(leader, "a", "1").error.code == Code::ok);  // what all can read goes on
+    CHECK(status_of(cluster.at(leader), "entry_format") == "2");
+    if (leader != 3) CHECK(status_of(cluster.at(leader), "entry_format.behind") == "3");
+
+    mixed.run_release(3, new_format);
+    cluster.run(2000);
+    CHECK(status_of(cluster.at(leader), "entry_format.behind") == "");
+    CHECK(cluster.ask(cluster.elect(), newer_write()).error.code == Code::ok);
+    cluster.run(500);
+    for (uint64_t id = 1; id <= 3; ++id) CHECK(status_of(cluster.at(id), "entry_format") == "3");
+}
+
+TEST_CASE("a format that was announced stays allowed, whoever is down and whoever leads", "[core][releases]") {
+    Mixed mixed;
+    Cluster& cluster = mixed.cluster;
+    cluster.elect();
+    cluster.run(2000);
+    REQUIRE(cluster.ask(cluster.leader(), newer_write()).error.code == Code::ok);
+    cluster.crash(cluster.leader());
+    const uint64_t next = cluster.elect();
+    cluster.run(Releases::believed_ms + 500);
+    CHECK(status_of(cluster.at(next), "entry_format.behind") != "");
+    CHECK(cluster.ask(next, newer_write()).error.code == Code::ok);
+}
+
+TEST_CASE("a new leader that has not heard of all yet says so, and that nothing was changed", "[core][releases]") {
+    Mixed mixed;
+    Cluster& cluster = mixed.cluster;
+    cluster.crash(3);
+    cluster.at(3).messages.clear();  // it has told nobody
+    cluster.elect();
+    const auto early = cluster.ask(cluster.leader(), newer_write());
+    CHECK(early.error.code == Code::unavailable);
+    cluster.run(Releases::believed_ms + 500);
+    CHECK(cluster.ask(cluster.leader(), newer_write()).error.code == Code::unsupported);
+    cluster.restart(3);
+    cluster.run(2000);
+    CHECK(cluster.ask(cluster.leader(), newer_write()).error.code == Code::ok);
+}
+
+TEST_CASE("a follower sends nothing to an older leader that this one cannot read", "[core][releases]") {
+    Mixed mixed({1, 2, 3});
+    Cluster& cluster = mixed.cluster;
+    const uint64_t leader = cluster.elect();
+    const uint64_t follower = cluster.other_than(leader);
+    mixed.run_release(follower, new_format);
+    cluster.run(2000);
+    REQUIRE(cluster.leader() == leader);
+    const auto refused = cluster.ask(follower, newer_write());
+    CHECK(refused.error.code == Code::unsupported);
+    CHECK(refused.error.detail.find("upgrade it") != std::string::npos);
+    CHECK(cluster.put(follower, "a", "1").error.code == Code::ok);
+}
+
+TEST_CASE("an older release does not start on a state whose cluster writes what it cannot read", "[core][releases]") {
+    World world(options(new_format));
+    world.compile_rule = anything;
+    world.start();
+    world.sync();
+    REQUIRE(world.write(newer_write()).error.code == Code::ok);
+    REQUIRE(world.core->settle());
+    world.crash();
+    world.options.entry_format = old_format;
+    Core older(world.options, *world.store, world.filters, anything);
+    Output output;
+    raft::Restored restored;
+    const Status refused = older.start(std::move(restored), world.now, output);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Code::incompatible);
+    CHECK(refused.error().detail.find("run a newer release") != std::string::npos);
+}
+
+}  // namespace belfry::hub::core
