@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,9 @@ public:
     // Of a cluster: SIGKILL of the leader; milliseconds until a write is accepted again. Then the member is started again,
     // and waited for.
     virtual double fail_over() = 0;
+    // Puts over all members that go on through fail-overs, and what became of them, as figures; nothing: not for this peer.
+    virtual bool begin_enduring_load(size_t) { return false; }
+    virtual std::map<std::string, double> end_enduring_load() { return {}; }
     // SIGKILL, start again on the same data; milliseconds from start to the first linearizable answer.
     virtual double restart() = 0;
 };

@@ -9,6 +9,7 @@
 #include "sdk/client/client.hpp"
 #include "sdk/client/subscription.hpp"
 #include "tests/bench/driver.hpp"
+#include "tests/bench/enduring_load.hpp"
 #include "tests/support/process.hpp"
 
 namespace belfry::bench {
@@ -91,6 +92,27 @@ public:
         start_member(victim);
         await_all();
         return std::chrono::duration<double, std::milli>(took).count();
+    }
+
+    bool begin_enduring_load(size_t in_flight) override {
+        ClientOptions client;
+        client.endpoints.clear();
+        client.feed_endpoints.clear();
+        for (size_t member = 0; member < processes_.size(); ++member) {
+            client.endpoints.push_back(endpoint(member, 0));
+            client.feed_endpoints.push_back(endpoint(member, 1));
+        }
+        enduring_ = std::make_unique<EnduringLoad>(std::move(*Client::connect(client)), in_flight);
+        return true;
+    }
+    std::map<std::string, double> end_enduring_load() override {
+        const EnduringLoad::Account account = enduring_->end();
+        enduring_.reset();
+        return {{"puts acknowledged", static_cast<double>(account.acknowledged)},
+                {"puts uncertain", static_cast<double>(account.uncertain)},
+                {"puts refused", static_cast<double>(account.refused)},
+                {"puts lost", static_cast<double>(account.lost)},
+                {"puts doubled", static_cast<double>(account.doubled)}};
     }
 
 private:
@@ -177,6 +199,7 @@ private:
     std::atomic<size_t> next_{0};
     std::function<void(const std::string&)> on_event_;
     std::vector<std::shared_ptr<Subscription>> subscriptions_;
+    std::unique_ptr<EnduringLoad> enduring_;
 };
 
 }  // namespace

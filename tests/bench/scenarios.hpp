@@ -27,9 +27,10 @@ Figures run_fanout(Driver& driver, const Load& load, size_t subscribers);
 // `rate` changes a second while `subscribers` listen: from the put's acknowledgement to the callback.
 Figures run_delivery_latency(Driver& driver, const Load& load, size_t subscribers, double rate);
 Figures run_idle(Driver& driver, double seconds);
+// Kills the leader again and again; milliseconds until a write is accepted. With `in_flight` puts meanwhile, if that is not
+// 0: afterwards each is accounted for.
+Figures run_fail_over(Driver& driver, size_t kills, size_t in_flight);
 // Fills `keys`, kills, restarts.
-// Kills the leader again and again; milliseconds until a write is accepted.
-Figures run_fail_over(Driver& driver, size_t kills);
 Figures run_restart(Driver& driver, size_t keys, size_t value_bytes);
 
 bool fill(Driver& driver, const std::string& prefix, size_t keys, size_t value_bytes);
