@@ -3,10 +3,11 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include "sdk/client/subscription.hpp"
-#include "tests/support/hub_process.hpp"
+#include "tests/support/cluster_processes.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -72,4 +73,36 @@ TEST_CASE("store: a plugin that is not there, or no plugin's name, is refused wi
     const auto refused = start_on(directory.path() + "/data", "storage_nowhere");
     CHECK(refused.output.find("lib/belfry/plugins/storage_nowhere.so") != std::string::npos);
     CHECK_FALSE(std::filesystem::exists(directory.path() + "/data/state"));
+}
+
+TEST_CASE("store: a cluster of three on log_lmdb loses nothing to kill -9", "[integration][store]") {
+    const TemporaryDirectory directory;
+    ClusterProcesses cluster(directory.path(), 3, {"log.plugin=log_lmdb"});
+    REQUIRE(cluster.start());
+    auto client = cluster.client();
+    std::map<std::string, std::string> acknowledged;
+    const auto write = [&](int count) {
+        for (int i = 0; i < count; ++i) {
+            const std::string key = "app/" + std::to_string(acknowledged.size());
+            if (client->put(key, std::string(100, 'v') + key).ok()) acknowledged[key] = std::string(100, 'v') + key;
+        }
+    };
+    for (int round = 0; round < 4; ++round) {
+        write(100);
+        const uint64_t leader = cluster.leader();
+        INFO(cluster.logs());
+        REQUIRE(leader != 0);
+        cluster.at(leader).kill();
+        write(50);
+        REQUIRE(cluster.at(leader).start());
+    }
+    for (const uint64_t id : cluster.ids()) cluster.at(id).kill();  // all at once: the log alone is the truth
+    REQUIRE(cluster.start());
+    client = cluster.client();
+    for (const auto& [key, value] : acknowledged) CHECK(client->get(key)->value == value);
+    CHECK(acknowledged.size() > 400);
+    for (const uint64_t id : cluster.ids()) {
+        CHECK(read_text(cluster.at(id).data_dir() + "/log/PLUGIN") == "log_lmdb 1\n");
+        CHECK(cluster.at(id).stop() == 0);
+    }
 }

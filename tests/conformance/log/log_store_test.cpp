@@ -20,6 +20,7 @@ using namespace belfry::testing;
 extern "C" {
 const belfry_plugin_descriptor* belfry_plugin_entry_log_memory(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_log_wal(const belfry_host_v1*, belfry_error*);
+const belfry_plugin_descriptor* belfry_plugin_entry_log_lmdb(const belfry_host_v1*, belfry_error*);
 }
 
 namespace {
@@ -50,6 +51,7 @@ TEST_CASE("every log store of this tree keeps the contract", "[conformance][log]
             {"log_memory", belfry_plugin_entry_log_memory, Settings{}},
             {"log_wal", belfry_plugin_entry_log_wal, Settings{{"segment_bytes", "8388608"}}},
             {"log_wal with small segments", belfry_plugin_entry_log_wal, Settings{{"segment_bytes", "65536"}}},
+            {"log_lmdb", belfry_plugin_entry_log_lmdb, Settings{}},
         }));
     const TempDirectory directory;
     const Report report = check_log_store({&table_of(entry), directory.path, 20261123, settings});
@@ -88,7 +90,12 @@ TEST_CASE("the suite finds what a broken log store does wrong", "[conformance][l
     CHECK(found);
 }
 
-TEST_CASE("log_wal: a full tmpfs gives no_space, and room again is used", "[conformance][log]") {
+TEST_CASE("a full tmpfs gives no_space, and room again is used", "[conformance][log]") {
+    using Settings = std::vector<belfry_setting>;
+    const auto [entry, settings] = GENERATE(Catch::Generators::table<belfry_plugin_entry_function, Settings>({
+        {belfry_plugin_entry_log_wal, Settings{{"segment_bytes", "524288"}}},
+        {belfry_plugin_entry_log_lmdb, Settings{}},
+    }));
     const TempDirectory directory;
     constexpr int cannot_mount = 77;
     const pid_t child = ::fork();
@@ -98,8 +105,8 @@ TEST_CASE("log_wal: a full tmpfs gives no_space, and room again is used", "[conf
         if (::unshare(CLONE_NEWNS) != 0 && ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ::_exit(cannot_mount);
         ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
         if (::mount("tmpfs", directory.path.c_str(), "tmpfs", 0, "size=8m") != 0) ::_exit(cannot_mount);
-        const Report report = check_log_store_on_full_disk(
-            {&table_of(belfry_plugin_entry_log_wal), directory.path, 1, {{"segment_bytes", "524288"}}}, 8 * 1024 * 1024);
+        const Report report =
+            check_log_store_on_full_disk({&table_of(entry), directory.path, 1, settings}, 8 * 1024 * 1024);
         const std::string text = report.text();
         const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
         ::_exit(report.passed() && written > 0 ? 0 : 1);
