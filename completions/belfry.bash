@@ -1,7 +1,7 @@
 # Completion of the command belfry for bash; made by `belfry completion bash`.
 _belfry() {
     local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
-    local commands="put get del txn watch history diff log import export status compact digest subscribe bench member leader keygen snapshot policy plugin completion version help"
+    local commands="put get del txn watch history diff log import export status compact digest subscribe bench member leader keygen snapshot policy plugin store completion version help"
     local common="--endpoint --feed --timeout --output --author --help"
     # The command is the first word that is neither a flag nor a common flag's value.
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -36,11 +36,12 @@ _belfry() {
         compact) flags+=" --keep" ;;
         digest) flags+=" --kind --rev" ;;
         subscribe) flags+=" --kind --until-revision --for --report --ready" ;;
-        bench) flags+=" --clients --in-flight --count --value-bytes --keys --rate --prefix --keep" ;;
+        bench) flags+=" --clients --in-flight --count --value-bytes --keys --rate --prefix --keep --filled" ;;
         member) flags+=" --key" ;;
         snapshot) flags+=" --force --data-dir --config --set" ;;
         policy) flags+=" --schema --rules --rule --expect --comment --dry-run" ;;
         plugin) flags+=" --verbose" ;;
+        store) flags+=" --data --from --to --config" ;;
     esac
     if [[ "$cur" == -* ]]; then
         COMPREPLY=($(compgen -W "$flags" -- "$cur"))
@@ -54,6 +55,7 @@ _belfry() {
         member) COMPREPLY=($(compgen -W "list add promote remove replace" -- "$cur")) ;;
         leader) COMPREPLY=($(compgen -W "transfer" -- "$cur")) ;;
         policy) COMPREPLY=($(compgen -W "set list show remove" -- "$cur")) ;;
+        store) COMPREPLY=($(compgen -W "migrate" -- "$cur")) ;;
         snapshot) COMPREPLY=($(compgen -W "save status restore" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         put|get|del|history)

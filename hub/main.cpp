@@ -1,7 +1,9 @@
 // belfryd: the daemon. Reads settings, starts the server, waits for SIGTERM or SIGINT.
 #include <pthread.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -13,6 +15,7 @@
 #include "hub/shell/idle_memory.hpp"
 #include "hub/shell/loaded_plugins.hpp"
 #include "hub/shell/logger.hpp"
+#include "hub/shell/migrate.hpp"
 #include "hub/shell/restore.hpp"
 #include "hub/shell/server.hpp"
 #include "sdk/base/hash.hpp"
@@ -29,6 +32,7 @@ constexpr const char* usage = R"(belfryd - the Belfry configuration hub
 
 usage: belfryd [--config FILE] [--data-dir DIR] [--listen ENDPOINT] [--feed ENDPOINT] [--set KEY=VALUE]...
        belfryd --restore BACKUP [the same flags]
+       belfryd --migrate-store NAME [the same flags]
 
   --config FILE      belfry.toml (every key is described in the installed sample); default: no file, the defaults
   --data-dir DIR     same as --set data_dir=DIR
@@ -36,6 +40,7 @@ usage: belfryd [--config FILE] [--data-dir DIR] [--listen ENDPOINT] [--feed ENDP
   --feed ENDPOINT    same as --set listen.feed_endpoint=ENDPOINT     (tcp://127.0.0.1:7421)
   --set KEY=VALUE    any key of belfry.toml; flags win over the file
   --restore BACKUP   fill the data directory, which must be empty, from a backup of `belfry snapshot save`, and exit
+  --migrate-store NAME   move the state of a stopped hub from store.plugin into the store NAME, compare both, and exit
   --print-settings   print the settings in force and exit
   --check            check the settings and exit
   --version, --help
@@ -48,6 +53,7 @@ struct Flags {
     bool print = false;
     bool check = false;
     std::string restore;  // a backup's path
+    std::string migrate;  // a store's name
 };
 
 int refuse(const std::string& sentence) {
@@ -84,8 +90,8 @@ Result<Flags> parse_flags(const std::vector<std::string>& arguments) {
             flags.settings = std::move(*loaded);
             continue;
         }
-        if (name == "--restore") {
-            flags.restore = value;
+        if (name == "--restore" || name == "--migrate-store") {
+            (name == "--restore" ? flags.restore : flags.migrate) = value;
             continue;
         }
         bool known = false;
@@ -118,6 +124,38 @@ int restore(const Flags& flags) {
     std::printf("restored revision %llu into '%s' as cluster %s; start belfryd with the same settings\n",
                 static_cast<unsigned long long>(restored->facts.revision.value), flags.settings.data_dir.c_str(),
                 hex64(restored->cluster).c_str());
+    return 0;
+}
+
+// On one line of a terminal, a few times a second; silent elsewhere.
+void show_progress(const char* step, uint64_t octets) {
+    static std::chrono::steady_clock::time_point next{};
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next || ::isatty(STDERR_FILENO) == 0) return;
+    next = now + std::chrono::milliseconds(200);
+    std::fprintf(stderr, "\r\x1b[K%s  %llu MiB", step, static_cast<unsigned long long>(octets >> 20));
+}
+
+int migrate(const Flags& flags) {
+    const settings::Settings& settings = flags.settings;
+    shell::Logger logger(shell::LogLevel::warning, false);
+    auto plugins = shell::load_plugins(settings, logger.host());
+    const auto migrated = plugins ? shell::migrate_store(settings, flags.migrate, *plugins, logger.host(), show_progress)
+                                  : Result<shell::MigratedStore>(plugins.error());
+    if (::isatty(STDERR_FILENO) != 0) std::fputs("\r\x1b[K", stderr);
+    if (!migrated) {
+        std::fprintf(stderr, "belfryd: %s\nbelfryd: the state was not moved\n", migrated.error().detail.c_str());
+        return exit_failed;
+    }
+    if (migrated->rebuilt) {
+        std::printf("nothing to copy: the next start fills %s from snapshot and log\n", flags.migrate.c_str());
+    } else {
+        std::printf("moved %llu pairs, applied index %llu, digest %s, the same in both stores\n",
+                    static_cast<unsigned long long>(migrated->pair_count),
+                    static_cast<unsigned long long>(migrated->applied.value), hex64(migrated->digest).c_str());
+    }
+    std::printf("now write in belfry.toml, under [store]: plugin = \"%s\" (and remove the settings of %s)\n",
+                flags.migrate.c_str(), settings.store.plugin.c_str());
     return 0;
 }
 
@@ -179,5 +217,6 @@ int main(int argc, char** argv) {
     if (flags->print) return std::fputs(settings::to_string(flags->settings).c_str(), stdout), 0;
     if (flags->check) return std::puts("the settings are good"), 0;
     if (!flags->restore.empty()) return restore(*flags);
+    if (!flags->migrate.empty()) return migrate(*flags);
     return serve(flags->settings);
 }

@@ -1,6 +1,7 @@
 #include "hub/shell/data_directory.hpp"
 
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <sstream>
 
@@ -11,13 +12,19 @@ namespace belfry::hub::shell {
 
 namespace {
 
-constexpr uint64_t format = 1;  // of the directory; a newer one is refused
+constexpr uint64_t format = 1;                 // of the directory; a newer one is refused
+constexpr const char* state_folder = "state";  // until the state is moved; then "state." and the store's name
 
 std::string render(const Identity& identity) {
     std::ostringstream out;
     out << "format = " << format << "\nepoch = " << identity.epoch << "\nmember = " << identity.member
         << "\ndirectory = " << identity.directory << "\nstore = " << identity.store << "\nlog = " << identity.log << "\n";
+    if (identity.state != state_folder) out << "state = " << identity.state << "\n";
     return out.str();
+}
+
+bool is_state_folder(const std::string& name) {
+    return name == state_folder || (name.starts_with(std::string(state_folder) + ".") && name.find('/') == name.npos);
 }
 
 Result<Identity> parse_identity(const std::string& text, const std::string& path) {
@@ -33,7 +40,10 @@ Result<Identity> parse_identity(const std::string& text, const std::string& path
                                              std::to_string(format) + "; use the newer belfryd"};
     }
     const auto number = [&](const char* name) { return std::strtoull(facts[name].c_str(), nullptr, 10); };
-    return Identity{number("epoch"), number("member"), facts["store"], facts["log"], 0, number("directory")};
+    const std::string state = facts.count("state") ? facts["state"] : state_folder;
+    if (!is_state_folder(state))
+        return Error{Code::corrupt, "'" + path + "' names no folder of the state: '" + state + "'"};
+    return Identity{number("epoch"), number("member"), facts["store"], facts["log"], 0, number("directory"), state};
 }
 
 Status refuse_other_plugin(const std::string& path, const char* seam, const std::string& made, const std::string& wanted) {
@@ -87,10 +97,58 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, const Identit
     } else if (auto written = write_file_durably(identity_path, render(identity)); !written) {
         return written.error();
     }
-    for (const char* folder : {"/log", "/state", "/snapshots"}) {
-        if (auto made = make_directory(path + folder); !made) return made.error();
+    DataDirectory directory(path, std::move(identity), std::move(*lock));
+    for (const std::string& folder : {directory.log_path(), directory.state_path(), directory.snapshots_path()}) {
+        if (auto made = make_directory(folder); !made) return made.error();
     }
-    return DataDirectory(path, std::move(identity), std::move(*lock));
+    directory.remove_other_states();
+    return directory;
+}
+
+Result<DataDirectory> DataDirectory::open_stopped(const std::string& path, const std::string& store) {
+    const std::string identity_path = path + "/identity";
+    const auto text = read_file(identity_path);
+    if (!text && text.error().code == Code::not_found) {
+        return Error{Code::not_found, "'" + path + "' is no data directory of a hub (no " + identity_path + ")"};
+    }
+    if (!text) return text.error();
+    auto lock = DirectoryLock::take(path);
+    if (!lock) return lock.error();
+    if (const auto fenced = read_file(path + "/fenced")) {
+        return Error{Code::corrupt, "data directory '" + path + "' must not be used any more: " + *fenced};
+    }
+    auto identity = parse_identity(*text, identity_path);
+    if (!identity) return identity.error();
+    if (identity->store != store) {
+        return Error{Code::incompatible, "the state of '" + path + "' is in " + identity->store + ", not in " + store};
+    }
+    return DataDirectory(path, std::move(*identity), std::move(*lock));
+}
+
+Result<std::string> DataDirectory::make_state_folder(const std::string& store) const {
+    remove_other_states();
+    const std::string folder = std::string(state_folder) + "." + store;
+    if (folder == identity_.state) return Error{Code::conflict, "the state is in " + store + " already"};
+    if (auto made = make_directory(path_ + "/" + folder); !made) return made.error();
+    if (auto synced = sync_directory(path_); !synced) return synced.error();
+    return folder;
+}
+
+Status DataDirectory::switch_state(const std::string& store, const std::string& folder) {
+    Identity moved = identity_;
+    moved.store = store;
+    moved.state = folder;
+    if (auto written = write_file_durably(path_ + "/identity", render(moved)); !written) return written;
+    identity_ = std::move(moved);
+    remove_other_states();
+    return {};
+}
+
+void DataDirectory::remove_other_states() const {
+    std::error_code failed;  // what cannot be removed now is no harm
+    for (const std::string& name : list_names(path_)) {
+        if (is_state_folder(name) && name != identity_.state) std::filesystem::remove_all(path_ + "/" + name, failed);
+    }
 }
 
 Status DataDirectory::create(const std::string& path, const Identity& identity, const core::Boundary& boundary,

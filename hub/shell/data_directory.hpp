@@ -1,12 +1,14 @@
 // The data directory and what must be true of it before anything runs.
 //
 //   DIR/LOCK            held by the running process
-//   DIR/identity        one "name = value" a line: format, epoch, member, directory, store, log; written once
+//   DIR/identity        one "name = value" a line: format, epoch, member, directory, store, log; and, after the state was
+//   moved
+//                       into another store, state: the folder that it is in
 //   DIR/acquaintances   with which data directory each other member came first, "member directory" a line
 //   DIR/running         boot id of the machine while a hub runs on the state store; removed by a clean stop
 //   DIR/boundary        where the log begins: index, term and the raft configuration in force there
 //   DIR/fenced          why this data must not be used any more; a person removes it, or rather the whole directory
-//   DIR/log/  DIR/state/  DIR/snapshots/
+//   DIR/log/  DIR/snapshots/  DIR/state/ (or DIR/state.PLUGIN/, as identity says)
 #pragma once
 
 #include <functional>
@@ -29,6 +31,7 @@ struct Identity {
     std::string log;
     uint64_t cluster = 0;    // what the settings ask the epoch to be; 0 = nothing. Not kept
     uint64_t directory = 0;  // the directory's own number, given when it is made: a member with a new disk has another one
+    std::string state = "state";  // the folder of the state store
 };
 
 class DataDirectory {
@@ -38,6 +41,10 @@ public:
     // newer format; the sentence says what to do.
     static Result<DataDirectory> open(const std::string& path, const Identity& wanted);
 
+    // One that a hub has made and nobody uses now, whoever its member is; changes nothing. not_found: there is none.
+    // conflict: in use. incompatible: its state is in another store than `store`.
+    static Result<DataDirectory> open_stopped(const std::string& path, const std::string& store);
+
     // A directory that is filled from elsewhere; it must be empty or not there (conflict). `fill` is given the path of the
     // snapshots. Until all is done the directory is fenced.
     static Status create(const std::string& path, const Identity& identity, const core::Boundary& boundary,
@@ -45,7 +52,7 @@ public:
 
     const Identity& identity() const { return identity_; }
     std::string log_path() const { return path_ + "/log"; }
-    std::string state_path() const { return path_ + "/state"; }
+    std::string state_path() const { return path_ + "/" + identity_.state; }
     std::string snapshots_path() const { return path_ + "/snapshots"; }
 
     // True if the machine went down while a hub ran on the state store: what it committed since its last sync cannot be
@@ -53,6 +60,13 @@ public:
     Result<bool> state_is_doubtful() const;
     Status mark_running() const;
     Status mark_clean() const;  // after the store was synced
+
+    // Makes an empty folder for the state in another store; its name.
+    Result<std::string> make_state_folder(const std::string& store) const;
+    // From now on, at once and durably, the state is in this store and folder; the former one is removed.
+    Status switch_state(const std::string& store, const std::string& folder);
+    // What a move of the state that came to no end has left.
+    void remove_other_states() const;
 
     // From now on no hub starts here: it would serve what is known to be wrong.
     Status fence(const std::string& why) const;

@@ -24,6 +24,7 @@ constexpr Flag flags[] = {
     {"rate", FlagKind::number, "N", "watch: changes per second (default 0: as fast as they are acknowledged)"},
     {"prefix", FlagKind::text, "FOLDER", "where the keys are made (default bench/)"},
     {"keep", FlagKind::toggle, "", "do not delete the keys afterwards"},
+    {"filled", FlagKind::toggle, "", "the keys are there (an earlier run with --keep); puts then come in a shuffled order"},
 };
 
 constexpr uint64_t clients_max = 10000;
@@ -34,6 +35,7 @@ struct Plan {
     std::string kind;
     std::string prefix;
     uint64_t clients, in_flight, count, value_bytes, keys, rate;
+    bool filled;
 };
 
 Bytes key_of(const Plan& plan, uint64_t number) {
@@ -42,10 +44,15 @@ Bytes key_of(const Plan& plan, uint64_t number) {
     return plan.prefix + digits.data();
 }
 
-// Different for each number, so that nothing on the way can save work.
+// Different for each number and of octets by chance, so that nothing on the way can save work: not a store that compresses.
 Bytes value_of(const Plan& plan, uint64_t number) {
-    Bytes value(plan.value_bytes, 'x');
-    std::memcpy(value.data(), &number, std::min(value.size(), sizeof number));
+    Bytes value(plan.value_bytes, '\0');
+    uint64_t state = number;
+    for (size_t at = 0; at < value.size(); at += sizeof state) {
+        std::memcpy(value.data() + at, &state, std::min(value.size() - at, sizeof state));
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        state ^= state >> 29;
+    }
     return value;
 }
 
@@ -61,6 +68,7 @@ Plan plan_of(const Context& context) {
     plan.value_bytes = context.arguments.number("value-bytes", 256);
     plan.keys = context.arguments.number("keys", range ? 1000 : 10'000);
     plan.rate = context.arguments.number("rate", 0);
+    plan.filled = context.has("filled");
     return plan;
 }
 
@@ -79,13 +87,16 @@ Status check(const Plan& plan) {
     return {};
 }
 
+uint64_t shuffled(const Plan& plan, uint64_t number) { return number * 7919 % plan.keys; }
+
 protocol::RequestOp put_request(const Plan& plan, uint64_t number) {
-    return protocol::PutRequest{key_of(plan, number % plan.keys), value_of(plan, number), {}, false};
+    const uint64_t key = plan.filled ? shuffled(plan, number) : number % plan.keys;
+    return protocol::PutRequest{key_of(plan, key), value_of(plan, number), {}, false};
 }
 
 protocol::RequestOp get_request(const Plan& plan, uint64_t number) {
     protocol::RangeRequest request;
-    request.range = KeyRange::one(key_of(plan, number * 7919 % plan.keys));
+    request.range = KeyRange::one(key_of(plan, shuffled(plan, number)));
     return request;
 }
 
@@ -181,7 +192,7 @@ Exit run_bench(Context& context) {
     if (!clients) return context.fail(clients.error());
 
     Exit exit = Exit::ok;
-    if (reads) {
+    if (reads && !plan.filled) {
         const LoadResult filled = load_of(context, *clients, plan, plan.keys, "filling", put_request);
         if (filled.first_error.code != Code::ok) exit = context.fail(filled.first_error);
     }

@@ -1,11 +1,4 @@
 // `belfry snapshot`: backups.
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
 #include <thread>
 
 #include "sdk/base/hash.hpp"
@@ -13,6 +6,7 @@
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/progress.hpp"
+#include "sdk/cli/run_daemon.hpp"
 #include "sdk/cli/text.hpp"
 
 namespace belfry::cli {
@@ -113,28 +107,12 @@ Exit status(Context& context) {
     return show(context, context.word(1), *facts), Exit::ok;
 }
 
-// The daemon knows how a data directory is made; the one beside this program, else the one in PATH.
 Exit restore(Context& context) {
-    std::vector<std::string> line{"belfryd", "--restore", context.word(1)};
+    std::vector<std::string> line{"--restore", context.word(1)};
     for (const char* const flag : {"config", "data-dir", "set"}) {
         if (context.has(flag)) line.insert(line.end(), {std::string("--") + flag, context.arguments.text(flag)});
     }
-    std::error_code failed;
-    const auto beside = std::filesystem::read_symlink("/proc/self/exe", failed).parent_path() / "belfryd";
-    if (std::filesystem::exists(beside, failed)) line[0] = beside.string();
-    std::vector<char*> words;
-    for (std::string& word : line) words.push_back(word.data());
-    words.push_back(nullptr);
-    context.out.flush();
-    pid_t child = 0;
-    if (const int error = ::posix_spawnp(&child, words[0], nullptr, nullptr, words.data(), environ); error != 0) {
-        return context.fail({Code::not_found, std::string("cannot run belfryd: ") + std::strerror(error)});
-    }
-    int outcome = 0;
-    while (::waitpid(child, &outcome, 0) < 0 && errno == EINTR) {
-    }
-    if (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0) return Exit::ok;
-    return WIFEXITED(outcome) && WEXITSTATUS(outcome) == 2 ? Exit::usage : Exit::other;
+    return run_daemon(context, std::move(line));
 }
 
 Exit run_snapshot(Context& context) {

@@ -28,6 +28,7 @@ extern const Command keygen_command;
 extern const Command snapshot_command;
 extern const Command policy_command;
 extern const Command plugin_command;
+extern const Command store_command;
 Exit list_plugins(Context& context);  // a part of it
 extern const Command completion_command;
 extern const Command version_command;

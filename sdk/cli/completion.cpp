@@ -50,6 +50,7 @@ constexpr std::string_view tail = R"bash(    esac
         member) COMPREPLY=($(compgen -W "list add promote remove replace" -- "$cur")) ;;
         leader) COMPREPLY=($(compgen -W "transfer" -- "$cur")) ;;
         policy) COMPREPLY=($(compgen -W "set list show remove" -- "$cur")) ;;
+        store) COMPREPLY=($(compgen -W "migrate" -- "$cur")) ;;
         snapshot) COMPREPLY=($(compgen -W "save status restore" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         KEYS)

@@ -1,0 +1,43 @@
+#include "sdk/cli/run_daemon.hpp"
+
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace belfry::cli {
+
+namespace {
+
+std::string daemon_path() {
+    std::error_code failed;
+    const auto folder = std::filesystem::read_symlink("/proc/self/exe", failed).parent_path();
+    for (const char* place : {"belfryd", "../sbin/belfryd"}) {
+        const auto path = (folder / place).lexically_normal();
+        if (!failed && ::access(path.c_str(), X_OK) == 0) return path.string();
+    }
+    return "belfryd";
+}
+
+}  // namespace
+
+Exit run_daemon(Context& context, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), daemon_path());
+    std::vector<char*> words;
+    for (std::string& argument : arguments) words.push_back(argument.data());
+    words.push_back(nullptr);
+    context.out.flush();
+    pid_t child = 0;
+    if (const int error = ::posix_spawnp(&child, words[0], nullptr, nullptr, words.data(), environ); error != 0) {
+        return context.fail({Code::not_found, "cannot run '" + arguments[0] + "': " + std::strerror(error)});
+    }
+    int outcome = 0;
+    while (::waitpid(child, &outcome, 0) < 0 && errno == EINTR) continue;
+    if (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0) return Exit::ok;
+    return WIFEXITED(outcome) && WEXITSTATUS(outcome) == 2 ? Exit::usage : Exit::other;
+}
+
+}  // namespace belfry::cli
