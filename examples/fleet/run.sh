@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # A fleet in small: a hub of one or more members, this machine's own configuration, 20 subscribers, and trouble in the middle.
 #
-#   run.sh BIN [--cluster N] [--stay]     BIN holds belfryd and belfry; `./dev run` builds them and calls this.
+#   run.sh BIN [--cluster N] [--store NAME] [--stay]     BIN holds belfryd and belfry; `./dev run` builds them and calls this.
 #
+# --store NAME is the one line `store.plugin = "NAME"` of a belfry.toml: storage_lmdb, storage_sqlite, storage_rocksdb, ...
 # Ends with a table; exit code 0 only if every subscriber's state equals the hub's. --stay leaves hub and data where they are.
 set -euo pipefail
 
 bin=$(cd "$1" && pwd)
 shift
-stay="" size=1
+stay="" size=1 store=storage_lmdb
 while [ $# -gt 0 ]; do
     case $1 in
         --stay) stay=1 ;;
+        --store) store=${2:?--store needs a plugin, such as storage_sqlite}; shift ;;
         --cluster) size=${2:?--cluster needs a number of members}; shift ;;
         *) echo "run.sh: unknown option '$1'" >&2; exit 2 ;;
     esac
@@ -21,6 +23,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/belfry-run.XXXXXX")
 hub_pids=()  # [member]
 subscriber_pids=()
 
+printf 'store.plugin = "%s"\n' "$store" >"$work/belfry.toml"
 say() { printf '\n== %s\n' "$*"; }
 
 cleanup() {
@@ -43,7 +46,7 @@ field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"}]*\).*/\1/p" <<<"$2"; }  # field N
 start_hub() {  # start_hub MEMBER: the process; does not wait
     local member=$1 port=$((base + 3 * ($1 - 1))) cluster=()
     [ "$size" = 1 ] || cluster=(--set "cluster.endpoint=tcp://127.0.0.1:$((port + 2))" --set "cluster.members=$members")
-    "$bin/belfryd" --data-dir "$work/data$member" --set "member.id=$member" --listen "tcp://127.0.0.1:$port" \
+    "$bin/belfryd" --config "$work/belfry.toml" --data-dir "$work/data$member" --set "member.id=$member" --listen "tcp://127.0.0.1:$port" \
         --feed "tcp://127.0.0.1:$((port + 1))" "${cluster[@]}" 2>>"$work/hub$member.log" &
     hub_pids[$member]=$!
 }
@@ -66,7 +69,7 @@ name_ports() {
 }
 leader() { field leader "$(belfry --output json member list)"; }
 
-if [ "$size" = 1 ]; then say "a hub on a data directory of its own ($work)"; else say "a hub of $size members ($work)"; fi
+if [ "$size" = 1 ]; then say "a hub on a data directory of its own ($work), $store"; else say "a hub of $size members ($work), $store"; fi
 up=""
 for _ in 1 2 3 4 5; do  # a random row of ports may be taken
     name_ports

@@ -28,18 +28,21 @@ public:
     static constexpr size_t head_bytes = 8 + 4;
     static constexpr uint64_t reserve_bytes = 1024 * 1024;  // taken ahead, so that one allocation serves many small frames
 
-    // Creates it if it is not there; `flags` as for open(2). A file shorter than the magic died while it was made.
+    // Creates it if it is not there; `flags` as for open(2). A file shorter than the magic, or with zeros in its place,
+    // died while it was made: it is made anew.
     static Result<std::shared_ptr<FrameFile>> open(const std::string& path, BytesView magic, int flags = 0) {
         const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | flags, 0640);
         if (fd < 0) return failed(path, "be opened");
         auto file = std::make_shared<FrameFile>(path, fd);
-        Bytes found;
-        if (file->size() < magic_bytes) {
-            if (Status status = file->put(0, magic); !status) return status.error();
-        } else if (Status status = file->get(0, magic_bytes, found); !status) {
-            return status.error();
+        Bytes found(magic_bytes, '\0');
+        if (file->size() >= magic_bytes) {
+            if (Status status = file->get(0, magic_bytes, found); !status) return status.error();
         }
-        if (!found.empty() && found != magic) return file->damaged(0);
+        if (found == magic) return file;
+        if (found != Bytes(magic_bytes, '\0')) return file->damaged(0);
+        Status status = file->cut(0);
+        if (status) status = file->put(0, magic);
+        if (!status) return status.error();
         return file;
     }
     FrameFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
