@@ -101,7 +101,7 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, const Identit
     for (const std::string& folder : {directory.log_path(), directory.state_path(), directory.snapshots_path()}) {
         if (auto made = make_directory(folder); !made) return made.error();
     }
-    directory.remove_other_states();
+    directory.remove_other_state();
     return directory;
 }
 
@@ -126,29 +126,40 @@ Result<DataDirectory> DataDirectory::open_stopped(const std::string& path, const
 }
 
 Result<std::string> DataDirectory::make_state_folder(const std::string& store) const {
-    remove_other_states();
+    remove_other_state();
     const std::string folder = std::string(state_folder) + "." + store;
-    if (folder == identity_.state) return Error{Code::conflict, "the state is in " + store + " already"};
-    if (auto made = make_directory(path_ + "/" + folder); !made) return made.error();
-    if (auto synced = sync_directory(path_); !synced) return synced.error();
+    const std::string path = path_ + "/" + folder;
+    if (std::error_code failed; std::filesystem::exists(path, failed)) {
+        return Error{Code::conflict, "'" + path + "' is there already and is no hub's; move it away"};
+    }
+    if (auto noted = write_file_durably(path_ + "/moving", identity_.state + "\n" + folder + "\n"); !noted)
+        return noted.error();
+    if (auto made = make_directory(path); !made) return made.error();
     return folder;
 }
 
 Status DataDirectory::switch_state(const std::string& store, const std::string& folder) {
+    if (auto synced = sync_directory(path_); !synced) return synced;
     Identity moved = identity_;
     moved.store = store;
     moved.state = folder;
     if (auto written = write_file_durably(path_ + "/identity", render(moved)); !written) return written;
     identity_ = std::move(moved);
-    remove_other_states();
+    remove_other_state();
     return {};
 }
 
-void DataDirectory::remove_other_states() const {
-    std::error_code failed;  // what cannot be removed now is no harm
-    for (const std::string& name : list_names(path_)) {
-        if (is_state_folder(name) && name != identity_.state) std::filesystem::remove_all(path_ + "/" + name, failed);
+// Of the two folders that the note names, the one that the identity does not. Nothing else is ever removed: people keep
+// copies here. What cannot be removed now is no harm.
+void DataDirectory::remove_other_state() const {
+    const auto note = read_file(path_ + "/moving");
+    if (!note) return;
+    std::error_code failed;
+    std::istringstream lines(*note);
+    for (std::string folder; std::getline(lines, folder);) {
+        if (is_state_folder(folder) && folder != identity_.state) std::filesystem::remove_all(path_ + "/" + folder, failed);
     }
+    if (!failed) (void)remove_file_durably(path_ + "/moving");
 }
 
 Status DataDirectory::create(const std::string& path, const Identity& identity, const core::Boundary& boundary,

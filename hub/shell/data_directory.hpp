@@ -8,6 +8,7 @@
 //   DIR/running         boot id of the machine while a hub runs on the state store; removed by a clean stop
 //   DIR/boundary        where the log begins: index, term and the raft configuration in force there
 //   DIR/fenced          why this data must not be used any more; a person removes it, or rather the whole directory
+//   DIR/moving          while the state is moved into another store: the two folders, one a line
 //   DIR/log/  DIR/snapshots/  DIR/state/ (or DIR/state.PLUGIN/, as identity says)
 #pragma once
 
@@ -61,12 +62,12 @@ public:
     Status mark_running() const;
     Status mark_clean() const;  // after the store was synced
 
-    // Makes an empty folder for the state in another store; its name.
+    // Makes an empty folder for the state in another store; its name. conflict: there is something of that name.
     Result<std::string> make_state_folder(const std::string& store) const;
     // From now on, at once and durably, the state is in this store and folder; the former one is removed.
     Status switch_state(const std::string& store, const std::string& folder);
     // What a move of the state that came to no end has left.
-    void remove_other_states() const;
+    void remove_other_state() const;
 
     // From now on no hub starts here: it would serve what is known to be wrong.
     Status fence(const std::string& why) const;

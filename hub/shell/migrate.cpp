@@ -145,11 +145,11 @@ Result<MigratedStore> migrate_store(const settings::Settings& settings, const st
                                         "', its state must be rebuilt first: start belfryd on it once and stop it"};
     }
     const auto folder = directory->make_state_folder(to);
-    if (!folder) return folder.error();
+    if (!folder) return directory->remove_other_state(), folder.error();
     Migration migration(settings, plugins, host, progress);
     const auto migrated = migration.run(directory->state_path(), to, settings.data_dir + "/" + *folder);
     if (!migrated) {
-        directory->remove_other_states();
+        directory->remove_other_state();
         return migrated;
     }
     if (auto switched = directory->switch_state(to, *folder); !switched) return switched.error();

@@ -45,7 +45,8 @@ struct DriverOptions {
     std::string binary;
     std::string directory;  // data goes below it
     size_t connections = 1;
-    size_t members = 1;  // of the cluster; clients talk to its leader
+    size_t members = 1;                  // of the cluster; clients talk to its leader
+    std::string store = "storage_lmdb";  // ours alone
 };
 
 std::unique_ptr<Driver> make_belfry(const DriverOptions& options);

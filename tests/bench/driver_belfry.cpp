@@ -140,7 +140,9 @@ private:
                                               "--set",
                                               "history.keep_revisions=0",
                                               "--set",
-                                              "member.id=" + std::to_string(member + 1)};
+                                              "member.id=" + std::to_string(member + 1),
+                                              "--set",
+                                              "store.plugin=" + options_.store};
         if (processes_.size() > 1) {
             std::string members;
             for (size_t i = 0; i < processes_.size(); ++i) {

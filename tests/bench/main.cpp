@@ -13,7 +13,7 @@ namespace {
 using namespace belfry::bench;
 
 struct Options {
-    std::string hub, peer, peer_binary = "/usr/bin/etcd", directory = "build/bench-data", only;
+    std::string hub, peer, peer_binary = "/usr/bin/etcd", directory = "build/bench-data", only, store = "storage_lmdb";
     double seconds = 5;
     size_t connections = 1;
     size_t members = 1;
@@ -95,6 +95,8 @@ bool parse(int argc, char** argv, Options& options) {
             options.peer_binary = value;
         else if (flag == "--dir")
             options.directory = value;
+        else if (flag == "--store")
+            options.store = value;
         else if (flag == "--only")
             options.only += " " + value + " ";
         else if (flag == "--seconds")
@@ -123,7 +125,8 @@ int main(int argc, char** argv) {
         std::fprintf(stderr,
                      "usage: belfry_bench --hub BELFRYD [--peer etcd] [--peer-bin FILE] [--dir DIR] [--seconds S] "
                      "[--connections N]\n"
-                     "                    [--subscribers N] [--keys N] [--members N] [--kills N] [--only SCENARIO]...\n");
+                     "                    [--subscribers N] [--keys N] [--members N] [--kills N] [--store PLUGIN]\n"
+                     "                    [--only SCENARIO]...\n");
         return 2;
     }
     std::printf("%-26s %14s", "", "belfry");
@@ -135,7 +138,8 @@ int main(int argc, char** argv) {
         // A server of its own for each scenario and side: nothing is inherited.
         const auto measure = [&](auto make, const std::string& binary) {
             std::filesystem::remove_all(options.directory);
-            const auto driver = make(DriverOptions{binary, options.directory, options.connections, options.members});
+            const auto driver =
+                make(DriverOptions{binary, options.directory, options.connections, options.members, options.store});
             return scenario.run(*driver, options);
         };
         const Figures ours = measure(make_belfry, options.hub);

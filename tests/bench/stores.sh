@@ -41,7 +41,8 @@ start() {  # start STORE [settings]: a hub on a new directory
 stop() { kill "$hub"; wait "$hub" 2>/dev/null || true; hub=""; }
 field() { sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p"; }
 memory() { awk -v name="$1:" '$1 == name {printf "%d", $2 / 1024}' "/proc/$hub/status"; }  # MiB
-per_second() { printf "%'d" "$(printf '%.0f' "$(field per_second <<<"$1")")"; }
+grouped() { printf '%.0f' "$1" | rev | sed 's/[0-9]\{3\}/&,/g; s/,$//' | rev; }  # 1234567 -> 1,234,567
+per_second() { grouped "$(field per_second <<<"$1")"; }
 latencies() { printf '%s / %s' "$(field p50_us <<<"$1")" "$(field p99_us <<<"$1")"; }
 
 row() {  # row STORE KEYS
@@ -52,7 +53,7 @@ row() {  # row STORE KEYS
     gets=$(belfry -o json bench get --filled --keep --keys "$2" --count "$count" --in-flight 256)
     one=$(belfry -o json bench get --filled --keep --keys "$2" --count 3000 --in-flight 1)
     ranges=$(belfry -o json bench range --filled --keep --keys 1000 --count 2000 --in-flight 8)
-    printf '| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$1" "$(printf "%'d" "$2")" "$(per_second "$puts")" "$(latencies "$puts")" \
+    printf '| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$1" "$(grouped "$2")" "$(per_second "$puts")" "$(latencies "$puts")" \
         "$(per_second "$gets")" "$(latencies "$gets")" "$(latencies "$one")" "$(per_second "$ranges")" \
         "$(memory VmRSS)" "$(memory RssAnon)" "$(du -sm "$work/data/state" | cut -f1)"
     stop
@@ -70,7 +71,6 @@ large() {  # large STORE
     stop
 }
 
-export LC_ALL=en_US.UTF-8
 if [ -n "$large" ]; then
     echo '| store | GiB | filling, puts/s | gets/s | p50 / p99 us | resident MiB | anonymous MiB | state on disk MiB |'
     echo '|---|---|---|---|---|---|---|---|'

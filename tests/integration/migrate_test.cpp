@@ -135,6 +135,15 @@ TEST_CASE("migrate: names and directories that are wrong change nothing", "[inte
     refused(directory.path() + "/absent", "storage_sqlite", "storage_lmdb", "is no data directory");
     CHECK_FALSE(fs::exists(directory.path() + "/absent"));
     CHECK(run_program({program("belfry"), "store", "migrate", "--data", data}).exit_code == 2);
+    // What people put beside it is theirs.
+    fs::create_directory(data + "/state.storage_lmdb");
+    std::ofstream(data + "/state.storage_lmdb/mine") << "kept";
+    const auto there = migrate(data, "storage_sqlite", "storage_lmdb");
+    INFO(there.output);
+    CHECK(there.exit_code != 0);
+    CHECK(has(there.output, "is there already"));
+    check_whole(data, digest);
+    CHECK(read_text(data + "/state.storage_lmdb/mine") == "kept");
     check_whole(data, digest);
 }
 
@@ -169,6 +178,7 @@ TEST_CASE("migrate: kill -9 at any moment leaves the old store or the new one, w
     }
     check_whole(data, digest);
     CHECK(state_folders(data) == 1);
+    CHECK_FALSE(fs::exists(data + "/moving"));
     CHECK(killed > 0);
 }
 
