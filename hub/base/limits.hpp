@@ -29,6 +29,10 @@ inline constexpr uint64_t channel_idle_ms_max = 30000;
 // How long a read waits for min_revision.
 inline constexpr uint64_t min_revision_wait_ms_max = 2000;
 inline constexpr size_t waiting_reads_max = 4096;
+// Requests for changes that wait for one: a private stream each. As many clients as a hub serves, and then some.
+inline constexpr size_t waiting_changes_max = 16384;
+// Of them those answered in one round: a change that all of them want must not keep the next writes waiting.
+inline constexpr size_t stream_answers_per_round_max = 512;
 // What needs the leader (a read, a forwarded write) waits this long for one: longer than an election takes, shorter than a
 // client's usual patience (5 s), so that it hears the reason.
 inline constexpr uint64_t leader_wait_ms_max = 3000;

@@ -81,10 +81,9 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
     }
     const auto& [time_ms, commands] = *pending.commands;
     using Tell = model::Keyspace::Tell;
-    const bool published = ready_ && feed_.channel_count() > 0;
-    const Tell tell = !published                    ? Tell::nothing
-                      : feed_.wants_values_before() ? Tell::change_and_values_before
-                                                    : Tell::change;
+    const bool published = ready_ && (feed_.channel_count() > 0 || waiting_changes_.count() > 0);
+    const bool with_values_before = feed_.wants_values_before() || waiting_changes_.wants_values_before();
+    const Tell tell = !published ? Tell::nothing : with_values_before ? Tell::change_and_values_before : Tell::change;
     for (size_t i = 0; i < commands.size(); ++i) {
         auto applied = keyspace_.apply(commands[i], time_ms, tell);
         if (!applied) return applied.error();
@@ -131,7 +130,11 @@ void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
     counters_.entries_applied += batch.entries;
     if (batch.changed_records) stop_unless(load_policies(), output);
     if (!ready_) return;  // start() replays what an earlier process may have published: subscribers catch up
-    for (const auto& [change, values_before] : batch.changes) feed_.add(change, values_before);
+    for (const auto& [change, values_before] : batch.changes) {
+        feed_.add(change, values_before);
+        const bool heard = !options_.plants.deaf_streams || change.revision.value % 8 != 0;
+        if (heard) waiting_changes_.note(change, values_before);
+    }
     feed_.flush(keyspace_.revision(), now.monotonic_ms, output.deliveries);
 }
 

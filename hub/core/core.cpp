@@ -135,6 +135,7 @@ void Core::Impl::flush(Instant now, Output& output) {
     take_snapshot_if_due(now, output);
     answer_gated_reads(now, output);
     answer_waiting_reads(now, output);
+    answer_streams(now, output);
     publish(now, output);
     send_to_members(now, output);
     store_.end_borrowing();
@@ -227,6 +228,8 @@ uint64_t Core::Impl::next_wake_ms(Instant now) {
                               log_full_.retry_at_ms, held_.commit_at_ms, gate_->wake_at_ms(), forwarder_.wake_at_ms(),
                               administration_wake_ms(now), office_wake_ms(now), releases_.wake_at_ms(members_)});
     if (can_write_now()) wake = std::min(wake, compaction_.wake_at_ms());
+    const bool stream_answer_due = waiting_changes_.any_touched() && !behind_;
+    wake = std::min(wake, stream_answer_due ? now.monotonic_ms : waiting_changes_.next_deadline_ms());
     if (speaks()) wake = std::min(wake, feed_.wake_at_ms());
     const Index can_apply = can_apply_to();
     if (!store_full_.active && !pending_.empty() && applied_ < can_apply) wake = now.monotonic_ms;
@@ -241,6 +244,7 @@ void Core::Impl::on(TopicChanged& input, Instant now, Output&) {
 
 void Core::Impl::on(ConnectionClosed& input, Instant, Output&) {
     waiting_reads_.forget(input.connection);
+    waiting_changes_.forget(input.connection);
     gate_->forget(input.connection);
     forwarder_.forget(input.connection);
 }

@@ -172,6 +172,7 @@ struct Plants {
     bool stale_read = false;            // a member answers from what it has, without asking anybody
     bool reply_before_quorum = false;   // what is on one's own disk counts as committed
     bool forget_tickets = false;        // a write that comes again is done again
+    bool deaf_streams = false;          // requests that wait for changes do not hear of every eighth revision
     bool uncertain_as_refused = false;  // a leader that loses its office says that nothing was changed
 };
 

@@ -10,6 +10,7 @@
 //   disk.cpp        what the disk said: durable, full, snapshot taken
 //   policies.*      which values keys may take
 //   proposer.*      waiting writes -> entries        waiting_reads.*   reads that wait for a revision
+//   streams.cpp     private streams                   waiting_changes.*  requests that wait for a change
 //   read_gate.*     linearizable reads               forwarder.*       requests that only the leader can answer
 //   administration.cpp  members in and out             office.cpp         the leader's office handed on; a clean stop
 //   replicator.*    entries into messages            member_message.*  what members say, as octets
@@ -33,6 +34,7 @@
 #include "hub/core/read_gate.hpp"
 #include "hub/core/releases.hpp"
 #include "hub/core/replicator.hpp"
+#include "hub/core/waiting_changes.hpp"
 #include "hub/core/waiting_reads.hpp"
 
 namespace belfry::hub::core {
@@ -198,6 +200,12 @@ private:
     Result<std::shared_ptr<const plugin::Filter>> compile(const protocol::FilterSpec& spec);
     protocol::StatusReply status() const;  // status.cpp
 
+    // streams.cpp
+    void on_changes(RequestReceived& input, Instant now, Output& output);
+    void answer_streams(Instant now, Output& output);
+    void answer_touched(const WaitingChanges::Touched& touched, Output& output);
+    void ask_streams_again(Instant now, Output& output);
+
     // writes.cpp
     void on_write(RequestReceived& input, Instant now, Output& output);
     bool check_policies(RequestReceived& input, Output& output);
@@ -294,6 +302,7 @@ private:
     Index office_begins_at_;  // the log's end when this member began to lead
     Proposer proposer_;
     WaitingReads waiting_reads_;
+    WaitingChanges waiting_changes_;
     Compaction compaction_;
     Agreement agreement_;
     Releases releases_;

@@ -184,6 +184,7 @@ void Core::Impl::on(SnapshotInstalled& input, Instant now, Output& output) {
     if (ready_) feed_.reset(keyspace_.revision());
     take_effects(effects, output);
     offer_snapshot(input.index);
+    ask_streams_again(now, output);
 }
 
 // From now on whoever lacks entries that are gone from the log gets this snapshot.

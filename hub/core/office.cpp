@@ -98,8 +98,9 @@ uint64_t Core::Impl::office_wake_ms(Instant now) const {
 
 // ---- a clean stop ----
 
-void Core::Impl::on(StopAsked&, Instant now, Output&) {
+void Core::Impl::on(StopAsked&, Instant now, Output& output) {
     if (!leave_by_ms_) leave_by_ms_ = now.monotonic_ms + leave_ms_max;
+    ask_streams_again(now, output);
 }
 
 // Clients that hear this go to another member; what they asked for is certainly not done.

@@ -103,9 +103,7 @@ void Core::Impl::on_read(RequestReceived& input, Instant now, Output& output) {
     if (const auto* history = std::get_if<protocol::HistoryRequest>(&op)) {
         return answer(connection, id, keyspace_.history(*history), output);
     }
-    if (const auto* changes = std::get_if<protocol::ChangesRequest>(&op)) {
-        return on_filtered_read(input, *changes, &model::Keyspace::changes, output);
-    }
+    if (std::holds_alternative<protocol::ChangesRequest>(op)) return on_changes(input, now, output);
     if (const auto* snapshot = std::get_if<protocol::SnapshotRequest>(&op)) {
         return on_filtered_read(input, *snapshot, &model::Keyspace::snapshot, output);
     }
@@ -191,7 +189,11 @@ template <class Request, class Read>
 void Core::Impl::on_filtered_read(const RequestReceived& input, const Request& request, Read read, Output& output) {
     const auto filter = compile(request.filter);
     if (!filter) return answer(input.connection, input.request.id, filter.error(), output);
-    answer(input.connection, input.request.id, (keyspace_.*read)(request, **filter), output);
+    auto reply = (keyspace_.*read)(request, **filter);
+    if constexpr (requires { reply->epoch; }) {
+        if (reply) reply->epoch = options_.epoch;
+    }
+    answer(input.connection, input.request.id, std::move(reply), output);
 }
 
 void Core::Impl::on_channel(const RequestReceived& input, Instant now, Output& output) {
@@ -220,6 +222,7 @@ void Core::Impl::answer(uint64_t connection, uint64_t request, Result<T> result,
     if (!result) return answer(connection, request, std::move(result).error(), output);
     deliver({connection, {request, keyspace_.revision(), {}, std::move(*result)}, {}}, output);
 }
+template void Core::Impl::answer(uint64_t, uint64_t, Result<protocol::ChangesReply>, Output&);  // streams.cpp
 
 void Core::Impl::answer(uint64_t connection, uint64_t request, Error error, Output& output) {
     ++counters_.refused;

@@ -71,6 +71,7 @@ protocol::StatusReply Core::Impl::status() const {
     add("sessions", keyspace_.session_count());
     add("entry_format", releases_.allowed());
     reply.figures.emplace_back("entry_format.behind", releases_.behind(members_, now_ms_));
+    add("streams.waiting", waiting_changes_.count());
     for (const auto& figure : figures_.figures) reply.figures.push_back(figure);
     return reply;
 }

@@ -32,6 +32,8 @@ inline constexpr size_t records_bytes_max = 64 * 1024 * 1024;
 inline constexpr size_t feed_value_bytes_max = 64 * 1024;
 // One feed message. A change set is never split; one that does not fit is only announced.
 inline constexpr size_t feed_message_bytes_max = 256 * 1024;
+// A request for changes that waits for one: short enough that a client which went away is soon forgotten.
+inline constexpr uint64_t stream_wait_ms_max = 30'000;
 // One piece of a backup: large enough that the way there and back does not matter, small enough to fit any frame.
 inline constexpr size_t backup_piece_bytes = 1024 * 1024;
 // Target size of one chunk of a range page, snapshot or delta; a chunk holds at least one item.

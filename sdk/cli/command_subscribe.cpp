@@ -23,6 +23,7 @@ constexpr Flag flags[] = {
     {"for", FlagKind::duration, "TIME", "end after that time at the latest"},
     {"report", FlagKind::text, "FILE", "write the report there instead of to standard output"},
     {"ready", FlagKind::text, "FILE", "create FILE as soon as the first view is complete"},
+    {"stream", FlagKind::toggle, "", "by the request endpoint alone, without the feed"},
 };
 
 constexpr auto poll = 50ms;
@@ -45,7 +46,7 @@ std::string report_line(const Context& context, const SubscriptionFigures& figur
     json.field("digest", hex64(figures.digest)).field("keys", figures.keys);
     json.field("gaps_by_chain", figures.gaps_by_chain).field("gaps_by_mark", figures.gaps_by_mark);
     json.field("joins", figures.joins).field("deltas", figures.deltas).field("snapshots", figures.snapshots);
-    json.field("reconnects", figures.reconnects);
+    json.field("reconnects", figures.reconnects).field("private_stream", figures.private_stream);
     return json.end_object().take() + "\n";
 }
 
@@ -74,6 +75,7 @@ Exit run_subscribe(Context& context) {
     if (!client) return context.fail(client.error());
     SubscriptionOptions options;
     options.filter = filter_of(context.word(0), context.arguments.text("kind"));
+    options.private_stream = context.has("stream");
     // A hub that is not there yet is waited for; one that refuses the filter will always do so.
     if (auto now = newest_revision(**client); now) {
         const auto status = check_filter(**client, options.filter, *now);
@@ -100,7 +102,7 @@ Exit run_subscribe(Context& context) {
 const Command subscribe_command = {
     .name = "subscribe",
     .summary = "keep a view of some keys until told to stop, then report its figures",
-    .usage = "FILTER [--kind KIND] [--until-revision N] [--for TIME] [--report FILE]",
+    .usage = "FILTER [--kind KIND] [--until-revision N] [--for TIME] [--report FILE] [--stream]",
     .details =
         "A subscriber such as a program of yours would be one, for tests and demonstrations. On SIGTERM, SIGINT or when\n"
         "the revision is reached it writes one line of JSON: filter, kind, revision, changes, deliveries, digest, keys,\n"

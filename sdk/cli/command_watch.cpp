@@ -18,6 +18,7 @@ constexpr Flag flags[] = {
     {"rev", FlagKind::number, "N", "begin with revision N instead of now"},
     {"snapshot", FlagKind::toggle, "", "first print what is there"},
     {"count", FlagKind::number, "N", "end after N change sets"},
+    {"stream", FlagKind::toggle, "", "by the request endpoint alone, without the feed"},
     {"full", FlagKind::toggle, "", "values in full length"},
 };
 
@@ -97,6 +98,7 @@ Exit run_watch(Context& context) {
     SubscriptionOptions options;
     options.filter = filter_of(context.word(0), kind);
     options.keep_view = false;
+    options.private_stream = context.has("stream");
     options.on_change = [queue](const Delivery& delivery) { queue->push(delivery); };
     // Asking where "now" is also tells at once whether a hub is there.
     auto now = newest_revision(**client);
@@ -122,11 +124,11 @@ Exit run_watch(Context& context) {
 const Command watch_command = {
     .name = "watch",
     .summary = "print every change of some keys, as it happens",
-    .usage = "FILTER [--kind KIND] [--rev N | --snapshot] [--count N]",
+    .usage = "FILTER [--kind KIND] [--rev N | --snapshot] [--count N] [--stream]",
     .details =
         "Misses nothing: it reconnects and catches up by itself. Keys changed together come together, each on a line:\n"
         "  [2026-11-23 05:13:25.123] rev 42 PUT db/pool/size = 48 (alice@ops: twice the load)\n"
-        "JSON: one line per change set.\n\n"
+        "JSON: one line per change set. --stream needs one port instead of two (firewalls), and costs the hub more.\n\n"
         "  belfry watch ''                         # everything\n"
         "  belfry watch 'db/*/size' --kind glob\n"
         "  belfry watch db/ --rev 40 --count 2     # two change sets from revision 40 on, then end",

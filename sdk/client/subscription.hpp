@@ -44,7 +44,10 @@ struct SubscriptionOptions {
     protocol::FilterSpec filter;
     std::optional<Revision> from;  // none = start with a snapshot; otherwise deliver changes after this revision. Then the
                                    // view holds only keys changed since, unless compaction forces a snapshot.
-    bool keep_view = true;         // false: no local view, deliveries only (KeyChange.before is then empty)
+    // Ask for changes over the connection for requests instead of listening to the feed: one port is enough, and each
+    // subscription costs the hub a request per second and per change. The hub serves those so who may not read the feed.
+    bool private_stream = false;
+    bool keep_view = true;  // false: no local view, deliveries only (KeyChange.before is then empty)
     std::function<void(const Delivery&)> on_change;  // may be empty
 };
 
@@ -56,7 +59,8 @@ struct SubscriptionFigures {
     uint64_t gaps_by_mark = 0;   // found only by a mark
     uint64_t joins = 0, deltas = 0, snapshots = 0, reconnects = 0;
     uint64_t digest = 0, keys = 0;
-    uint64_t incarnation = 0;  // of the hub process last joined
+    uint64_t incarnation = 0;     // of the hub process last joined
+    bool private_stream = false;  // the feed is not used, as asked for or because the hub said so
 };
 
 class Subscription {

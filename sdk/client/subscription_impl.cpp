@@ -1,5 +1,7 @@
 #include "sdk/client/subscription_impl.hpp"
 
+#include <algorithm>
+
 #include "sdk/base/random.hpp"
 #include "sdk/protocol/codec.hpp"
 
@@ -8,11 +10,17 @@ namespace {
 
 constexpr int receive_budget = 256;
 
-client::TrackerOptions tracker_options(const SubscriptionOptions& options) {
+// A request that waits has its answer before the link would send it again, or move to another hub (request_link.hpp).
+constexpr uint64_t waits_per_timeout = 5;
+
+client::TrackerOptions tracker_options(const SubscriptionOptions& options, std::chrono::milliseconds timeout) {
     client::TrackerOptions tracker;
     tracker.filter = options.filter;
     tracker.from = options.from;
     tracker.random_seed = random_u64() | 1;
+    tracker.stream = options.private_stream;
+    tracker.stream_wait_ms =
+        std::clamp<uint64_t>(static_cast<uint64_t>(timeout.count()) / waits_per_timeout, 1, tracker.stream_wait_ms);
     return tracker;
 }
 
@@ -43,7 +51,7 @@ Subscription::Impl::Impl(std::shared_ptr<Client> client_, std::shared_ptr<client
       loop(std::move(loop_)),
       options(std::move(options_)),
       view(std::make_shared<const View>()),
-      tracker_(tracker_options(options)) {}
+      tracker_(tracker_options(options, client->options().timeout)) {}
 
 void Subscription::Impl::start() {
     loop->add(shared_from_this());
@@ -108,6 +116,11 @@ void Subscription::Impl::on_lost(size_t endpoint, uint64_t now_ms) {
 
 // Leaves `output` empty.
 void Subscription::Impl::obey(client::TrackerOutput& output, uint64_t now_ms) {
+    if (output.disconnect) {
+        if (socket_.is_open()) loop->unwatch(socket_.descriptor());
+        socket_ = client::ZmqSocket();
+        output.disconnect = false;
+    }
     if (output.reconnect || !output.subscribe.empty() || !output.unsubscribe.empty()) {
         drive_socket(output);
         output.subscribe.clear();
@@ -143,7 +156,7 @@ void Subscription::Impl::drive_socket(client::TrackerOutput& output) {
     const bool fresh = !socket_.is_open();
     if (fresh) {
         auto socket = client::ZmqSocket::open(loop->context(), client::ZmqSocket::Kind::feed);
-        if (!socket) return;  // no descriptors left: the tracker's join times out and asks again
+        if (!socket) return;                   // no descriptors left: the tracker's join times out and asks again
         socket_ = *std::move(socket);
         loop->watch(*this, socket_.descriptor());
     }
@@ -239,6 +252,7 @@ void Subscription::Impl::publish() {
     figures_.snapshots = tracked.snapshots;
     figures_.reconnects = tracked.reconnects;
     figures_.incarnation = tracked.incarnation;
+    figures_.private_stream = tracked.stream;
     figures_.revision = complete_.value_or(Revision{});
     figures_.digest = builder_.present().digest.value();
     figures_.keys = builder_.present().digest.count();

@@ -19,6 +19,8 @@ constexpr uint64_t marks_forgiven = 2;  // a mark lists what changed since the m
 // A hub that has just started replays its log and is behind for a while; after this many refusals (some 10 s) it has
 // another past than ours.
 constexpr uint64_t positions_refused_max = 8;
+// The answers to a stream are newest: a hub that is not as far as one of them has another past, once a chance is excluded.
+constexpr uint64_t stream_positions_refused_max = 1;
 // Between two fetches on a broader channel that only announces: the hub filters for us, and others are in the same plight.
 constexpr uint64_t announced_fetch_pause_ms = 100;
 
@@ -51,6 +53,7 @@ uint64_t Tracker::random() {
 void Tracker::start(uint64_t now_ms, TrackerOutput& output) {
     assert(phase_ == Phase::idle);
     phase_ = Phase::asking;
+    if (options_.stream) begin_stream(output);
     drive(now_ms, output);
 }
 
@@ -86,6 +89,21 @@ void Tracker::reconnect(uint64_t now_ms, TrackerOutput& output) {
     new_token(now_ms, output);
 }
 
+void Tracker::begin_stream(TrackerOutput& output) {
+    output.disconnect = channel_.has_value();
+    output.reconnect = false;
+    output.subscribe.clear();
+    output.unsubscribe.clear();
+    phase_ = Phase::streaming;
+    figures_.stream = true;
+    channel_.reset();
+    buffer_.clear();
+    buffer_bytes_ = 0;
+    target_ = {};
+    verify_position_ = false;
+    joined_revision_.reset();
+}
+
 void Tracker::on_lost(uint64_t now_ms, TrackerOutput& output) {
     if (phase_ >= Phase::joining) reconnect(now_ms, output);
 }
@@ -96,6 +114,7 @@ void Tracker::on_join(BytesView token_topic, const protocol::JoinMessage& messag
     figures_.incarnation = message.incarnation;
     last_sign_ms_ = now_ms;
     joins_failed_ = 0;
+    look_for_stream_ = false;
     if (epoch_ && *epoch_ != message.epoch) {
         start_over_with_snapshot();
         buffer_.clear();
@@ -113,6 +132,8 @@ void Tracker::on_join(BytesView token_topic, const protocol::JoinMessage& messag
 }
 
 void Tracker::on_channel(const protocol::ChannelReply& reply, uint64_t now_ms, TrackerOutput& output) {
+    look_for_stream_ = false;
+    if (reply.stream) return begin_stream(output);
     own_channel_ = reply.exact;
     if (phase_ == Phase::asking) {
         channel_ = reply.channel;
@@ -125,6 +146,7 @@ void Tracker::on_channel(const protocol::ChannelReply& reply, uint64_t now_ms, T
         channel_ = reply.channel;
         return rejoin(now_ms, output);
     }
+    if (phase_ == Phase::joining) return;
     if (reply.incarnation != incarnation_) {
         failed(now_ms);
         // Once: the hub has started anew in between. Again and again: requests and feed go to different members.
@@ -144,9 +166,10 @@ void Tracker::on_channel(const protocol::ChannelReply& reply, uint64_t now_ms, T
 
 bool Tracker::work_waits() const {
     switch (phase_) {
-        case Phase::idle:
-        case Phase::joining: return false;
+        case Phase::idle: return false;
+        case Phase::joining: return look_for_stream_;
         case Phase::asking:
+        case Phase::streaming:
         case Phase::registering: return true;
         case Phase::registered: break;
     }
@@ -158,13 +181,19 @@ void Tracker::drive(uint64_t now_ms, TrackerOutput& output) {
     if (!work_waits() || pending_.ask != Ask::nothing || now_ms < retry_at_ms_) return;
     if (phase_ == Phase::registering && now_ms < register_at_ms_) return;
 
-    if (phase_ != Phase::registered) {
+    if (phase_ != Phase::registered && phase_ != Phase::streaming) {
         ask(Ask::channel, protocol::ChannelRequest{options_.filter}, now_ms, output);
     } else if (!have_state_) {
         ask_snapshot(now_ms, output);
     } else {
-        ask(Ask::delta, protocol::ChangesRequest{options_.filter, known_, {}, 0}, now_ms, output);
+        ask_changes(now_ms, output);
     }
+}
+
+void Tracker::ask_changes(uint64_t now_ms, TrackerOutput& output) {
+    const uint64_t wait_ms = phase_ == Phase::streaming && hub_waits_ ? options_.stream_wait_ms : 0;
+    ask(Ask::delta, protocol::ChangesRequest{options_.filter, known_, {}, 0, wait_ms}, now_ms, output);
+    pending_.deadline_ms += wait_ms;
 }
 
 void Tracker::ask(Ask what, protocol::RequestOp op, uint64_t now_ms, TrackerOutput& output) {
@@ -205,10 +234,14 @@ void Tracker::on_reply(uint64_t request_id, Result<protocol::Reply> reply, uint6
 }
 
 void Tracker::on_error(Ask what, const Error& error, uint64_t now_ms, TrackerOutput& output) {
+    hub_waits_ = false;
+    if (error.code == Code::denied) output.refused = error;
     const bool for_good = error.code == Code::invalid_argument || error.code == Code::unsupported;
     if (error.code == Code::compacted && what != Ask::channel) return start_over_with_snapshot();
     if (for_good && what == Ask::channel) output.refused = error;
-    if (for_good && what == Ask::delta && ++positions_refused_ > positions_refused_max) {
+    const bool streams = phase_ == Phase::streaming;
+    const uint64_t refusals_max = streams ? stream_positions_refused_max : positions_refused_max;
+    if (for_good && what == Ask::delta && ++positions_refused_ > refusals_max) {
         positions_refused_ = 0;
         return start_over_with_snapshot();
     }
@@ -216,16 +249,35 @@ void Tracker::on_error(Ask what, const Error& error, uint64_t now_ms, TrackerOut
     failed(now_ms);
 }
 
+// False: the answer is about another log than our state, or does not say which. `first`: we have no state yet.
+bool Tracker::of_our_past(uint64_t epoch, bool first, uint64_t now_ms, TrackerOutput& output) {
+    const bool streams = phase_ == Phase::streaming;
+    if (epoch == 0 && streams) {
+        output.refused = Error{Code::unsupported, "this hub is of an older release and serves no private streams"};
+        return failed(now_ms), false;
+    }
+    hub_waits_ = streams;
+    if (epoch == 0 || epoch_ == epoch) return true;
+    if (!streams) return failed(now_ms), false;  // the JOIN of that hub will say it too
+    const bool ours = first || !epoch_;
+    epoch_ = epoch;
+    if (!ours) start_over_with_snapshot();
+    return ours;
+}
+
 void Tracker::on_delta(protocol::ChangesReply& reply, Revision from, uint64_t now_ms, TrackerOutput& output) {
+    if (!of_our_past(reply.epoch, false, now_ms, output)) return;
     // Live messages may have carried us on since we asked; a reply about another interval is not ours.
     if (reply.from != from || (reply.more && reply.to <= from)) return failed(now_ms);
     failures_ = positions_refused_ = 0;
     verify_position_ = false;
-    ++figures_.deltas;
+    const bool streams = phase_ == Phase::streaming;
+    if (!streams || !reply.changes.empty()) ++figures_.deltas;
     apply(reply.changes, output);
     known_ = std::max(known_, reply.to);
     output.complete = known_;
     newest_ = !reply.more;
+    if (streams && newest_) output.proved = true;
     // This hub has not yet what another one published.
     if (!reply.more && known_ < target_) failed(now_ms);
     if (!reply.more && only_announces()) retry_at_ms_ = std::max(retry_at_ms_, now_ms + announced_fetch_pause_ms);
@@ -239,6 +291,7 @@ void Tracker::start_over_with_snapshot() {
 }
 
 void Tracker::on_snapshot(protocol::SnapshotReply& reply, uint64_t now_ms, TrackerOutput& output) {
+    if (!of_our_past(reply.epoch, snapshot_chunks_ == 0, now_ms, output)) return;
     if (reply.after_key.empty() && !reply.kvs.empty()) reply.after_key = reply.kvs.back().key;
     const bool continues = snapshot_chunks_ == 0 || reply.at == snapshot_.at;
     if (!continues || (reply.more && reply.after_key <= snapshot_.after_key)) {
@@ -258,6 +311,7 @@ void Tracker::on_snapshot(protocol::SnapshotReply& reply, uint64_t now_ms, Track
     have_state_ = true;
     output.snapshot = TrackerOutput::Snapshot{snapshot_.at, std::move(snapshot_.kvs)};
     output.complete = known_;
+    if (phase_ == Phase::streaming && newest_) output.proved = true;
     snapshot_ = {};
     snapshot_chunks_ = 0;
 }
@@ -399,7 +453,8 @@ void Tracker::on_timer(uint64_t now_ms, TrackerOutput& output) {
     }
     if (phase_ == Phase::joining && now_ms >= join_deadline_ms_) {
         ++joins_failed_;
-        return joins_failed_ % 2 == 1 ? rejoin(now_ms, output) : reconnect(now_ms, output);
+        joins_failed_ % 2 == 1 ? rejoin(now_ms, output) : reconnect(now_ms, output);
+        look_for_stream_ = true;
     }
     if (phase_ > Phase::joining && now_ms - last_sign_ms_ > options_.silence_ms_max) return reconnect(now_ms, output);
     drive(now_ms, output);
@@ -407,8 +462,9 @@ void Tracker::on_timer(uint64_t now_ms, TrackerOutput& output) {
 
 uint64_t Tracker::wake_at_ms() const {
     if (phase_ == Phase::idle) return UINT64_MAX;
-    if (phase_ == Phase::joining) return join_deadline_ms_;
-    uint64_t wake = phase_ == Phase::asking ? UINT64_MAX : last_sign_ms_ + options_.silence_ms_max + 1;
+    uint64_t wake = UINT64_MAX;
+    if (phase_ == Phase::joining) wake = join_deadline_ms_;
+    if (phase_ > Phase::joining) wake = last_sign_ms_ + options_.silence_ms_max + 1;
     if (pending_.ask != Ask::nothing) return std::min(wake, pending_.deadline_ms);
     if (!work_waits()) return wake;
     const uint64_t spread = phase_ == Phase::registering ? register_at_ms_ : 0;

@@ -10,6 +10,10 @@
 // Data moves beside it: with a state, whatever the phase, a message that joins on is applied; one that does not waits in a
 // buffer, and when registered the hole is fetched (delta), or everything (snapshot) if there is no state.
 //
+// A private stream has no feed: asking ─▶ streaming, or streaming at once if the owner wants it. Changes are asked for one
+// request after the other; the hub lets each wait for a change, or answers after stream_wait_ms that none came. Each answer
+// is an interval like a message's and a proof like a mark's.
+//
 // The rule (DESIGN: coverage): knowing everything up to K, a message about (from, to] is ignored if to <= K, applied if
 // from <= K, and is a gap if from > K: then (K, now] is fetched by request. A mark at R proves completeness up to R only if
 // its incarnation is the one with which this filter's channel is registered and its sequence follows (by one, or by two
@@ -37,12 +41,16 @@ struct TrackerOptions {
     uint64_t join_timeout_ms = 3000;      // no JOIN: new token
     uint64_t silence_ms_max = 3500;       // no mark: build a new connection
     uint64_t request_timeout_ms = 5000;   // no reply to a catch-up request: repeat
+    bool stream = false;                  // ask for changes, whatever the feed would do
+    uint64_t stream_wait_ms = 1000;       // of a request for changes, at the hub: as often as marks come
     size_t buffered_messages_max = 4096;  // live messages kept while catching up; overflow = fetch again afterwards
     size_t buffered_bytes_max = 64 * 1024 * 1024;
 };
 
 // What the owner must do, in this order. Give an empty one to every call.
 struct TrackerOutput {
+    // Close the feed connection; there is none until something is subscribed again.
+    bool disconnect = false;
     // Close the feed connection, open a new one, to the hub that requests go to now, and subscribe as below.
     bool reconnect = false;
     std::vector<Bytes> unsubscribe;
@@ -80,11 +88,12 @@ public:
     struct Figures {
         uint64_t gaps_by_chain = 0, gaps_by_mark = 0, joins = 0, deltas = 0, snapshots = 0, reconnects = 0;
         uint64_t incarnation = 0;
+        bool stream = false;  // private
     };
     const Figures& figures() const { return figures_; }
 
 private:
-    enum class Phase { idle, asking, joining, registering, registered };
+    enum class Phase { idle, asking, streaming, joining, registering, registered };
     enum class Ask { nothing, channel, delta, snapshot };
     struct Pending {
         Ask ask = Ask::nothing;
@@ -103,10 +112,13 @@ private:
     void rejoin(uint64_t now_ms, TrackerOutput& output);
     void reconnect(uint64_t now_ms, TrackerOutput& output);
     void on_channel(const protocol::ChannelReply& reply, uint64_t now_ms, TrackerOutput& output);
+    void begin_stream(TrackerOutput& output);
     // requests
     void drive(uint64_t now_ms, TrackerOutput& output);
     void ask(Ask what, protocol::RequestOp op, uint64_t now_ms, TrackerOutput& output);
     void ask_snapshot(uint64_t now_ms, TrackerOutput& output);
+    void ask_changes(uint64_t now_ms, TrackerOutput& output);
+    bool of_our_past(uint64_t epoch, bool first, uint64_t now_ms, TrackerOutput& output);
     void failed(uint64_t now_ms);
     void on_error(Ask what, const Error& error, uint64_t now_ms, TrackerOutput& output);
     void on_delta(protocol::ChangesReply& reply, Revision from, uint64_t now_ms, TrackerOutput& output);
@@ -115,7 +127,7 @@ private:
     // data
     void start_over_with_snapshot();
     void keep(Live live);
-    bool only_announces() const { return !own_channel_ && !wanted_.is_exact(); }
+    bool only_announces() const { return phase_ != Phase::streaming && !own_channel_ && !wanted_.is_exact(); }
     void drain(uint64_t now_ms, TrackerOutput& output);
     bool take(const protocol::FeedMessage& message, TrackerOutput& output);
     bool take(const protocol::MarkMessage& message, bool fresh, uint64_t now_ms, TrackerOutput& output);
@@ -133,9 +145,11 @@ private:
     bool own_channel_ = false;  // nothing but what this filter is to hear comes over it
     Bytes token_;
     uint64_t join_deadline_ms_ = 0;
-    uint64_t joins_failed_ = 0;  // in a row
-    unsigned mismatches_ = 0;    // likewise: registered with another process than the one that answered the join
-    uint64_t last_sign_ms_ = 0;  // last mark or JOIN
+    uint64_t joins_failed_ = 0;     // in a row
+    bool look_for_stream_ = false;  // no join is answered: perhaps the feed is not for us any more
+    bool hub_waits_ = false;        // the hub that answered last knows what to wait is; others refuse the request
+    unsigned mismatches_ = 0;       // likewise: registered with another process than the one that answered the join
+    uint64_t last_sign_ms_ = 0;     // last mark or JOIN
     uint64_t register_at_ms_ = 0;
     std::optional<uint64_t> epoch_;
     uint64_t incarnation_ = 0;  // of the last JOIN, with which the channel is registered when phase_ == registered

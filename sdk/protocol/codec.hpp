@@ -53,6 +53,18 @@ private:
     Bytes body_;
 };
 
+// One answer to many who asked for the same changes, encoded once. What decode_replies makes of a frame is what it would
+// make of the same ChangesReply, with its own `from`, sent with ReplyFrame.
+class SharedChanges {
+public:
+    SharedChanges(Revision revision, const ChangesReply& reply);
+    Bytes frame(uint64_t request_id, Revision from) const;  // with this one reply
+
+private:
+    Revision revision_;
+    Bytes tail_;  // of the results, after `from`
+};
+
 // The ids that can still be read from a frame that decode_requests refused, for answering it. May be empty.
 std::vector<uint64_t> salvage_request_ids(BytesView frame);
 

@@ -103,12 +103,13 @@ HistoryReply read_history(Reader& reader) {
 }
 
 ChangesReply read_changes(Reader& reader) {
-    const Results results(reader, 4);
+    Results results(reader, 4);
     ChangesReply reply;
     reply.from = read_revision(reader, "from");
     reply.to = read_revision(reader, "to");
     reply.changes = read_change_sets(reader);
     reply.more = reader.flag("more");
+    if (results.next()) reply.epoch = reader.number("epoch");
     return reply;
 }
 
@@ -119,6 +120,7 @@ SnapshotReply read_snapshot(Reader& reader) {
     reply.kvs = read_key_values(reader, "keys");
     reply.more = reader.flag("more");
     if (results.next()) reply.after_key = reader.bytes("after key");
+    if (results.next()) reply.epoch = reader.number("epoch");
     return reply;
 }
 
@@ -130,6 +132,7 @@ ChannelReply read_channel(Reader& reader) {
     reply.incarnation = reader.number("incarnation");
     reply.mark_sequence = reader.number("mark sequence");
     if (results.next()) reply.exact = reader.flag("exact");
+    if (results.next()) reply.stream = reader.flag("stream");
     return reply;
 }
 

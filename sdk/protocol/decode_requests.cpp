@@ -121,12 +121,13 @@ HistoryRequest read_history(Reader& reader) {
 }
 
 ChangesRequest read_changes(Reader& reader) {
-    arguments(reader, 5);
+    const size_t given = reader.array("arguments", 5, 6);
     ChangesRequest op;
     op.filter = read_filter(reader);
     op.from = read_revision(reader, "from");
     op.to = read_revision(reader, "to");
     op.limit_bytes = reader.number("limit");
+    if (given > 5) op.wait_ms = reader.number("wait");
     return op;
 }
 

@@ -95,11 +95,12 @@ void write(Writer& writer, const HistoryRequest& op) {
 
 void write(Writer& writer, const ChangesRequest& op) {
     write_op(writer, Opcode::changes);
-    writer.array(5);
+    writer.array(op.wait_ms == 0 ? 5 : 6);  // older hubs know five
     write(writer, op.filter);
     writer.number(op.from);
     writer.number(op.to);
     writer.number(op.limit_bytes);
+    if (op.wait_ms > 0) writer.number(op.wait_ms);
 }
 
 void write(Writer& writer, const SnapshotRequest& op) {
@@ -259,33 +260,44 @@ void write_change_set(Writer& writer, const ChangeSet& change) {
     }
 }
 
-void write(Writer& writer, const ChangesReply& reply) {
-    write_op(writer, Opcode::changes);
-    writer.array(4);
-    writer.number(reply.from);
+void write_after_from(Writer& writer, const ChangesReply& reply) {
     writer.number(reply.to);
     writer.array(reply.changes.size());
     for (const ChangeSet& change : reply.changes) write_change_set(writer, change);
     writer.flag(reply.more);
+    writer.number(reply.epoch);
+}
+
+void write_until_from(Writer& writer, Revision from) {
+    write_op(writer, Opcode::changes);
+    writer.array(5);
+    writer.number(from);
+}
+
+void write(Writer& writer, const ChangesReply& reply) {
+    write_until_from(writer, reply.from);
+    write_after_from(writer, reply);
 }
 
 void write(Writer& writer, const SnapshotReply& reply) {
     write_op(writer, Opcode::snapshot);
-    writer.array(4);
+    writer.array(5);
     writer.number(reply.at);
     writer.key_values(reply.kvs);
     writer.flag(reply.more);
     writer.bytes(reply.after_key);
+    writer.number(reply.epoch);
 }
 
 void write(Writer& writer, const ChannelReply& reply) {
     write_op(writer, Opcode::channel);
-    writer.array(5);
+    writer.array(6);
     writer.number(reply.channel.value);
     writer.number(reply.from);
     writer.number(reply.incarnation);
     writer.number(reply.mark_sequence);
     writer.flag(reply.exact);
+    writer.flag(reply.stream);
 }
 
 void write(Writer& writer, const DigestReply& reply) {
@@ -488,6 +500,24 @@ Bytes RangeFrame::take(uint64_t count, bool more) && {
     writer.number(count);
     writer.flag(more);
     return std::move(body_);
+}
+
+SharedChanges::SharedChanges(Revision revision, const ChangesReply& reply) : revision_(revision) {
+    Writer writer(tail_);
+    write_after_from(writer, reply);
+}
+
+Bytes SharedChanges::frame(uint64_t request_id, Revision from) const {
+    constexpr size_t head_bytes_max = 64;
+    Bytes out;
+    out.reserve(head_bytes_max + tail_.size());
+    begin_frame(out);
+    set_count(out, 1);
+    Writer writer(out);
+    write_reply_head(writer, request_id, revision_);
+    write_until_from(writer, from);
+    out += tail_;
+    return out;
 }
 
 void append_change_set(const ChangeSet& change, Bytes& out) {

@@ -93,6 +93,9 @@ struct ChangesRequest {
     Revision from;
     Revision to;               // 0 = newest
     uint64_t limit_bytes = 0;  // 0 = limits::chunk_bytes; one change set at least is given
+    // With `to` 0: if there is none yet, wait for one so long, then answer that there was none (a private stream,
+    // docs/feed.md). At most limits::stream_wait_ms_max.
+    uint64_t wait_ms = 0;
 };
 
 // One chunk of the filter's state at a revision, in key order. The client asks for the next: credit by request.
@@ -229,7 +232,8 @@ struct ChangesReply {
     Revision from;  // these are all matching changes in (from, to]
     Revision to;
     std::vector<ChangeSet> changes;
-    bool more = false;  // ask again from `to`
+    bool more = false;   // ask again from `to`
+    uint64_t epoch = 0;  // the log's identity; 0 = an older hub, which does not say and does not wait
 };
 
 struct SnapshotReply {
@@ -237,6 +241,7 @@ struct SnapshotReply {
     std::vector<KeyValue> kvs;
     bool more = false;     // ask again after after_key, even if `kvs` is empty
     Bytes after_key = {};  // with `more`: all keys up to here were looked at; empty from an older hub: the last of `kvs`
+    uint64_t epoch = 0;    // as in ChangesReply
 };
 
 struct ChannelReply {
@@ -245,6 +250,8 @@ struct ChannelReply {
     uint64_t incarnation = 0;
     uint64_t mark_sequence = 0;  // of the last mark before this answer: later marks prove completeness from here on
     bool exact = false;          // the channel is this filter's own; older hubs do not say
+    // The feed does not serve whoever asked: no channel was opened, ask for changes and wait (ChangesRequest::wait_ms).
+    bool stream = false;
 };
 
 struct DigestReply {

@@ -119,6 +119,12 @@ Status check(const CompactRequest& op) {
 Status check(const HistoryRequest& op) { return check_key(op.key); }
 
 Status check(const ChangesRequest& op) {
+    if (op.wait_ms > 0 && op.to.value != 0)
+        return invalid("changes: up to a revision that is named there is nothing to wait for");
+    if (op.wait_ms > limits::stream_wait_ms_max) {
+        return invalid("changes: a wait of " + std::to_string(op.wait_ms) + " ms; at most " +
+                       std::to_string(limits::stream_wait_ms_max) + " are allowed");
+    }
     if (op.to.value != 0 && op.to < op.from) {
         return invalid("changes: `to` " + std::to_string(op.to.value) + " is before `from` " +
                        std::to_string(op.from.value));

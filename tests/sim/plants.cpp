@@ -22,6 +22,7 @@ const std::vector<Row>& table() {
         {"stale_read", [](Plants& p) -> bool& { return p.hub.core.stale_read; }},
         {"reply_before_quorum", [](Plants& p) -> bool& { return p.hub.core.reply_before_quorum; }},
         {"forget_tickets", [](Plants& p) -> bool& { return p.hub.core.forget_tickets; }},
+        {"deaf_streams", [](Plants& p) -> bool& { return p.hub.core.deaf_streams; }},
         {"uncertain_as_refused", [](Plants& p) -> bool& { return p.hub.core.uncertain_as_refused; }},
         {"skip_fetch", [](Plants& p) -> bool& { return p.subscriber.skip_fetch; }},
         {"apply_twice", [](Plants& p) -> bool& { return p.subscriber.apply_twice; }},

@@ -24,6 +24,7 @@ constexpr uint64_t calm_after_removals_ms =
     30'000;                            // a member may be gone for good by then: its subscribers' joins time out
 constexpr uint64_t answer_ms = 1'000;  // until the digests are there
 constexpr uint64_t final_writes = 12;
+constexpr unsigned private_streams_percent = 35;  // of the subscribers
 
 struct Shape {
     uint64_t founders, joiners;
@@ -88,10 +89,13 @@ private:
     }
 
     void add_subscriber(const protocol::FilterSpec& filter, const SubscriberPlants& plants) {
-        const std::string name = "s" + std::to_string(subscribers_.size()) + ":" + filter.kind + ":" + filter.spec;
+        const bool stream = world_.random.chance(private_streams_percent);
+        const std::string name =
+            "s" + std::to_string(subscribers_.size()) + ":" + filter.kind + ":" + filter.spec + (stream ? " stream" : "");
         auto place = std::make_shared<size_t>(members_.some_place());
         subscribers_.push_back(std::make_unique<Subscriber>(world_, members_.publisher(*place), truth_.histories(),
-                                                            net_.connect(name, place), Subscriber::Setup{name, filter}));
+                                                            net_.connect(name, place),
+                                                            Subscriber::Setup{name, filter, stream}));
         subscribers_.back()->plants = plants;
         // As in the SDK: the feed follows the requests, which leave a member that does not serve the feed.
         subscribers_.back()->link().choose = [this, place, feed = *place]() mutable -> Publisher& {

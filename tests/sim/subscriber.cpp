@@ -26,6 +26,7 @@ void Subscriber::begin(std::optional<Revision> from) {
     options.filter = setup_.filter;
     options.from = from;
     if (from) options.epoch = state_epoch_;
+    options.stream = setup_.stream;
     options.random_seed = world_.random.next();
     options.buffered_messages_max = world_.random.chance(30) ? 5 : 4096;
     tracker_ = std::make_unique<client::Tracker>(std::move(options));
@@ -122,6 +123,7 @@ void Subscriber::on_frame(const Bytes& frame) {
 
 void Subscriber::act(client::TrackerOutput& output) {
     if (output.refused) fail("refused: " + output.refused->detail);
+    if (output.disconnect) link_.close();
     if (output.reconnect) {
         world_.trace([&] { return setup_.name + " reconnects"; });
         link_.renew();

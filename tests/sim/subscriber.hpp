@@ -28,6 +28,7 @@ public:
     struct Setup {
         std::string name;
         protocol::FilterSpec filter;
+        bool stream = false;  // private: asks for changes instead of listening to the feed
     };
     Subscriber(World& world, Publisher& publisher, const std::map<uint64_t, History>& histories, Send send, Setup setup);
 

@@ -29,6 +29,7 @@ public:
     void stop() {
         world_.trace([&] { return "hub stops at " + std::to_string(revision().value); });
         ++life_;
+        waits_.clear();
         publisher_.stop();
         feed_.reset();
     }
@@ -63,6 +64,7 @@ public:
         }
         histories[epoch_].add(change);
         if (!feed_) return;
+        answer_waits();
         feed_->add(change, history().values_before(change.revision));
         if (world_.random.chance(60)) flush();
     }
@@ -74,27 +76,22 @@ public:
     void compact() { compacted_ = {world_.random.below(revision().value + 1)}; }
 
     // A link for requests: slow, lossy, sometimes answers twice.
-    Send link(std::function<std::optional<uint64_t>()> epoch_of_client) {
-        return [this, epoch_of_client](Call call, Answer answer) {
+    Send link() {
+        return [this](Call call, Answer answer) {
             if (world_.random.chance(loss_percent)) {
                 if (world_.random.chance(50)) {
                     world_.after(300, [answer] { answer(Error{Code::uncertain, "lost"}); });
                 }
                 return;
             }
-            world_.after(world_.random.below(40), [this, op = std::move(call.op), answer, epoch_of_client] {
+            world_.after(world_.random.below(40), [this, op = std::move(call.op), answer] {
                 if (!feed_) return;
-                // Replies do not name the epoch; in the real hub a restored log has another address or another day.
-                const auto theirs = epoch_of_client();
-                if (theirs && *theirs != epoch_ && !std::holds_alternative<protocol::ChannelRequest>(op)) return;
                 auto reply = serve(op);
-                const int copies = world_.random.chance(5) ? 2 : 1;
-                for (int i = 0; i < copies; ++i) {
-                    const uint64_t delay = loss_percent > 0 && world_.random.chance(5) ? 3000 : world_.random.below(40);
-                    world_.after(delay, [answer, reply, life = life_, this] {
-                        if (life == life_) answer(reply);
-                    });
-                }
+                const auto* changes = std::get_if<protocol::ChangesReply>(&reply->result);
+                const bool nothing = reply->error.code == Code::ok && changes != nullptr && changes->changes.empty();
+                const auto* request = std::get_if<protocol::ChangesRequest>(&op);
+                if (request != nullptr && request->wait_ms > 0 && nothing) return wait(*request, answer);
+                respond(answer, std::move(reply));
             });
         };
     }
@@ -106,6 +103,36 @@ public:
     unsigned loss_percent = 5;
 
 private:
+    void respond(const Answer& answer, Result<protocol::Reply> reply) {
+        const int copies = world_.random.chance(5) ? 2 : 1;
+        for (int i = 0; i < copies; ++i) {
+            const uint64_t delay = loss_percent > 0 && world_.random.chance(5) ? 3000 : world_.random.below(40);
+            world_.after(delay, [answer, reply, life = life_, this] {
+                if (life == life_) answer(reply);
+            });
+        }
+    }
+    void wait(const protocol::ChangesRequest& request, Answer answer) {
+        const uint64_t id = ++last_wait_;
+        waits_.emplace(id, Wait{request, std::move(answer)});
+        world_.after(request.wait_ms, [this, id, life = life_] {
+            if (life == life_) answer_wait(id);
+        });
+    }
+    void answer_wait(uint64_t id) {
+        const auto found = waits_.find(id);
+        if (found == waits_.end()) return;
+        const Wait wait = std::move(found->second);
+        waits_.erase(found);
+        respond(wait.answer, serve(wait.request));
+    }
+    void answer_waits() {
+        std::vector<uint64_t> due;
+        for (const auto& [id, wait] : waits_) {
+            if (!history().part_of(revision(), Wanted(wait.request.filter)).events.empty()) due.push_back(id);
+        }
+        for (const uint64_t id : due) answer_wait(id);
+    }
     void plan_tick() {
         world_.after(world_.random.between(1, 30), [this, life = life_] {
             if (life != life_) return;
@@ -141,6 +168,7 @@ private:
             if (!part.events.empty()) changes.changes.push_back(std::move(part));
         }
         changes.more = changes.to < revision();
+        changes.epoch = epoch_;
         reply.result = std::move(changes);
     }
     void serve_snapshot(const protocol::SnapshotRequest& request, protocol::Reply& reply) {
@@ -148,6 +176,7 @@ private:
         snapshot.at = request.at == Revision{} ? revision() : request.at;
         if (snapshot.at < compacted_) return void(reply.error = {Code::compacted, "compacted"});
         if (snapshot.at > revision()) return void(reply.error = {Code::invalid_argument, "the future"});
+        snapshot.epoch = epoch_;
         const State state = history().state_at(snapshot.at, Wanted(request.filter));
         for (auto at = state.upper_bound(request.after_key); at != state.end(); ++at) {
             if (snapshot.kvs.size() == 4) {
@@ -165,6 +194,12 @@ private:
     std::optional<hub::feed::Feed> feed_;
     uint64_t epoch_ = 1, incarnation_ = 100, life_ = 0;
     Revision compacted_;
+    struct Wait {
+        protocol::ChangesRequest request;
+        Answer answer;
+    };
+    std::map<uint64_t, Wait> waits_;
+    uint64_t last_wait_ = 0;
 };
 
 struct Run {
@@ -172,10 +207,13 @@ struct Run {
         const std::vector<protocol::FilterSpec> filters = {{"prefix", ""},    {"prefix", "a/"},      {"exact", "b/1"},
                                                            {"prefix", "a/2"}, {"prefix", "nobody/"}, {"prefix", "c"},
                                                            {"even", ""},      {"even", "a/"}};
-        for (size_t i = 0; i < filters.size(); ++i) {
-            subscribers.push_back(std::make_unique<Subscriber>(
-                world, publisher, hub.histories, hub.link([this, i] { return subscribers[i]->epoch(); }),
-                Subscriber::Setup{"s" + std::to_string(i) + " " + filters[i].kind + ":" + filters[i].spec, filters[i]}));
+        for (size_t i = 0; i < 2 * filters.size(); ++i) {
+            const auto& filter = filters[i % filters.size()];
+            const bool stream = i >= filters.size();
+            const std::string name =
+                (stream ? "private " : "s") + std::to_string(i) + " " + filter.kind + ":" + filter.spec;
+            subscribers.push_back(std::make_unique<Subscriber>(world, publisher, hub.histories, hub.link(),
+                                                               Subscriber::Setup{name, filter, stream}));
             subscribers[i]->link().troubles = {10, world.random.between(3, 40), world.random.between(0, 60)};
         }
         for (auto& subscriber : subscribers) world.after(world.random.below(3000), [&] { subscriber->start(); });
@@ -269,10 +307,11 @@ TEST_CASE(
 TEST_CASE("feed and tracker: a burst beyond the high-water mark, then silence: only the mark finds the loss") {
     Run run(1);
     Subscriber& all = *run.subscribers[0];
-    run.world.run_until(10'000);
-    REQUIRE(all.known() == run.hub.revision());
-    all.link().troubles = {0, 4, 0};
     run.hub.loss_percent = 0;
+    all.link().troubles.join_loss_percent = 0;
+    run.world.run_until(10'000);
+    REQUIRE(all.proved_since(8'000));
+    all.link().troubles = {0, 4, 0};
     run.world.at(10'000, [&] {
         for (int i = 0; i < 100; ++i) {
             run.hub.change();
@@ -284,6 +323,25 @@ TEST_CASE("feed and tracker: a burst beyond the high-water mark, then silence: o
     CHECK(all.figures().gaps_by_mark == 1);
     CHECK(all.figures().gaps_by_chain == 0);
     CHECK(all.known().value == run.hub.revision().value);
+}
+
+TEST_CASE("private streams: a change is there within two ways, and an idle hub proves itself every second") {
+    Run run(1);
+    Subscriber& all = *run.subscribers[8];
+    REQUIRE(all.figures().stream == false);  // not started yet
+    run.hub.loss_percent = 0;
+    run.world.run_until(10'000);
+    REQUIRE(all.figures().stream);
+    REQUIRE(all.known() == run.hub.revision());
+    CHECK(all.figures().joins == 0);
+    for (uint64_t at = 10'000; at < 20'000; at += 500) {
+        run.world.at(at, [&] { run.hub.change(); });
+        run.world.run_until(at + 150);
+        CHECK(all.known() == run.hub.revision());
+    }
+    run.world.run_until(30'000);
+    CHECK(all.proved_since(30'000 - 1'200));
+    CHECK(run.world.failure() == "");
 }
 
 TEST_CASE("feed and tracker: a hub that idles sends no request and no subscriber asks anything") {

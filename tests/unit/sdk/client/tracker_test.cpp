@@ -23,6 +23,7 @@ class Talk {
 public:
     explicit Talk(std::optional<Revision> from = Revision{10}, protocol::FilterSpec filter = {"prefix", "a/"})
         : tracker(options(from, std::move(filter))) {}
+    explicit Talk(TrackerOptions made) : tracker(std::move(made)) {}
 
     // Channel, JOIN, registration; caught up at `revision` if the tracker says it knows that much.
     void connect(uint64_t revision) {
@@ -30,8 +31,11 @@ public:
         join(revision);
         reply(protocol::ChannelReply{channel, {revision}, incarnation, 3, exact});
     }
-    void start(uint64_t revision) {
+    void step_start() {
         step([&](auto& out) { tracker.start(now, out); });
+    }
+    void start(uint64_t revision) {
+        step_start();
         reply(protocol::ChannelReply{channel, {revision}, incarnation, 3, exact});
     }
     void join(uint64_t revision, uint64_t of_epoch = epoch, uint64_t of_incarnation = incarnation) {
@@ -317,4 +321,153 @@ TEST_CASE("tracker: a buffer that overflows is forgotten and fetched") {
     talk.reply(protocol::ChangesReply{{10}, {20}, {}, true});
     REQUIRE(talk.asks<protocol::ChangesRequest>());
     CHECK(talk.asks<protocol::ChangesRequest>()->from == Revision{20});
+}
+
+// ---- private streams ----
+
+namespace {
+
+protocol::ChangesReply changes(uint64_t from, uint64_t to, std::vector<ChangeSet> sets = {}, uint64_t of_epoch = epoch) {
+    return {{from}, {to}, std::move(sets), false, of_epoch};
+}
+
+// A stream at revision 10 that waits.
+Talk streaming() {
+    Talk talk;
+    talk.step_start();
+    protocol::ChannelReply told;
+    told.stream = true;
+    talk.reply(told);
+    talk.reply(changes(10, 10));
+    return talk;
+}
+
+}  // namespace
+
+TEST_CASE("tracker: where the hub says stream it asks for changes and never subscribes") {
+    Talk talk;
+    talk.step_start();
+    protocol::ChannelReply told;
+    told.stream = true;
+    talk.reply(told);
+    CHECK_FALSE(talk.output.disconnect);  // there was none
+    CHECK(talk.output.subscribe.empty());
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    CHECK(talk.asks<protocol::ChangesRequest>()->wait_ms == 0);  // nobody has said yet that this hub waits
+
+    talk.reply(changes(10, 12, {put(12, "a/1")}));
+    CHECK(talk.output.proved);
+    CHECK(talk.output.changes.size() == 1);
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    CHECK(talk.asks<protocol::ChangesRequest>()->wait_ms == 1000);
+    CHECK(talk.asks<protocol::ChangesRequest>()->from == Revision{12});
+    CHECK(talk.tracker.figures().stream);
+}
+
+TEST_CASE("tracker: a stream that hears that nothing came is complete, proved, and asks again at once") {
+    Talk talk = streaming();
+    talk.now += 1000;
+    talk.reply(changes(10, 15));
+    CHECK(talk.output.complete == Revision{15});
+    CHECK(talk.output.proved);
+    CHECK(talk.output.changes.empty());
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    CHECK(talk.asks<protocol::ChangesRequest>()->from == Revision{15});
+}
+
+TEST_CASE("tracker: a stream asked for needs no channel, and begins with a snapshot without a state") {
+    TrackerOptions options;
+    options.filter = {"prefix", "a/"};
+    options.stream = true;
+    Talk talk(std::move(options));
+    talk.step_start();
+    REQUIRE(talk.asks<protocol::SnapshotRequest>());
+    talk.reply(protocol::SnapshotReply{{10}, {{"a/1", "v", {3}, {3}, 1, {}}}, false, {}, epoch});
+    CHECK(talk.output.snapshot.has_value());
+    CHECK(talk.output.proved);
+    CHECK(talk.tracker.epoch() == epoch);
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    CHECK(talk.asks<protocol::ChangesRequest>()->wait_ms == 1000);
+}
+
+TEST_CASE("tracker: a stream whose hub has another past takes a snapshot and nothing of that past before") {
+    Talk talk = streaming();
+    talk.reply(changes(10, 11, {put(11, "a/1")}, epoch + 1));
+    CHECK(talk.output.changes.empty());
+    CHECK_FALSE(talk.output.proved);
+    REQUIRE(talk.asks<protocol::SnapshotRequest>());
+    talk.reply(protocol::SnapshotReply{{4}, {}, false, {}, epoch + 1});
+    CHECK(talk.output.snapshot.has_value());
+    CHECK(talk.tracker.epoch() == epoch + 1);
+}
+
+TEST_CASE("tracker: a stream backs off where the hub refuses, and asks first without waiting then") {
+    Talk talk = streaming();
+    talk.refuse(Code::unavailable);
+    CHECK_FALSE(talk.asked.has_value());
+    CHECK(talk.tracker.wake_at_ms() > talk.now);
+    CHECK(talk.tracker.wake_at_ms() <= talk.now + 50);
+    talk.wait_until_due();
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    CHECK(talk.asks<protocol::ChangesRequest>()->wait_ms == 0);
+    talk.refuse(Code::compacted);
+    CHECK(talk.asks<protocol::SnapshotRequest>() != nullptr);
+}
+
+TEST_CASE("tracker: a stream tells that an older hub cannot serve it, and that it is denied") {
+    Talk talk = streaming();
+    talk.reply(changes(10, 15, {}, 0));
+    REQUIRE(talk.output.refused.has_value());
+    CHECK(talk.output.refused->code == Code::unsupported);
+    CHECK_FALSE(talk.output.complete.has_value());
+    talk.wait_until_due();
+    talk.refuse(Code::denied);
+    REQUIRE(talk.output.refused.has_value());
+    CHECK(talk.output.refused->code == Code::denied);
+}
+
+TEST_CASE("tracker: an answer that never comes to a stream is asked for again after its wait and a timeout") {
+    Talk talk = streaming();
+    CHECK(talk.tracker.wake_at_ms() == talk.now + 1000 + 5000);
+    talk.wait_until_due();
+    CHECK_FALSE(talk.asked.has_value());
+    talk.wait_until_due();
+    CHECK(talk.asks<protocol::ChangesRequest>() != nullptr);
+}
+
+TEST_CASE("tracker: when no join is answered any more it asks whether the feed still serves it") {
+    Talk talk;
+    talk.connect(10);
+    while (!talk.asked) talk.wait_until_due();  // silence, a new connection, no JOIN on it
+    REQUIRE(talk.asks<protocol::ChannelRequest>());
+    SECTION("it does not: the connection is closed, the state stays") {
+        protocol::ChannelReply told;
+        told.stream = true;
+        talk.reply(told);
+        CHECK(talk.output.disconnect);
+        CHECK(talk.output.subscribe.empty());
+        REQUIRE(talk.asks<protocol::ChangesRequest>());
+        CHECK(talk.asks<protocol::ChangesRequest>()->from == Revision{10});
+        talk.mark(9, 40);  // of the old connection
+        CHECK(talk.tracker.known() == Revision{10});
+    }
+    SECTION("it does: the join goes on") {
+        talk.reply(protocol::ChannelReply{channel, {10}, incarnation, 3, false});
+        CHECK_FALSE(talk.output.disconnect);
+        CHECK_FALSE(talk.asked.has_value());
+        talk.join(10);
+        CHECK(talk.asks<protocol::ChannelRequest>() != nullptr);
+    }
+}
+
+TEST_CASE("tracker: an answer about another past than the feed's is not taken") {
+    Talk talk;
+    talk.connect(12);
+    REQUIRE(talk.asks<protocol::ChangesRequest>());
+    talk.reply(changes(10, 12, {put(12, "a/1")}, epoch + 1));
+    CHECK(talk.output.changes.empty());
+    CHECK(talk.tracker.known() == Revision{10});
+    talk.wait_until_due();
+    talk.reply(changes(10, 12, {put(12, "a/1")}));
+    CHECK(talk.output.changes.size() == 1);
 }

@@ -57,7 +57,7 @@ std::vector<Reply> reply_of_each() {
             {6, {2}, {}, HistoryReply{{{EventType::erase, kv, 7, "ann", "why"}}, true, true}},
             {7, {2}, {}, ChangesReply{{4}, {5}, {change}, true}},
             {8, {2}, {}, SnapshotReply{{4}, {kv}, true, "b"}},
-            {9, {2}, {}, ChannelReply{{UINT64_MAX}, {5}, 6, 7, true}},
+            {9, {2}, {}, ChannelReply{{UINT64_MAX}, {5}, 6, 7, true, true}},
             {10, {2}, {}, DigestReply{{4}, 5, 6}},
             {11, {2}, {}, StatusReply{{{"revision", uint64_t{300}}, {"name", std::string("hub")}}}},
             {12, {2}, {Code::compacted, "gone"}, {}},
@@ -129,9 +129,39 @@ TEST_CASE("every kind of reply comes back from its octets as it was") {
     CHECK(plugins.plugins[0].used);
     CHECK(std::get<SnapshotReply>((*decoded)[7].result).after_key == "b");
     CHECK(std::get<ChannelReply>((*decoded)[8].result).exact);
+    CHECK(std::get<ChannelReply>((*decoded)[8].result).stream);
 }
 
-TEST_CASE("replies of a hub from before after_key and exact are understood") {
+TEST_CASE("a request for changes that does not wait has the octets of older releases, one that waits one argument more") {
+    const ChangesRequest plain{{"prefix", "a"}, {1}, {}, 3, 0};
+    ChangesRequest waits = plain;
+    waits.wait_ms = 1000;
+    const std::vector<Request> requests{{7, "", "", plain}, {8, "", "", waits}};
+    const Bytes frame = encode_requests(requests);
+    CHECK(frame.find(Bytes("\x07\x95\xa6prefix\xc4\x01\x61\x01\x00\x03", 15)) != Bytes::npos);
+    CHECK(frame.find(Bytes("\x07\x96\xa6prefix\xc4\x01\x61\x01\x00\x03\xcd\x03\xe8", 18)) != Bytes::npos);
+    const auto decoded = decode_requests(frame);
+    REQUIRE(decoded.ok());
+    CHECK(std::get<ChangesRequest>((*decoded)[0].op).wait_ms == 0);
+    CHECK(std::get<ChangesRequest>((*decoded)[1].op).wait_ms == 1000);
+    CHECK(validate((*decoded)[1]).ok());
+    CHECK_FALSE(validate({7, "", "", ChangesRequest{{"prefix", "a"}, {1}, {2}, 0, 1}}).ok());
+    CHECK_FALSE(validate({7, "", "", ChangesRequest{{"prefix", "a"}, {1}, {}, 0, limits::stream_wait_ms_max + 1}}).ok());
+}
+
+TEST_CASE("changes encoded once for many say to each what a reply of its own would") {
+    const ChangeSet change{{70'000}, 5, "ann", "why", {{EventType::put, {"a", Bytes(300, 'v'), {1}, {70'000}, 2, {}}}}};
+    const ChangesReply reply{{5}, {70'001}, {change}, true, 99};
+    const SharedChanges shared(Revision{70'002}, reply);
+    for (const uint64_t from : {0, 5, 69'999}) {
+        ChangesReply own = reply;
+        own.from = {from};
+        const std::vector<Reply> plain{{1000 + from, {70'002}, {}, own}};
+        CHECK(shared.frame(1000 + from, {from}) == encode_replies(plain));
+    }
+}
+
+TEST_CASE("replies of a hub from before after_key, exact, stream and epochs are understood") {
     const Bytes head("\x92\x01\xdd\0\0\0\x01\x94\x07\x09", 10);
     const auto channel = decode_replies(head + Bytes("\x09\x94\x05\x04\x03\x02", 6));
     REQUIRE(channel.ok());
@@ -141,6 +171,11 @@ TEST_CASE("replies of a hub from before after_key and exact are understood") {
     REQUIRE(snapshot.ok());
     CHECK(std::get<SnapshotReply>((*snapshot)[0].result).more);
     CHECK(std::get<SnapshotReply>((*snapshot)[0].result).after_key.empty());
+    CHECK(std::get<SnapshotReply>((*snapshot)[0].result).epoch == 0);
+    const auto changes = decode_replies(head + Bytes("\x07\x94\x04\x05\x90\xc3", 6));
+    REQUIRE(changes.ok());
+    CHECK(std::get<ChangesReply>((*changes)[0].result).to == Revision{5});
+    CHECK(std::get<ChangesReply>((*changes)[0].result).epoch == 0);
 }
 
 TEST_CASE("a range reply written key by key says what the same reply in one piece says") {

@@ -1,0 +1,70 @@
+// Private streams: changes asked for one request at a time (docs/feed.md). A request that finds nothing new waits for the
+// first change, or until its time is over. Either answer is a coverage interval, as a message of the feed is.
+#include "hub/core/impl.hpp"
+#include "sdk/protocol/codec.hpp"
+
+namespace belfry::hub::core {
+
+void Core::Impl::on_changes(RequestReceived& input, Instant now, Output& output) {
+    const auto& op = std::get<protocol::ChangesRequest>(input.request.op);
+    const auto filter = compile(op.filter);
+    if (!filter) return answer(input.connection, input.request.id, filter.error(), output);
+    auto reply = keyspace_.changes(op, **filter);
+    const bool waits = reply && reply->changes.empty() && !reply->more && op.wait_ms > 0;
+    if (!waits) {
+        if (reply) reply->epoch = options_.epoch;
+        return answer(input.connection, input.request.id, std::move(reply), output);
+    }
+    if (waiting_changes_.full()) {
+        return answer(input.connection, input.request.id, Error{Code::busy, "too many requests wait for changes"}, output);
+    }
+    const uint64_t deadline_ms = now.monotonic_ms + op.wait_ms;
+    waiting_changes_.add(std::move(input), *filter, deadline_ms);
+}
+
+void Core::Impl::answer_streams(Instant now, Output& output) {
+    if (stopped_) return;
+    for (size_t left = limits::stream_answers_per_round_max; left > 0 && !behind_ && waiting_changes_.any_touched();) {
+        const auto touched = waiting_changes_.take_touched(left);
+        left -= touched.waiting.size();
+        answer_touched(touched, output);
+    }
+    for (const auto& [request, deadline_ms] : waiting_changes_.take_late(now.monotonic_ms)) {
+        const auto& op = std::get<protocol::ChangesRequest>(request.request.op);
+        Result<protocol::ChangesReply> reply(
+            protocol::ChangesReply{op.from, keyspace_.revision(), {}, false, options_.epoch});
+        // As the marks of the feed end then: who is told that nothing came believes to be current.
+        if (!speaks()) reply = Error{Code::unavailable, "this member has no leader and does not know what is newest"};
+        if (const Status whole = state_is_whole(); !whole) reply = whole.error();
+        answer(request.connection, request.request.id, std::move(reply), output);
+    }
+}
+
+// Each of them knows everything before `since` that its filter is to hear.
+void Core::Impl::answer_touched(const WaitingChanges::Touched& touched, Output& output) {
+    auto shared = std::get<protocol::ChangesRequest>(touched.waiting.front().request.request.op);
+    shared.from = touched.since.previous();
+    auto reply = keyspace_.changes(shared, *touched.filter);
+    if (!reply) {
+        for (const auto& [request, deadline_ms] : touched.waiting) {
+            answer(request.connection, request.request.id, reply.error(), output);
+        }
+        return;
+    }
+    reply->epoch = options_.epoch;
+    const protocol::SharedChanges encoded(keyspace_.revision(), *reply);
+    for (const auto& [request, deadline_ms] : touched.waiting) {
+        const Revision from = std::get<protocol::ChangesRequest>(request.request.op).from;
+        const uint64_t id = request.request.id;
+        output.replies.push_back({request.connection, {id, keyspace_.revision(), {}, {}}, encoded.frame(id, from)});
+    }
+}
+
+// The state is another one, or this member's days are over.
+void Core::Impl::ask_streams_again(Instant now, Output& output) {
+    for (auto& [request, deadline_ms] : waiting_changes_.take_all()) {
+        if (!turns_away(request, output)) on_read(request, now, output);
+    }
+}
+
+}  // namespace belfry::hub::core
