@@ -2,11 +2,11 @@
 _belfry() {
     local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
     local commands="put get del txn watch history diff log import export status compact digest subscribe bench member leader keygen snapshot policy plugin store completion version help"
-    local common="--endpoint --feed --timeout --output --author --help"
+    local common="--endpoint --feed --server-key --key-file --timeout --output --author --help"
     # The command is the first word that is neither a flag nor a common flag's value.
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
-            --endpoint|--feed|--timeout|--output|-o|--author) ((i++)) ;;
+            --endpoint|--feed|--server-key|--key-file|--timeout|--output|-o|--author) ((i++)) ;;
             -*) ;;
             *) command="${COMP_WORDS[i]}"; break ;;
         esac
@@ -27,7 +27,7 @@ _belfry() {
         get) flags+=" --prefix --range-end --rev --detail --keys-only --count --limit --sort --desc --raw --local" ;;
         del) flags+=" --prefix --range-end --all --comment --prev --dry-run" ;;
         txn) flags+=" --json --comment --dry-run" ;;
-        watch) flags+=" --kind --rev --snapshot --count --full" ;;
+        watch) flags+=" --kind --rev --snapshot --count --stream --full" ;;
         history) flags+=" --limit --before --full" ;;
         diff) flags+=" --prefix --full" ;;
         log) flags+=" --last --from --to --prefix --full" ;;
@@ -35,7 +35,7 @@ _belfry() {
         export) flags+=" --prefix --format --rev --merge" ;;
         compact) flags+=" --keep" ;;
         digest) flags+=" --kind --rev" ;;
-        subscribe) flags+=" --kind --until-revision --for --report --ready" ;;
+        subscribe) flags+=" --kind --until-revision --for --report --ready --stream" ;;
         bench) flags+=" --clients --in-flight --count --value-bytes --keys --rate --prefix --keep --filled" ;;
         member) flags+=" --key" ;;
         snapshot) flags+=" --force --data-dir --config --set" ;;

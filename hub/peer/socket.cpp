@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sdk/curve/curve_socket.hpp"
+
 namespace belfry::hub::peer {
 
 namespace {
@@ -14,7 +16,6 @@ constexpr int reconnect_ms_max = 500;
 constexpr int handshake_ms = 3000;
 // Messages queued for one member in libzmq; the octets are bounded by the link.
 constexpr int send_messages_max = 100'000;
-constexpr int zap_enforce_domain = 93;  // a draft name; Debian's binary takes the number
 
 struct Held {
     Bytes octets;
@@ -61,11 +62,6 @@ Status Socket::set(int option, int value) {
     return refused("libzmq refuses option " + std::to_string(option));
 }
 
-Status Socket::set(int option, const std::string& value) {
-    if (zmq_setsockopt(handle_, option, value.data(), value.size()) == 0) return {};
-    return refused("libzmq refuses option " + std::to_string(option));
-}
-
 Status Socket::set_link_options(int64_t receive_bytes_max) {
     // RCVHWM 0 and no heartbeats: with either, a peer can make libzmq 4.3.4 abort the process.
     const std::array<std::pair<int, int>, 13> options{{{ZMQ_LINGER, 0},
@@ -89,18 +85,11 @@ Status Socket::set_link_options(int64_t receive_bytes_max) {
 }
 
 Status Socket::serve_encrypted(const CurveKeys& keys) {
-    Status status = set(ZMQ_CURVE_SERVER, 1);
-    if (status) status = set(ZMQ_CURVE_SECRETKEY, keys.secret_key);
-    if (status) status = set(ZMQ_ZAP_DOMAIN, std::string("members"));
-    if (status) status = set(zap_enforce_domain, 1);
-    return status;
+    return curve::serve_encrypted(handle_, keys, "members") ? Status() : refused("libzmq refuses to encrypt");
 }
 
 Status Socket::connect_encrypted(const CurveKeys& keys, const std::string& server_key) {
-    Status status = set(ZMQ_CURVE_SERVERKEY, server_key);
-    if (status) status = set(ZMQ_CURVE_PUBLICKEY, keys.public_key);
-    if (status) status = set(ZMQ_CURVE_SECRETKEY, keys.secret_key);
-    return status;
+    return curve::connect_encrypted(handle_, keys, server_key) ? Status() : refused("libzmq refuses the member's key");
 }
 
 Status Socket::bind(const std::string& endpoint, const char* setting) {

@@ -56,7 +56,6 @@ public:
 
     void* handle() const { return handle_; }
     Status set(int option, int value);
-    Status set(int option, const std::string& value);
     Status set_link_options(int64_t receive_bytes_max);
     // Encrypts as a server (who may connect, the ZAP handler says) or as a client of the server with this key.
     Status serve_encrypted(const CurveKeys& keys);

@@ -23,7 +23,11 @@ Transport::Transport(const belfry_transport_v1& table, std::string name, Hooks h
     host_.struct_size = sizeof host_;
     host_.context = &hooks_;
     host_.on_frame = [](void* context, uint64_t connection, belfry_bytes frame) -> belfry_status {
-        const auto status = static_cast<Hooks*>(context)->on_frame(connection, from_c(frame));
+        const auto status = static_cast<Hooks*>(context)->on_frame(connection, {}, from_c(frame));
+        return status ? BELFRY_OK : static_cast<belfry_status>(status.error().code);
+    };
+    host_.on_frame_from = [](void* context, uint64_t connection, belfry_bytes key, belfry_bytes frame) -> belfry_status {
+        const auto status = static_cast<Hooks*>(context)->on_frame(connection, from_c(key), from_c(frame));
         return status ? BELFRY_OK : static_cast<belfry_status>(status.error().code);
     };
     host_.on_close = [](void* context, uint64_t connection) { static_cast<Hooks*>(context)->on_close(connection); };
@@ -63,8 +67,25 @@ void Transport::send(uint64_t connection, Bytes frame) {
 }
 
 void Transport::publish(Message message) {
+    if (!publishes_) return;
     auto* owned = new Message(std::move(message));
     table_.publish(transport_, frame_of(owned, **owned));
+}
+
+void Transport::set_keys(const Keys& keys) {
+    if (!BELFRY_HAS(&table_, belfry_transport_v1, set_keys)) {
+        publishes_ = keys.feed_open;
+        return;
+    }
+    const auto to_c = [](const std::vector<std::string>& texts) {
+        std::vector<belfry_bytes> all;
+        for (const std::string& text : texts) all.push_back({text.data(), text.size()});
+        return all;
+    };
+    const auto known = to_c(keys.known), feed = to_c(keys.feed);
+    const belfry_transport_keys all{sizeof all, keys.feed_open ? 1 : 0, known.data(), known.size(), feed.data(),
+                                    feed.size()};
+    table_.set_keys(transport_, &all);
 }
 
 void Transport::flush() { table_.flush(transport_); }

@@ -116,6 +116,11 @@ Status check_cluster(const Settings& settings) {
     return {};
 }
 
+Result<CurveKeys> own_keys(const Settings& settings) {
+    const std::string& path = settings.cluster.key_file;
+    return path.empty() ? Result<CurveKeys>(CurveKeys{}) : load_key_file(path, "cluster.key_file");
+}
+
 uint64_t initial_cluster_id(const std::vector<Settings::ClusterMember>& members, std::string_view name) {
     auto sorted = members;
     std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.id < b.id; });

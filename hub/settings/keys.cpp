@@ -152,6 +152,7 @@ Status set_flag(bool& field, std::string_view text) {
 
 constexpr std::array<std::string_view, 4> level_words{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> format_words{"text", "json"};
+constexpr std::array<std::string_view, 2> clients_words{"any", "known"};
 
 template <class Enum, size_t count>
 Status set_word(Enum& field, std::string_view text, const std::array<std::string_view, count>& words) {
@@ -164,6 +165,13 @@ Status set_word(Enum& field, std::string_view text, const std::array<std::string
         return invalid(std::move(sentence));
     }
     field = static_cast<Enum>(found - words.begin());
+    return {};
+}
+
+Status set_client_keys(std::vector<std::string>& field, std::string_view text) {
+    auto keys = parse_curve_keys(text, "public keys, comma between");
+    if (!keys) return keys.error();
+    field = *std::move(keys);
     return {};
 }
 
@@ -183,6 +191,15 @@ constexpr std::array key_table{
         [](const Settings& s) { return s.listen.feed_endpoint; }},
     Key{"listen.insecure", Kind::flag, [](Settings& s, std::string_view text) { return set_flag(s.listen.insecure, text); },
         [](const Settings& s) { return std::string(s.listen.insecure ? "true" : "false"); }},
+    Key{"listen.key_file", Kind::text,
+        [](Settings& s, std::string_view text) { return set_text_or_none(s.listen.key_file, text); },
+        [](const Settings& s) { return s.listen.key_file; }},
+    Key{"listen.clients", Kind::text,
+        [](Settings& s, std::string_view text) { return set_word(s.listen.clients, text, clients_words); },
+        [](const Settings& s) { return to_string(s.listen.clients); }},
+    Key{"listen.client_keys", Kind::text,
+        [](Settings& s, std::string_view text) { return set_client_keys(s.listen.client_keys, text); },
+        [](const Settings& s) { return show_keys(s.listen.client_keys); }},
     Key{"listen.plugin", Kind::text,
         [](Settings& s, std::string_view text) { return set_plugin(s.listen.transport, text); },
         [](const Settings& s) { return s.listen.transport.plugin; }},
@@ -284,6 +301,16 @@ std::string_view plugin_section(std::string_view key, std::string_view* name) {
         }
     }
     return {};
+}
+
+std::string to_string(Settings::Listen::Clients clients) {
+    return std::string(clients_words[static_cast<size_t>(clients)]);
+}
+
+std::string show_keys(const std::vector<std::string>& keys) {
+    std::string text;
+    for (const std::string& key : keys) text += (text.empty() ? "" : ",") + key;
+    return text;
 }
 
 Error unknown_key(std::string_view name) {

@@ -38,6 +38,10 @@ std::string_view plugin_section(std::string_view key, std::string_view* name);
 // Says that there is no such key, and which one may have been meant.
 Error unknown_key(std::string_view name);
 
+std::string to_string(Settings::Listen::Clients clients);
+// "KEY,KEY".
+std::string show_keys(const std::vector<std::string>& keys);
+
 // "64 MiB", "64MiB", "4096". Units: B, KiB, MiB, GiB, TiB.
 Result<uint64_t> parse_size(std::string_view text);
 // "30d", "12h", "90s", "250ms", "0".

@@ -65,7 +65,13 @@ Status check_settings(const Settings& settings) {
         return Error{Code::invalid_argument, "listen.request_endpoint and listen.feed_endpoint are both " +
                                                  listen.feed_endpoint + "; give each its own port"};
     }
-    for (const char* name : {"request_endpoint", "feed_endpoint", "insecure"}) {
+    if (listen.key_file.empty() && (listen.clients != Settings::Listen::Clients::any || !listen.client_keys.empty())) {
+        return Error{
+            Code::invalid_argument,
+            "listen.clients and listen.client_keys say whose keys are let in; set listen.key_file, or no key is asked "
+            "for"};
+    }
+    for (const char* name : {"request_endpoint", "feed_endpoint", "insecure", "key_file", "clients", "client_keys"}) {
         if (listen.transport.find(name) != nullptr) {
             return Error{Code::invalid_argument,
                          std::string("listen.settings.") + name + ": write it as listen." + name + " instead"};
@@ -79,6 +85,10 @@ std::vector<std::pair<std::string, std::string>> transport_settings(const Settin
     list.emplace_back("request_endpoint", settings.listen.request_endpoint);
     list.emplace_back("feed_endpoint", settings.listen.feed_endpoint);
     list.emplace_back("insecure", settings.listen.insecure ? "true" : "false");
+    if (settings.listen.key_file.empty()) return list;  // a transport without keys knows none of these
+    list.emplace_back("key_file", settings.listen.key_file);
+    list.emplace_back("clients", to_string(settings.listen.clients));
+    list.emplace_back("client_keys", show_keys(settings.listen.client_keys));
     return list;
 }
 

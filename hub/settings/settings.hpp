@@ -44,6 +44,10 @@ struct Settings {
         std::string request_endpoint = "tcp://127.0.0.1:7420";
         std::string feed_endpoint = "tcp://127.0.0.1:7421";
         bool insecure = false;
+        std::string key_file;  // of the keys with which clients' connections are encrypted; empty = plain
+        enum class Clients : uint8_t { any, known };  // whose keys are let in
+        Clients clients = Clients::any;
+        std::vector<std::string> client_keys;  // let in whatever the hub's records say; public ones
         // The plugin that serves the endpoints. Its own settings; use transport_settings() for open().
         PluginChoice transport{"transport_zmq", {}};
     } listen;
@@ -112,8 +116,6 @@ std::string to_string(const Settings& settings);
 // on the same addresses.
 uint64_t initial_cluster_id(const std::vector<Settings::ClusterMember>& members, std::string_view name);
 
-// What `belfry keygen` wrote. `denied`: others may read the file; the sentence says what to type.
-Result<CurveKeys> load_key_file(const std::string& path);
 // Those of cluster.key_file; empty ones if it is not set.
 Result<CurveKeys> own_keys(const Settings& settings);
 

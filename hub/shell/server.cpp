@@ -95,7 +95,7 @@ Status Server::open_transport(const std::vector<plugin::Plugin>& plugins) {
     const auto table = find_table(plugins, name, &plugin::Plugin::transport, "listen.plugin");
     if (!table) return table.error();
     plugin::Transport::Hooks hooks;
-    hooks.on_frame = [this](uint64_t connection, BytesView frame) { return inbox_.on_frame(connection, frame); };
+    hooks.on_frame = [this](uint64_t connection, BytesView, BytesView frame) { return inbox_.on_frame(connection, frame); };
     hooks.on_close = [this](uint64_t connection) { mailbox_.put(core::Input(core::ConnectionClosed{connection})); };
     hooks.on_topic = [this](BytesView topic, bool subscribed) {
         if (const auto channel = protocol::parse_channel_topic(topic)) {
@@ -109,6 +109,7 @@ Status Server::open_transport(const std::vector<plugin::Plugin>& plugins) {
     auto opened = plugin::Transport::open(logger_.host(), **table, name, settings::transport_settings(settings_), hooks);
     if (!opened) return opened.error();
     transport_ = std::move(*opened);
+    transport_->set_keys({});  // nobody is asked who he is: the feed is for all who may connect
     outbox_.emplace(*transport_);
     return {};
 }

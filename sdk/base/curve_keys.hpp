@@ -3,6 +3,10 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
+#include <vector>
+
+#include "sdk/base/error.hpp"
 
 namespace belfry {
 
@@ -13,5 +17,15 @@ struct CurveKeys {
     std::string secret_key;
     bool empty() const { return public_key.empty(); }
 };
+
+// Forty characters of Z85; whether libzmq finds a key in them is its affair.
+bool is_curve_key(std::string_view text);
+
+// What `belfry keygen` wrote; `setting` is the name by which the operator knows the path. `denied`: others may read the
+// file; the sentence says what to type.
+Result<CurveKeys> load_key_file(const std::string& path, const std::string& setting);
+
+// "KEY,KEY": public ones, comma between. `setting` names the place in the sentence about one that is none.
+Result<std::vector<std::string>> parse_curve_keys(std::string_view text, const std::string& setting);
 
 }  // namespace belfry

@@ -28,6 +28,8 @@ struct Streams {
 struct Settings {
     std::vector<std::string> endpoints;
     std::vector<std::string> feeds;
+    std::vector<std::string> server_keys;
+    std::string key_file;
     std::chrono::milliseconds timeout{5000};
     std::string author;
     bool json = false;

@@ -19,6 +19,9 @@ constexpr Flag common[] = {
     {"endpoint", FlagKind::text, "ADDRESS",
      "the hub's request endpoints, comma between (BELFRY_ENDPOINT; tcp://127.0.0.1:7420)"},
     {"feed", FlagKind::text, "ADDRESS", "the hub's feed endpoints, in the same order (BELFRY_FEED; tcp://127.0.0.1:7421)"},
+    {"server-key", FlagKind::text, "KEY",
+     "the hub's public key, or one for each endpoint, comma between (BELFRY_SERVER_KEY; none: not encrypted)"},
+    {"key-file", FlagKind::text, "FILE", "this client's keys, as `belfry keygen` wrote them (BELFRY_KEY_FILE)"},
     {"timeout", FlagKind::duration, "TIME", "how long one request may take (BELFRY_TIMEOUT; 5s)"},
     {"output", FlagKind::text, "text|json",
      "json: one document, or one line per item where a command streams (BELFRY_OUTPUT; text)", 'o'},
@@ -38,6 +41,8 @@ Result<Settings> settings_of(const Arguments& arguments, const char* (*environme
     Settings settings;
     settings.endpoints = split(setting(arguments, "endpoint", "BELFRY_ENDPOINT", default_endpoint, environment), ',');
     settings.feeds = split(setting(arguments, "feed", "BELFRY_FEED", default_feed_endpoint, environment), ',');
+    settings.server_keys = split(setting(arguments, "server-key", "BELFRY_SERVER_KEY", "", environment), ',');
+    settings.key_file = setting(arguments, "key-file", "BELFRY_KEY_FILE", "", environment);
     settings.author = setting(arguments, "author", "BELFRY_AUTHOR", "", environment);
     if (settings.endpoints.empty()) return Error{Code::invalid_argument, "--endpoint: no address given"};
     const std::string output = setting(arguments, "output", "BELFRY_OUTPUT", "text", environment);

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "sdk/cli/command.hpp"
 #include "sdk/cli/json_writer.hpp"
 
@@ -15,6 +17,13 @@ Context::Context(const Command& the_command, Arguments the_arguments, Settings t
 
 Result<std::shared_ptr<Client>> Context::connect(std::vector<std::string> endpoints) const {
     ClientOptions options;
+    options.server_keys = settings.server_keys;
+    if (settings.server_keys.size() > 1 && endpoints.size() == 1) {
+        const auto place = std::find(settings.endpoints.begin(), settings.endpoints.end(), endpoints.front());
+        const auto at = static_cast<size_t>(place - settings.endpoints.begin());
+        if (at < settings.server_keys.size()) options.server_keys = {settings.server_keys[at]};
+    }
+    options.key_file = settings.key_file;
     options.endpoints = std::move(endpoints);
     options.feed_endpoints = settings.feeds;
     options.timeout = settings.timeout;

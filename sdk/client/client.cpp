@@ -9,6 +9,7 @@
 #include "sdk/base/limits.hpp"
 #include "sdk/client/client_impl.hpp"
 #include "sdk/client/loop.hpp"
+#include "sdk/client/security.hpp"
 #include "sdk/protocol/codec.hpp"
 
 namespace belfry {
@@ -55,7 +56,9 @@ Result<std::shared_ptr<Client>> Client::connect(ClientOptions options) {
     if (Status status = check_endpoints("feed endpoint", options.feed_endpoints); !status) return std::move(status).error();
     if (options.timeout.count() <= 0) return Error{Code::invalid_argument, "timeout must be above 0"};
     if (options.author.empty()) options.author = author_of_process();
-    auto loop = client::Loop::start(options);
+    auto security = client::Security::of(options);
+    if (!security) return std::move(security).error();
+    auto loop = client::Loop::start(options, *std::move(security));
     if (!loop) return std::move(loop).error();
     auto impl = std::make_shared<Impl>(Impl{std::move(options), *std::move(loop)});
     return std::shared_ptr<Client>(new Client(std::move(impl)));

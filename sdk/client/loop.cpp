@@ -29,10 +29,11 @@ uint64_t steady_ms() {
     return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()) + 1;
 }
 
-Loop::Loop(const ClientOptions& options) : options_(options), requests_(context_, options_, in_flight_) {}
+Loop::Loop(const ClientOptions& options, Security security)
+    : options_(options), security_(std::move(security)), requests_(context_, options_, security_, in_flight_) {}
 
-Result<std::shared_ptr<Loop>> Loop::start(const ClientOptions& options) {
-    std::shared_ptr<Loop> loop(new Loop(options));
+Result<std::shared_ptr<Loop>> Loop::start(const ClientOptions& options, Security security) {
+    std::shared_ptr<Loop> loop(new Loop(options, std::move(security)));
     loop->epoll_ = epoll_create1(EPOLL_CLOEXEC);
     loop->event_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->epoll_ < 0 || loop->event_ < 0 || loop->context_.get() == nullptr) {

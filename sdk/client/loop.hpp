@@ -17,6 +17,7 @@
 
 #include "sdk/client/client.hpp"
 #include "sdk/client/request_link.hpp"
+#include "sdk/client/security.hpp"
 #include "sdk/client/zmq_socket.hpp"
 
 namespace belfry::client {
@@ -40,7 +41,7 @@ public:
 
 class Loop {
 public:
-    static Result<std::shared_ptr<Loop>> start(const ClientOptions& options);
+    static Result<std::shared_ptr<Loop>> start(const ClientOptions& options, Security security);
     ~Loop();
     // Ends the thread and completes what is pending. Returns at once if called on the loop thread.
     void stop(std::shared_ptr<Loop> self);
@@ -62,9 +63,10 @@ public:
     // A subscription is not served there: requests go elsewhere too, if they still go there and no answer would be lost.
     void leave_endpoint(size_t endpoint) { requests_.leave(endpoint, steady_ms()); }
     const ZmqContext& context() const { return context_; }
+    const Security& security() const { return security_; }
 
 private:
-    explicit Loop(const ClientOptions& options);
+    Loop(const ClientOptions& options, Security security);
     void main();
     void take_posted();
     void serve_ready(uint64_t now_ms);
@@ -73,6 +75,7 @@ private:
     void wake();
 
     const ClientOptions options_;
+    const Security security_;
     std::atomic<std::thread::id> thread_id_;
     std::thread thread_;
     int epoll_ = -1;

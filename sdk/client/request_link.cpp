@@ -23,6 +23,8 @@ constexpr uint64_t move_pause_ms = 250;
 // To make a connection, before another endpoint is tried; twice as long after each round of all of them, up to 32 times: a
 // far hub must have its time, and one that starts again under a whole fleet its peace.
 constexpr uint64_t connect_patience_ms_min = 200;
+constexpr uint64_t encrypted_connect_patience_ms_min =
+    500;  // a handshake more, and a hub under a crowd needs 1 ms for each
 constexpr unsigned connect_doublings_max = 5;
 
 bool reads(const protocol::RequestOp& op) {
@@ -37,12 +39,14 @@ uint64_t random_number() {
 
 }  // namespace
 
-RequestLink::RequestLink(const ZmqContext& context, const ClientOptions& options, std::atomic<size_t>& in_flight)
-    : context_(context), options_(options), in_flight_(in_flight) {}
+RequestLink::RequestLink(const ZmqContext& context, const ClientOptions& options, const Security& security,
+                         std::atomic<size_t>& in_flight)
+    : context_(context), options_(options), security_(security), in_flight_(in_flight) {}
 
 Status RequestLink::open() {
     auto socket = ZmqSocket::open(context_, ZmqSocket::Kind::requests);
     if (!socket) return std::move(socket).error();
+    if (Status status = socket->encrypt(security_, endpoint_); !status) return status;
     if (Status status = socket->connect(options_.endpoints[endpoint_]); !status) return status;
     socket_ = *std::move(socket);
     connected_ = false;
@@ -233,12 +237,19 @@ void RequestLink::complete(uint64_t id, Result<protocol::Reply> result) {
     if (node.mapped().completion) node.mapped().completion(std::move(result));
 }
 
+// Nobody there and a wrong key look the same from here.
+std::string RequestLink::not_connected() const {
+    if (security_.empty()) return "; is belfryd running there, and without keys (listen.key_file)?";
+    return "; is belfryd running there, with the public key " + security_.server_key(endpoint_) +
+           ", and does it let the key " + security_.keys.public_key + " in?";
+}
+
 Error RequestLink::outcome(const Pending& pending) const {
     const std::string& endpoint = options_.endpoints[endpoint_];
     const std::string after = " within " + std::to_string(options_.timeout.count()) + " ms";
     const bool out = pending.sent || pending.perhaps;
     if (!out && pending.refusals > 0) return {Code::unavailable, pending.refusal};
-    if (!out) return {Code::unavailable, "no connection to '" + endpoint + "'" + after + "; is belfryd running there?"};
+    if (!out) return {Code::unavailable, "no connection to '" + endpoint + "'" + after + not_connected()};
     if (pending.is_read) return {Code::unavailable, "no answer from '" + endpoint + "'" + after};
     return {Code::uncertain,
             "no answer from '" + endpoint + "'" + after + "; the change is perhaps made: look before repeating"};
@@ -312,7 +323,8 @@ void RequestLink::leave(size_t endpoint, uint64_t now_ms) {
 
 uint64_t RequestLink::connect_patience_ms() const {
     const auto rounds = static_cast<unsigned>(moves_in_vain_ / options_.endpoints.size());
-    const uint64_t patience = connect_patience_ms_min << std::min(rounds, connect_doublings_max);
+    const uint64_t patience_min = security_.empty() ? connect_patience_ms_min : encrypted_connect_patience_ms_min;
+    const uint64_t patience = patience_min << std::min(rounds, connect_doublings_max);
     return patience + rebuild_jitter_ms_ % (patience / 2);
 }
 

@@ -20,6 +20,7 @@
 #include <unordered_map>
 
 #include "sdk/client/client.hpp"
+#include "sdk/client/security.hpp"
 #include "sdk/client/session.hpp"
 #include "sdk/client/zmq_socket.hpp"
 
@@ -33,7 +34,8 @@ struct Outgoing {
 
 class RequestLink {
 public:
-    RequestLink(const ZmqContext& context, const ClientOptions& options, std::atomic<size_t>& in_flight);
+    RequestLink(const ZmqContext& context, const ClientOptions& options, const Security& security,
+                std::atomic<size_t>& in_flight);
 
     Status open();
     void add(Outgoing&& outgoing, uint64_t now_ms);
@@ -91,9 +93,11 @@ private:
     uint64_t silence_ms_max() const;
     void send_refused_again(uint64_t now_ms);
     Error outcome(const Pending& pending) const;
+    std::string not_connected() const;
 
     const ZmqContext& context_;
     const ClientOptions& options_;
+    const Security& security_;
     std::atomic<size_t>& in_flight_;
     ZmqSocket socket_;
     size_t endpoint_ = 0;

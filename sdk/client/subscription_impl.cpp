@@ -157,6 +157,8 @@ void Subscription::Impl::drive_socket(client::TrackerOutput& output) {
     if (fresh) {
         auto socket = client::ZmqSocket::open(loop->context(), client::ZmqSocket::Kind::feed);
         if (!socket) return;                   // no descriptors left: the tracker's join times out and asks again
+        endpoint_ = loop->request_endpoint();  // feed and requests of one member belong together
+        if (!socket->encrypt(loop->security(), endpoint_)) return;
         socket_ = *std::move(socket);
         loop->watch(*this, socket_.descriptor());
     }
@@ -164,7 +166,6 @@ void Subscription::Impl::drive_socket(client::TrackerOutput& output) {
     for (const Bytes& topic : output.subscribe) socket_.subscribe(topic);
     const auto& endpoints = client->options().feed_endpoints;
     if (fresh) {  // feed and requests of one member belong together: it must know what it is to publish
-        endpoint_ = loop->request_endpoint();
         (void)socket_.connect(endpoints[endpoint_ % endpoints.size()]);
     }
     loop->touch(*this);

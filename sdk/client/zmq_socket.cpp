@@ -1,6 +1,8 @@
 #include "sdk/client/zmq_socket.hpp"
 
 #include "sdk/base/limits.hpp"
+#include "sdk/client/security.hpp"
+#include "sdk/curve/curve_socket.hpp"
 
 namespace belfry::client {
 namespace {
@@ -46,6 +48,14 @@ Result<ZmqSocket> ZmqSocket::open(const ZmqContext& context, Kind kind) {
 }
 
 void ZmqSocket::set(int option, int value) { zmq_setsockopt(socket_, option, &value, sizeof value); }
+
+Status ZmqSocket::encrypt(const Security& security, size_t endpoint) {
+    if (security.empty()) return {};
+    const std::string& server_key = security.server_key(endpoint);
+    if (curve::connect_encrypted(socket_, security.keys, server_key)) return {};
+    return Error{Code::invalid_argument,
+                 "server key '" + server_key + "': libzmq does not take it: " + zmq_strerror(zmq_errno())};
+}
 
 Status ZmqSocket::connect(const std::string& endpoint) {
     if (zmq_connect(socket_, endpoint.c_str()) == 0) return {};

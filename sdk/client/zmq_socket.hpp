@@ -12,6 +12,8 @@
 
 namespace belfry::client {
 
+struct Security;
+
 class ZmqContext {
 public:
     ZmqContext();
@@ -55,6 +57,8 @@ public:
     }
 
     static Result<ZmqSocket> open(const ZmqContext& context, Kind kind);
+    // Before connect(). Does nothing if the client is plain.
+    Status encrypt(const Security& security, size_t endpoint);
     Status connect(const std::string& endpoint);
     void subscribe(BytesView topic);
     void unsubscribe(BytesView topic);

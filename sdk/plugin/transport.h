@@ -38,6 +38,10 @@ typedef struct belfry_transport_host_v1 {
     /* A join token became active (docs/protocol.md, "join"): the host fills the answer that the transport publishes on
      * the token's own topic, after everything published so far. Returns the size, at most capacity. */
     uint64_t (*join_answer)(void* context, void* buffer, uint64_t capacity);
+    /* ---- 1.2 ---- */
+    /* As on_frame, of a connection whose other end has proved in its handshake that it holds the secret key to this public
+     * one (borrowed; as text, for CURVE in Z85). */
+    belfry_status (*on_frame_from)(void* context, uint64_t connection, belfry_bytes public_key, belfry_bytes frame);
 } belfry_transport_host_v1;
 
 typedef struct belfry_transport_stats {
@@ -49,6 +53,17 @@ typedef struct belfry_transport_stats {
     uint64_t joins;
     uint64_t frames_ignored; /* not of the protocol's form: their senders are disconnected where that is possible */
 } belfry_transport_stats;
+
+/* ---- 1.2 ---- */
+/* Whose keys the hub knows. All borrowed. */
+typedef struct belfry_transport_keys {
+    uint32_t struct_size;
+    int32_t feed_open;              /* 1: whoever may connect may read the whole feed; 0: only those of feed_keys */
+    const belfry_bytes* known_keys; /* of the hub's users; whether others may connect too is the transport's setting */
+    uint64_t known_key_count;
+    const belfry_bytes* feed_keys; /* of those who may read everything */
+    uint64_t feed_key_count;
+} belfry_transport_keys;
 
 typedef struct belfry_transport_v1 {
     uint32_t struct_size;
@@ -72,6 +87,12 @@ typedef struct belfry_transport_v1 {
      * may have said "any port"). BELFRY_TOO_LARGE if it does not fit. Callable from any thread. May be NULL. */
     belfry_status (*endpoints)(belfry_transport*, char* buffer, uint64_t capacity, belfry_error* error);
     /* ---- 1.0 ends here ---- */
+    /* ---- 1.2 ---- */
+    /* From now on these, and not the ones before: called by the core thread before anything else is queued, and at the
+     * start. Whoever is connected and may not any more is disconnected, at the latest before what is queued afterwards goes
+     * out. A transport that cannot tell its peers apart publishes nothing while feed_open is 0. NULL: the host does not
+     * publish by this transport unless everybody may read everything. */
+    void (*set_keys)(belfry_transport*, const belfry_transport_keys* keys);
 } belfry_transport_v1;
 
 #ifdef __cplusplus

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "sdk/plugin/plugin.hpp"
 #include "sdk/plugin/transport.h"
@@ -49,8 +50,13 @@ public:
     explicit TransportHost(const belfry_transport_host_v1* host) : host_(host) {}
 
     // False: the host is busy and has queued the refusal; call flush() soon.
-    bool on_frame(uint64_t connection, BytesView frame) const {
-        return host_->on_frame(host_->context, connection, to_c(frame)) == BELFRY_OK;
+    bool on_frame(uint64_t connection, BytesView frame) const { return on_frame(connection, {}, frame); }
+    // `public_key`: which the other end has proved to have; "" = none. A host of 1.0 does not hear of it.
+    bool on_frame(uint64_t connection, BytesView public_key, BytesView frame) const {
+        if (public_key.empty() || !BELFRY_HAS(host_, belfry_transport_host_v1, on_frame_from)) {
+            return host_->on_frame(host_->context, connection, to_c(frame)) == BELFRY_OK;
+        }
+        return host_->on_frame_from(host_->context, connection, to_c(public_key), to_c(frame)) == BELFRY_OK;
     }
     void on_close(uint64_t connection) const { host_->on_close(host_->context, connection); }
     void on_topic(BytesView topic, bool subscribed) const {
@@ -78,6 +84,13 @@ struct TransportStats {
     uint64_t frames_ignored = 0;
 };
 
+// Whose keys the hub knows (belfry_transport_keys).
+struct TransportKeys {
+    bool feed_open = true;
+    std::vector<std::string> known;
+    std::vector<std::string> feed;
+};
+
 struct TransportArguments {
     Host host;
     TransportHost transport_host;
@@ -94,8 +107,14 @@ concept TransportConcept = requires(T transport, const TransportArguments& argum
     { transport.flush() } -> std::same_as<void>;
     { transport.stats() } -> std::same_as<TransportStats>;
     { transport.endpoints() } -> std::same_as<std::string>;  // "request=... feed=..."
+    // May have: void set_keys(const TransportKeys&).
     // Ends the threads; afterwards no callback comes. Then it is destroyed.
     { transport.close() } -> std::same_as<void>;
+};
+
+template <class T>
+concept TransportWithKeys = requires(T transport, const TransportKeys& keys) {
+    { transport.set_keys(keys) } -> std::same_as<void>;
 };
 
 template <TransportConcept T>
@@ -141,9 +160,30 @@ class TransportTable {
         });
     }
 
+    static std::vector<std::string> texts(const belfry_bytes* items, uint64_t count) {
+        std::vector<std::string> all;
+        for (uint64_t i = 0; i < count; ++i) all.emplace_back(from_c(items[i]));
+        return all;
+    }
+    static void set_keys(belfry_transport* transport, const belfry_transport_keys* keys) {
+        if constexpr (TransportWithKeys<T>) {
+            of(transport).set_keys({keys->feed_open != 0, texts(keys->known_keys, keys->known_key_count),
+                                    texts(keys->feed_keys, keys->feed_key_count)});
+        }
+    }
+
 public:
-    static constexpr belfry_transport_v1 slots = {
-        sizeof(belfry_transport_v1), 0, T::scheme, open, send, publish, flush, stats, close, endpoints};
+    static constexpr belfry_transport_v1 slots = {sizeof(belfry_transport_v1),
+                                                  0,
+                                                  T::scheme,
+                                                  open,
+                                                  send,
+                                                  publish,
+                                                  flush,
+                                                  stats,
+                                                  close,
+                                                  endpoints,
+                                                  TransportWithKeys<T> ? set_keys : nullptr};
 };
 
 template <TransportConcept T>

@@ -69,6 +69,14 @@ public:
             self.changed_.notify_all();
             return belfry_status{BELFRY_OK};
         };
+        table_.on_frame_from = [](void* context, uint64_t connection, belfry_bytes public_key, belfry_bytes frame) {
+            auto& self = *static_cast<RecordingHost*>(context);
+            {
+                const std::lock_guard lock(self.mutex_);
+                self.keys_[connection] = plugin::from_c(public_key);
+            }
+            return self.table_.on_frame(context, connection, frame);
+        };
         table_.on_close = [](void* context, uint64_t connection) {
             auto& self = *static_cast<RecordingHost*>(context);
             const std::lock_guard lock(self.mutex_);
@@ -100,6 +108,11 @@ public:
         change([&] { join_answer_ = std::move(answer_bytes); });
     }
 
+    // That the connection proved with its last frame; "" = none.
+    Bytes key_of(uint64_t connection) {
+        const std::lock_guard lock(mutex_);
+        return keys_[connection];
+    }
     // Waits until there are so many; then all there are.
     Frames frames(size_t count) { return wait(frames_, count); }
     Topics topics(size_t count) { return wait(topics_, count); }
@@ -124,6 +137,7 @@ private:
     belfry_transport_host_v1 table_ = {};
     std::mutex mutex_;
     std::condition_variable changed_;
+    std::map<uint64_t, Bytes> keys_;
     Frames frames_;
     Topics topics_;
     std::vector<uint64_t> closed_;
@@ -161,6 +175,18 @@ public:
     void send(uint64_t connection, belfry_frame frame) { slots_->send(transport_, connection, frame); }
     void publish(belfry_frame frame) { slots_->publish(transport_, frame); }
     void flush() { slots_->flush(transport_); }
+    // REQUIRES: the slot is there.
+    void set_keys(bool feed_open, const std::vector<Bytes>& known, const std::vector<Bytes>& feed) {
+        const auto to_list = [](const std::vector<Bytes>& keys) {
+            std::vector<belfry_bytes> list;
+            for (const Bytes& key : keys) list.push_back(plugin::to_c(key));
+            return list;
+        };
+        const auto known_list = to_list(known), feed_list = to_list(feed);
+        const belfry_transport_keys keys = {sizeof keys,       feed_open ? 1 : 0, known_list.data(),
+                                            known_list.size(), feed_list.data(),  feed_list.size()};
+        slots_->set_keys(transport_, &keys);
+    }
     belfry_transport_stats stats() {
         belfry_transport_stats stats = {};
         stats.struct_size = sizeof stats;

@@ -52,12 +52,16 @@ public:
 
     void releases_frames() {
         constexpr uint64_t rounds = 1000;
+        const bool knows_keys = BELFRY_HAS(&table_, belfry_transport_v1, set_keys);
+        const Bytes somebody(40, 'k');
         FrameSource source;
         auto transport = open(settings_);
         for (uint64_t round = 0; round < rounds; ++round) {
             transport.send(nobody, source.frame("to nobody"));
             transport.publish(source.frame("E1234567" + std::to_string(round % 10)));
             if (round % 3 == 0) transport.flush();
+            // Whoever may read the feed, what is published comes back.
+            if (knows_keys && round % 100 == 0) transport.set_keys(round % 200 != 0, {somebody}, {somebody});
         }
         transport.close();
         require(source.released() == source.made(),

@@ -75,6 +75,8 @@ ClientOptions HubProcess::client_options() const {
     ClientOptions options;
     options.endpoints = {"tcp://127.0.0.1:" + std::to_string(port_)};
     options.feed_endpoints = {"tcp://127.0.0.1:" + std::to_string(port_ + 1)};
+    options.server_keys = server_keys_;
+    options.key_file = key_file_;
     options.author = "test";
     return options;
 }

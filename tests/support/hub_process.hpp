@@ -43,6 +43,11 @@ public:
     // From the next launch on: another program instead of this build's belfryd, in front of it other words (`env A=B`).
     void run_as(std::string daemon, std::vector<std::string> prefix = {});
     void use_config(std::string path) { config_ = std::move(path); }  // likewise; the constructor's settings win
+    // Clients made from here on speak to a hub with this public key, with the keys in this file ("" = any).
+    void clients_use(std::string server_key, std::string key_file = "") {
+        server_keys_ = {std::move(server_key)};
+        key_file_ = std::move(key_file);
+    }
     void kill() { process_->kill_now(); }
     int stop();                                        // SIGTERM; the exit code
     Outcome restore(const std::string& backup) const;  // fills the data directory; nothing is started
@@ -60,6 +65,8 @@ private:
     std::string daemon_ = program("belfryd");
     std::vector<std::string> prefix_;
     std::string config_;
+    std::vector<std::string> server_keys_;
+    std::string key_file_;
     int port_;
     std::unique_ptr<Process> process_;
 };

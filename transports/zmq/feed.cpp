@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "transports/zmq/gate.hpp"
+
 namespace belfry::transports::zmq {
 
 namespace {
@@ -28,19 +30,22 @@ bool is_known(BytesView topic) { return is_channel(topic) || is_token(topic) || 
 
 }  // namespace
 
-Feed::Feed(Socket socket, plugin::TransportHost host, const plugin::Host& logger, Outbox& outbox, Counters& counters)
+Feed::Feed(Socket socket, plugin::TransportHost host, const plugin::Host& logger, const Admission& admission,
+           Outbox& outbox, Counters& counters)
     : socket_(std::move(socket)),
       host_(host),
       outbox_(outbox),
       counters_(counters),
       complaints_(logger),
+      visitors_(admission),
       allowance_(burst_max),
       refilled_(Clock::now()) {}
 
 Feed::~Feed() { stop(); }
 
 Result<std::unique_ptr<Feed>> Feed::open(const Context& context, const Options& options, plugin::TransportHost host,
-                                         const plugin::Host& logger, Outbox& outbox, Counters& counters) {
+                                         const plugin::Host& logger, const Admission& admission, Outbox& outbox,
+                                         Counters& counters) {
     Result<Socket> socket = Socket::open(context, ZMQ_XPUB);
     if (!socket) {
         return std::move(socket).error();
@@ -53,12 +58,15 @@ Result<std::unique_ptr<Feed>> Feed::open(const Context& context, const Options& 
         status = socket->set(ZMQ_SNDBUF, send_buffer_bytes);
     }
     if (status) {
+        status = socket->encrypt(options.keys, Gate::feed_domain);
+    }
+    if (status) {
         status = socket->bind(options.feed_endpoint, "listen.feed_endpoint");
     }
     if (!status) {
         return std::move(status).error();
     }
-    std::unique_ptr<Feed> feed(new Feed(*std::move(socket), host, logger, outbox, counters));
+    std::unique_ptr<Feed> feed(new Feed(*std::move(socket), host, logger, admission, outbox, counters));
     feed->endpoint_ = feed->socket_.endpoint();
     return feed;
 }
@@ -78,6 +86,7 @@ void Feed::stop() {
 
 void Feed::run() {
     while (!stopping_.load(std::memory_order_relaxed)) {
+        refresh_visitors();
         bool progress = receive();
         progress = publish_queued() || progress;
         if (!progress) {
@@ -90,6 +99,11 @@ void Feed::run() {
             wait_for_work(socket_, outbox_, pace_ms);
         }
     }
+}
+
+void Feed::refresh_visitors() {
+    visitors_.refresh([](const Admitted& admitted, const std::string& key) { return admitted.to_feed(key); },
+                      [](uint64_t) {});
 }
 
 bool Feed::receive() {
@@ -118,6 +132,12 @@ void Feed::on_message(const Message& message) {
 }
 
 void Feed::on_subscription(const Message& message, BytesView topic) {
+    const BytesView key = message.public_key();
+    if (!visitors_.admitted().to_feed(key)) {
+        counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
+        return complaints_.disconnect(message, "a subscriber who may not read the whole feed was disconnected");
+    }
+    visitors_.note(static_cast<uint64_t>(zmq_msg_get(message.handle(), ZMQ_SRCFD)), key, message);
     const bool full = topics_.size() >= topics_max;
     if (!is_known(topic) || full) {
         counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
@@ -172,12 +192,14 @@ bool Feed::publish_queued() {
     if (sent_ == batch_.size()) {
         return false;
     }
+    refresh_visitors();  // what was queued may be what somebody must not hear any more
+    const bool heard = !topics_.empty() && !visitors_.admitted().feed_closed();
     refill();
     const size_t end = std::min(batch_.size(), sent_ + allowance_);
     const bool progress = end > sent_;
     for (; sent_ < end; ++sent_) {
         Message message(std::move(batch_[sent_].frame), outbox_);
-        if (!topics_.empty()) {  // else nobody would get it
+        if (heard) {  // else nobody would get it, or may
             const Sent sent = socket_.send(message, false);
             (sent == Sent::done ? counters_.frames_published : counters_.sends_refused)
                 .fetch_add(1, std::memory_order_relaxed);

@@ -8,6 +8,10 @@
 // Topics (docs/protocol.md): 'E' + 8 octets, 'M', 'T' + 16 octets. A peer that subscribes to anything else, or sends
 // frames of its own, is disconnected: a wide trie of subscriptions freezes the publisher.
 //
+// Who may read all of the feed, the Admission says. With keys the Gate keeps the others out, and who loses the right is
+// disconnected before anything more is published. Without keys everybody could listen: if the feed is not for everybody,
+// nothing is published at all, and whoever subscribes is disconnected.
+//
 // Publishing is paced: libzmq drops what a subscriber's queue (SNDHWM) cannot hold, even for a healthy one, and says
 // nothing.
 #pragma once
@@ -25,14 +29,16 @@
 #include "transports/zmq/options.hpp"
 #include "transports/zmq/outbox.hpp"
 #include "transports/zmq/socket.hpp"
+#include "transports/zmq/visitors.hpp"
 
 namespace belfry::transports::zmq {
 
 class Feed {
 public:
-    // Binds. The context outlives it; `outbox` outlives the context.
+    // Binds. The context outlives it; `outbox` and `admission` outlive the context.
     static Result<std::unique_ptr<Feed>> open(const Context& context, const Options& options, plugin::TransportHost host,
-                                              const plugin::Host& logger, Outbox& outbox, Counters& counters);
+                                              const plugin::Host& logger, const Admission& admission, Outbox& outbox,
+                                              Counters& counters);
     ~Feed();
 
     void start();
@@ -43,9 +49,11 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
-    Feed(Socket socket, plugin::TransportHost host, const plugin::Host& logger, Outbox& outbox, Counters& counters);
+    Feed(Socket socket, plugin::TransportHost host, const plugin::Host& logger, const Admission& admission, Outbox& outbox,
+         Counters& counters);
 
     void run();
+    void refresh_visitors();
     bool receive();
     void on_message(const Message& message);
     void on_subscription(const Message& message, BytesView topic);
@@ -59,6 +67,7 @@ private:
     Outbox& outbox_;
     Counters& counters_;
     Complaints complaints_;
+    Visitors visitors_;
     std::string endpoint_;
     std::unordered_set<std::string> topics_;  // active, of all three forms
     std::vector<Outgoing> batch_;             // taken from the outbox; sent up to sent_

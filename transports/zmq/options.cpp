@@ -21,7 +21,7 @@ Result<uint64_t> parse_number(std::string_view name, std::string_view text, uint
     return number;
 }
 
-Status check_endpoint(std::string_view name, std::string& endpoint, bool insecure) {
+Status check_endpoint(std::string_view name, std::string& endpoint, bool allowed) {
     const std::string where = "transport_zmq: " + std::string(name) + " = '" + endpoint + "'";
     if (endpoint.starts_with("ipc:///") && endpoint.size() > std::string_view("ipc:///").size()) {
         return {};
@@ -36,11 +36,11 @@ Status check_endpoint(std::string_view name, std::string& endpoint, bool insecur
             return std::move(number).error();
         }
     }
-    if (!is_loopback(host) && host != "lo" && !insecure) {
+    if (!is_loopback(host) && host != "lo" && !allowed) {
         return Error{Code::denied, where +
-                                       ": other machines could reach this endpoint, and encryption (CURVE keys) comes only "
-                                       "in a later release; listen on 127.0.0.1, or set insecure = true if the network "
-                                       "is trusted"};
+                                       ": other machines could reach this endpoint, and there are no CURVE keys; make some "
+                                       "with 'belfry keygen' and set listen.key_file, listen on 127.0.0.1, or set "
+                                       "insecure = true if the network is trusted"};
     }
     if (host == "localhost") {  // libzmq binds to addresses and interfaces, not to names
         endpoint = "tcp://127.0.0.1:" + std::string(port);
@@ -73,9 +73,28 @@ Status set_option(Options& options, std::string_view name, std::string_view valu
             return std::move(number).error();
         }
         options.frame_bytes_max = *number;
+    } else if (name == "key_file") {
+        Result<CurveKeys> keys = load_key_file(std::string(value), "listen.key_file");
+        if (!keys) {
+            return std::move(keys).error();
+        }
+        options.keys = *std::move(keys);
+    } else if (name == "clients") {
+        if (value != "any" && value != "known") {
+            return invalid("transport_zmq: clients = '" + std::string(value) + "' must be any or known");
+        }
+        options.any_client = value == "any";
+    } else if (name == "client_keys") {
+        Result<std::vector<std::string>> keys = parse_curve_keys(value, "transport_zmq: client_keys");
+        if (!keys) {
+            return std::move(keys).error();
+        }
+        options.client_keys = *std::move(keys);
     } else {
-        return invalid("transport_zmq: there is no setting '" + std::string(name) +
-                       "'; known are request_endpoint, feed_endpoint, insecure, io_threads, max_frame_bytes");
+        return invalid(
+            "transport_zmq: there is no setting '" + std::string(name) +
+            "'; known are request_endpoint, feed_endpoint, insecure, key_file, clients, client_keys, io_threads, "
+            "max_frame_bytes");
     }
     return {};
 }
@@ -89,10 +108,11 @@ Result<Options> parse_options(const plugin::Settings& settings) {
             return std::move(status).error();
         }
     }
-    if (Status status = check_endpoint("request_endpoint", options.request_endpoint, options.insecure); !status) {
+    const bool reachable = options.insecure || !options.keys.empty();
+    if (Status status = check_endpoint("request_endpoint", options.request_endpoint, reachable); !status) {
         return std::move(status).error();
     }
-    if (Status status = check_endpoint("feed_endpoint", options.feed_endpoint, options.insecure); !status) {
+    if (Status status = check_endpoint("feed_endpoint", options.feed_endpoint, reachable); !status) {
         return std::move(status).error();
     }
     return options;

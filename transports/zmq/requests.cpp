@@ -3,6 +3,8 @@
 #include <array>
 #include <optional>
 
+#include "transports/zmq/gate.hpp"
+
 namespace belfry::transports::zmq {
 
 namespace {
@@ -42,14 +44,20 @@ std::array<char, routing_id_bytes> routing_id_of(uint64_t connection) {
 
 }  // namespace
 
-Requests::Requests(Socket socket, plugin::TransportHost host, const plugin::Host& logger, Outbox& outbox,
-                   Counters& counters)
-    : socket_(std::move(socket)), host_(host), outbox_(outbox), counters_(counters), complaints_(logger) {}
+Requests::Requests(Socket socket, plugin::TransportHost host, const plugin::Host& logger, const Admission& admission,
+                   Outbox& outbox, Counters& counters)
+    : socket_(std::move(socket)),
+      host_(host),
+      outbox_(outbox),
+      counters_(counters),
+      complaints_(logger),
+      visitors_(admission) {}
 
 Requests::~Requests() { stop(); }
 
 Result<std::unique_ptr<Requests>> Requests::open(const Context& context, const Options& options, plugin::TransportHost host,
-                                                 const plugin::Host& logger, Outbox& outbox, Counters& counters) {
+                                                 const plugin::Host& logger, const Admission& admission, Outbox& outbox,
+                                                 Counters& counters) {
     Result<Socket> socket = Socket::open(context, ZMQ_ROUTER);
     if (!socket) {
         return std::move(socket).error();
@@ -59,12 +67,15 @@ Result<std::unique_ptr<Requests>> Requests::open(const Context& context, const O
         status = socket->set(ZMQ_ROUTER_MANDATORY, 1);
     }
     if (status) {
+        status = socket->encrypt(options.keys, Gate::requests_domain);
+    }
+    if (status) {
         status = socket->bind(options.request_endpoint, "listen.request_endpoint");
     }
     if (!status) {
         return std::move(status).error();
     }
-    std::unique_ptr<Requests> requests(new Requests(*std::move(socket), host, logger, outbox, counters));
+    std::unique_ptr<Requests> requests(new Requests(*std::move(socket), host, logger, admission, outbox, counters));
     requests->endpoint_ = requests->socket_.endpoint();
     return requests;
 }
@@ -85,6 +96,7 @@ void Requests::stop() {
 
 void Requests::run() {
     while (!stopping_.load(std::memory_order_relaxed)) {
+        refresh_visitors();
         bool progress = send_queued();
         progress = receive() || progress;
         if (!progress) {  // a short spin here was tried: it costs the core thread more than the wake-up it saves
@@ -97,6 +109,12 @@ void Requests::run() {
             wait_for_work(socket_, outbox_, lagging_retry_ms);
         }
     }
+}
+
+// Who is not let in any more: nothing is heard from him, and what he asked for is forgotten.
+void Requests::refresh_visitors() {
+    visitors_.refresh([](const Admitted& admitted, const std::string& key) { return admitted.to_requests(key); },
+                      [this](uint64_t connection) { host_.on_close(connection); });
 }
 
 bool Requests::receive() {
@@ -124,8 +142,16 @@ void Requests::on_message(const Message& sender, Message& body) {
         }
         return;
     }
+    const BytesView key = body.public_key();
+    if (!visitors_.admitted().to_requests(key)) {
+        counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
+        return complaints_.disconnect(body, "a client whose key is not known any more was disconnected");
+    }
+    if (!key.empty()) {
+        visitors_.note(*connection, key, body);
+    }
     counters_.frames_received.fetch_add(1, std::memory_order_relaxed);
-    if (!host_.on_frame(*connection, body.bytes())) {
+    if (!host_.on_frame(*connection, key, body.bytes())) {
         outbox_.flush();  // the refusal
     }
 }

@@ -22,15 +22,16 @@
 #include "transports/zmq/options.hpp"
 #include "transports/zmq/outbox.hpp"
 #include "transports/zmq/socket.hpp"
+#include "transports/zmq/visitors.hpp"
 
 namespace belfry::transports::zmq {
 
 class Requests {
 public:
-    // Binds. The context outlives it; `outbox` outlives the context.
+    // Binds. The context outlives it; `outbox` and `admission` outlive the context.
     static Result<std::unique_ptr<Requests>> open(const Context& context, const Options& options,
-                                                  plugin::TransportHost host, const plugin::Host& logger, Outbox& outbox,
-                                                  Counters& counters);
+                                                  plugin::TransportHost host, const plugin::Host& logger,
+                                                  const Admission& admission, Outbox& outbox, Counters& counters);
     ~Requests();
 
     void start();
@@ -45,9 +46,11 @@ private:
         Clock::time_point since;  // of the last frame taken
     };
 
-    Requests(Socket socket, plugin::TransportHost host, const plugin::Host& logger, Outbox& outbox, Counters& counters);
+    Requests(Socket socket, plugin::TransportHost host, const plugin::Host& logger, const Admission& admission,
+             Outbox& outbox, Counters& counters);
 
     void run();
+    void refresh_visitors();
     bool receive();
     void on_message(const Message& sender, Message& body);
     bool send_queued();
@@ -62,6 +65,7 @@ private:
     Outbox& outbox_;
     Counters& counters_;
     Complaints complaints_;
+    Visitors visitors_;
     std::string endpoint_;
     std::vector<Outgoing> batch_;
     std::unordered_map<uint64_t, Lagging> lagging_;

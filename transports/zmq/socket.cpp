@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sdk/curve/curve_socket.hpp"
+
 namespace belfry::transports::zmq {
 
 namespace {
@@ -34,7 +36,7 @@ void release_held(void*, void* hint) {
 }  // namespace
 
 Context::Context(int io_threads) : handle_(zmq_ctx_new()) {
-    constexpr int sockets_max = 16;  // two, and libzmq's own
+    constexpr int sockets_max = 16;  // two, the gate's, one to test it, and libzmq's own
     if (handle_ != nullptr) {
         zmq_ctx_set(handle_, ZMQ_IO_THREADS, io_threads);
         zmq_ctx_set(handle_, ZMQ_MAX_SOCKETS, sockets_max);
@@ -142,6 +144,14 @@ Status Socket::bind(const std::string& endpoint, std::string_view setting) {
                                          std::string(setting) + " another port"};
     }
     return Error{Code::io, start + zmq_strerror(error) + "; correct " + std::string(setting)};
+}
+
+Status Socket::encrypt(const CurveKeys& keys, const char* domain) {
+    if (keys.empty() || curve::serve_encrypted(handle_, keys, domain)) {
+        return {};
+    }
+    return Error{Code::io, std::string("transport_zmq: libzmq refuses to encrypt: ") + zmq_strerror(zmq_errno()) +
+                               "; is listen.key_file what belfry keygen wrote?"};
 }
 
 std::string Socket::endpoint() const {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sdk/base/curve_keys.hpp"
 #include "sdk/base/error.hpp"
 #include "sdk/base/types.hpp"
 #include "sdk/plugin/transport.hpp"
@@ -49,6 +50,11 @@ public:
     Message& operator=(const Message&) = delete;
 
     BytesView bytes() const { return {static_cast<const char*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)}; }
+    // Whose key the connection has that it came over; "" = none was asked for. Of a ROUTER: not of the first part.
+    BytesView public_key() const {
+        const char* user = zmq_msg_gets(&message_, "User-Id");
+        return user == nullptr ? BytesView() : BytesView(user);
+    }
     bool more() const { return zmq_msg_more(&message_) != 0; }
     zmq_msg_t* handle() const { return &message_; }
 
@@ -72,6 +78,9 @@ public:
     Status bind(const std::string& endpoint, std::string_view setting);
     std::string endpoint() const;
     int descriptor() const;
+    void* handle() const { return handle_; }
+    // As a server of these keys; the Gate says who is let in. Before bind().
+    Status encrypt(const CurveKeys& keys, const char* domain);
 
     // False: nothing there now.
     bool receive(Message& message);

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "transports/zmq/feed.hpp"
+#include "transports/zmq/gate.hpp"
 #include "transports/zmq/requests.hpp"
 
 namespace belfry::transports::zmq {
@@ -42,11 +43,13 @@ public:
     }
     plugin::TransportStats stats() const;
     std::string endpoints() const { return "request=" + requests_->endpoint() + " feed=" + feed_->endpoint(); }
+    void set_keys(const plugin::TransportKeys& keys);
     void close();
 
 private:
-    explicit ZmqTransport(const Options& options) : context_(options.io_threads) {}
+    explicit ZmqTransport(const Options& options) : admission_(options), context_(options.io_threads) {}
 
+    Status prove_gate(const CurveKeys& keys);
     void add(Outbox& outbox, Outgoing outgoing) {
         if (!outbox.add(std::move(outgoing))) {
             counters_.sends_refused.fetch_add(1, std::memory_order_relaxed);
@@ -54,10 +57,12 @@ private:
     }
 
     // Destroyed from below: sockets before their context, the context before the outboxes that its threads report to.
+    Admission admission_;
     Counters counters_;
     Outbox replies_{outbox_frames_max, outbox_bytes_max};
     Outbox feed_messages_{outbox_frames_max, outbox_bytes_max};
     Context context_;
+    std::unique_ptr<Gate> gate_;  // NULL without keys
     std::unique_ptr<Requests> requests_;
     std::unique_ptr<Feed> feed_;
 };
@@ -72,21 +77,54 @@ Result<std::unique_ptr<ZmqTransport>> ZmqTransport::open(const plugin::Transport
     if (transport->context_.handle() == nullptr || !transport->replies_.valid() || !transport->feed_messages_.valid()) {
         return Error{Code::io, "transport_zmq: no descriptors left; raise the limit of open files (ulimit -n)"};
     }
+    const CurveKeys& keys = options->keys;
+    if (!keys.empty()) {
+        auto gate = Gate::open(transport->context_, transport->admission_, arguments.host);
+        if (!gate) {
+            return std::move(gate).error();
+        }
+        transport->gate_ = *std::move(gate);
+    }
     auto requests = Requests::open(transport->context_, *options, arguments.transport_host, arguments.host,
-                                   transport->replies_, transport->counters_);
+                                   transport->admission_, transport->replies_, transport->counters_);
     if (!requests) {
         return std::move(requests).error();
     }
-    auto feed = Feed::open(transport->context_, *options, arguments.transport_host, arguments.host,
+    auto feed = Feed::open(transport->context_, *options, arguments.transport_host, arguments.host, transport->admission_,
                            transport->feed_messages_, transport->counters_);
     if (!feed) {
         return std::move(feed).error();
     }
     transport->requests_ = *std::move(requests);
     transport->feed_ = *std::move(feed);
+    if (Status proved = transport->prove_gate(keys); !proved) {
+        return std::move(proved).error();
+    }
     transport->requests_->start();
     transport->feed_->start();
     return transport;
+}
+
+// libzmq lets everybody in if it does not ask: nobody else may come before that is known.
+Status ZmqTransport::prove_gate(const CurveKeys& keys) {
+    if (gate_ == nullptr) {
+        return {};
+    }
+    Status proved = gate_->prove(context_, requests_->endpoint(), Gate::requests_domain, keys);
+    if (proved) {
+        proved = gate_->prove(context_, feed_->endpoint(), Gate::feed_domain, keys);
+    }
+    if (proved) {
+        gate_->let_in();
+    }
+    return proved;
+}
+
+// Each thread looks when it is awake next.
+void ZmqTransport::set_keys(const plugin::TransportKeys& keys) {
+    admission_.set(keys);
+    replies_.interrupt();
+    feed_messages_.interrupt();
 }
 
 plugin::TransportStats ZmqTransport::stats() const {

@@ -208,7 +208,8 @@ FIELD(belfry_transport_host_v1, on_frame, 16, 8);
 FIELD(belfry_transport_host_v1, on_close, 24, 8);
 FIELD(belfry_transport_host_v1, on_topic, 32, 8);
 FIELD(belfry_transport_host_v1, join_answer, 40, 8);
-SIZE(belfry_transport_host_v1, 48);
+FIELD(belfry_transport_host_v1, on_frame_from, 48, 8);
+SIZE(belfry_transport_host_v1, 56);
 
 FIELD(belfry_transport_stats, struct_size, 0, 4);
 FIELD(belfry_transport_stats, reserved, 4, 4);
@@ -231,7 +232,16 @@ FIELD(belfry_transport_v1, flush, 40, 8);
 FIELD(belfry_transport_v1, stats, 48, 8);
 FIELD(belfry_transport_v1, close, 56, 8);
 FIELD(belfry_transport_v1, endpoints, 64, 8);
-SIZE(belfry_transport_v1, 72);
+FIELD(belfry_transport_v1, set_keys, 72, 8);
+SIZE(belfry_transport_v1, 80);
+
+FIELD(belfry_transport_keys, struct_size, 0, 4);
+FIELD(belfry_transport_keys, feed_open, 4, 4);
+FIELD(belfry_transport_keys, known_keys, 8, 8);
+FIELD(belfry_transport_keys, known_key_count, 16, 8);
+FIELD(belfry_transport_keys, feed_keys, 24, 8);
+FIELD(belfry_transport_keys, feed_key_count, 32, 8);
+SIZE(belfry_transport_keys, 40);
 
 /* validator.h */
 FIELD(belfry_validator_v1, struct_size, 0, 4);
