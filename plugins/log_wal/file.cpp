@@ -1,7 +1,10 @@
 #include "plugins/log_wal/file.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +16,21 @@ namespace belfry::log_wal {
 
 namespace {
 constexpr size_t zero_bytes = 1024 * 1024;  // of one write of zeros
+
+// Never written, so all of it is the kernel's one page of zeros. Empty if there is no address space.
+BytesView zeros() {
+    static void* const map = ::mmap(nullptr, zero_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return map == MAP_FAILED ? BytesView() : BytesView(static_cast<const char*>(map), zero_bytes);
+}
+
+// Elsewhere an overwrite may need space, or be slower than the cache.
+bool overwrites_in_place(int fd) {
+    struct statfs system = {};
+    if (::fstatfs(fd, &system) != 0) return false;
+    const auto type = static_cast<uint64_t>(system.f_type);
+    return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC;
+}
+
 }  // namespace
 
 Error error_of(int number, const std::string& path, const char* what) {
@@ -21,6 +39,7 @@ Error error_of(int number, const std::string& path, const char* what) {
 }
 
 File::~File() {
+    if (direct_ >= 0) ::close(direct_);
     if (fd_ >= 0) ::close(fd_);
 }
 
@@ -30,15 +49,44 @@ Result<File> File::open(const std::string& path, int flags) {
     return File(fd, path);
 }
 
-Status File::write(BytesView bytes, uint64_t offset) {
+namespace {
+
+// The number of the error, or 0.
+int write_all(int fd, BytesView bytes, uint64_t offset) {
     while (!bytes.empty()) {
-        const ssize_t written = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return error_of(errno, path_, "be written");
+        if (written < 0) return errno;
         bytes.remove_prefix(static_cast<size_t>(written));
         offset += static_cast<uint64_t>(written);
     }
+    return 0;
+}
+
+}  // namespace
+
+Status File::write(BytesView bytes, uint64_t offset) {
+    if (const int error = write_all(fd_, bytes, offset); error != 0) return error_of(error, path_, "be written");
     return {};
+}
+
+void File::go_direct() {
+    if (!is_direct() && overwrites_in_place(fd_)) direct_ = ::open(path_.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
+}
+
+void File::end_direct() {
+    if (is_direct()) ::close(std::exchange(direct_, -1));
+}
+
+// A device with larger blocks says EINVAL: then the cache does it.
+Status File::write_blocks(BytesView bytes, uint64_t offset) {
+    if (is_direct()) {
+        const int error = write_all(direct_, bytes, offset);
+        if (error == 0) return {};
+        if (error != EINVAL) return error_of(error, path_, "be written");
+        end_direct();
+    }
+    return write(bytes, offset);
 }
 
 Result<size_t> File::read(char* data, size_t size, uint64_t offset) const {
@@ -59,10 +107,13 @@ Status File::sync() {
 }
 
 Status File::zero(uint64_t begin, uint64_t end) {
-    const Bytes zeros(static_cast<size_t>(std::min<uint64_t>(zero_bytes, end - begin)), '\0');
-    for (; begin < end; begin += zeros.size()) {
-        const auto size = static_cast<size_t>(std::min<uint64_t>(zeros.size(), end - begin));
-        if (Status status = write(BytesView(zeros).substr(0, size), begin); !status) return status;
+    const BytesView all = zeros();
+    if (all.empty()) return error_of(ENOMEM, path_, "be filled with zeros");
+    const bool in_blocks = begin % block_bytes == 0 && end % block_bytes == 0;
+    while (begin < end) {
+        const BytesView part = all.substr(0, static_cast<size_t>(std::min<uint64_t>(all.size(), end - begin)));
+        if (Status status = in_blocks ? write_blocks(part, begin) : write(part, begin); !status) return status;
+        begin += part.size();
     }
     return {};
 }

@@ -142,6 +142,7 @@ Status WalLog::recover() {
     }
     if (Status status = active().file.sync(); !status) return status;
     synced_ = end_;
+    tail_.start(active().file, end_);
     if (std::filesystem::exists(directory_ + "/" + plugin::identity_file)) return {};
     return plugin::write_identity(directory_, plugin_name, format_version);
 }

@@ -24,6 +24,8 @@ template <class Pause>
 Result<File> make(const std::string& path, uint64_t bytes, Pause&& pause) {
     auto file = File::open(path, O_RDWR | O_CREAT | O_TRUNC);
     if (!file) return file;
+    file->go_direct();
+    bytes = (bytes + File::block_bytes - 1) / File::block_bytes * File::block_bytes;
     Status status;
     // Fails at once on a full disk, before anything is written.
     if (const int error = ::posix_fallocate(file->fd(), 0, static_cast<off_t>(bytes)); error != 0)

@@ -56,8 +56,10 @@ Status WalLog::begin_segment(File file, SegmentHeader header) {
         return status;
     }
     if (status = sync_directory(directory_); !status) return stop(std::move(status).error());
+    if (!segments_.empty()) active().file.end_direct();
     segments_.push_back({header, std::move(file), *capacity, UINT64_MAX});
     end_ = synced_ = header_bytes;
+    tail_.start(active().file, end_);
     count();
     if (spare_) spare_->prepare();
     return {};
@@ -83,10 +85,12 @@ Status WalLog::ensure_room(uint64_t bytes, uint64_t reserve) {
 }
 
 Status WalLog::write_buffer() {
-    if (Status status = active().file.write(buffer_, end_); !status) {
+    File& file = active().file;
+    if (Status status = tail_.is_started() ? tail_.append(file, buffer_) : file.write(buffer_, end_); !status) {
         // Nothing of it may come back, not even its last records behind shorter ones written next.
-        const Status erased = active().file.zero(end_, end_ + buffer_.size());
+        const Status erased = file.zero(end_, end_ + buffer_.size());
         if (status.error().code != Code::no_space || !erased) return stop(std::move(status).error());
+        tail_.start(file, end_);
         return status;
     }
     end_ += buffer_.size();

@@ -1,7 +1,8 @@
 // The log in segment files (segment.hpp has the format). Setting: segment_bytes, 65536 or more, default 64 MiB.
 //
-// append() writes one buffer into zeros already on disk, sync() is one fdatasync. Only the roll-over to a new segment needs
-// space. A new segment comes into being when all before it is synced; hence only the last one can have a torn tail.
+// append() writes one buffer into zeros already on disk (tail.hpp), sync() is one fdatasync. Only the roll-over to a new
+// segment needs space. A new segment comes into being when all before it is synced; hence only the last one can have a torn
+// tail.
 #pragma once
 
 #include <atomic>
@@ -11,6 +12,7 @@
 #include "plugins/log_wal/file.hpp"
 #include "plugins/log_wal/segment.hpp"
 #include "plugins/log_wal/spare.hpp"
+#include "plugins/log_wal/tail.hpp"
 #include "sdk/plugin/log_store.hpp"
 
 namespace belfry::log_wal {
@@ -77,6 +79,7 @@ private:
     uint64_t voted_for_ = 0;
     uint64_t cut_bytes_ = 0;
     uint64_t end_ = 0, synced_ = 0;  // offsets in the active segment
+    Tail tail_;                      // of the active segment; not started: the kernel's cache is written to
     Bytes buffer_;
     Error failed_;  // the first error that is final
     std::atomic<uint64_t> bytes_used_ = 0, segment_count_ = 0;

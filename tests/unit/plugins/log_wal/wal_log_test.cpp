@@ -111,6 +111,28 @@ TEST_CASE("entries, truncations and votes survive reopening at random points") {
     CHECK(entries_of(*log) == model);
 }
 
+TEST_CASE("entries that end before, at and behind the edges of blocks and of the memory for them are all there") {
+    const Folder folder;
+    Entries model;
+    const auto check = [&](WalLog& log) { CHECK((entries_of(log) == model)); };
+    auto log = WalLog::open({plugin::Host(), folder.path, {{"segment_bytes", "4194304"}}});
+    REQUIRE(log.ok());
+    for (const size_t edge : {size_t{4096}, size_t{8192}, size_t{256 * 1024}, size_t{1024 * 1024}}) {
+        for (const size_t shift : {48, 41, 40, 39, 33, 32, 8, 1, 0}) {
+            model.emplace_back(1, Bytes(edge - shift, static_cast<char>(model.size() + 1)));
+            REQUIRE(append(**log, model.size(), 1, model.back().second).ok());
+            if (shift % 2 == 0) REQUIRE((*log)->sync().ok());
+        }
+        check(**log);  // not all of it synced
+        REQUIRE((*log)->save_vote({1}, edge).ok());
+        log->reset();
+        log = WalLog::open({plugin::Host(), folder.path, {{"segment_bytes", "4194304"}}});
+        REQUIRE(log.ok());
+        check(**log);
+    }
+    CHECK((*log)->state()->cut_bytes == 0);
+}
+
 TEST_CASE("damage before what was synced is told, a torn tail is cut") {
     const Folder folder;
     {
@@ -199,23 +221,24 @@ TEST_CASE("a failed fdatasync is final, even when the next one would work") {
     auto log = opened(folder);
     REQUIRE((append(*log, 1, 1, "synced").ok() && log->sync().ok()));
     REQUIRE(append(*log, 2, 1, "not synced").ok());
-    int segment = -1;
+    std::vector<std::pair<int, int>> segment;  // its descriptors, and what keeps them
     for (const auto& item : std::filesystem::directory_iterator("/proc/self/fd")) {
         std::error_code gone;
         if (std::filesystem::read_symlink(item.path(), gone) == folder.newest())
-            segment = std::stoi(item.path().filename());
+            segment.emplace_back(std::stoi(item.path().filename()), -1);
     }
-    REQUIRE(segment >= 0);
-    const int saved = ::dup(segment);
+    REQUIRE(!segment.empty());
     int ends[2];
-    REQUIRE((::pipe(ends) == 0 && ::dup2(ends[1], segment) == segment));  // a pipe cannot be synced
+    REQUIRE(::pipe(ends) == 0);  // a pipe cannot be synced
+    for (auto& [fd, saved] : segment) REQUIRE(((saved = ::dup(fd)) >= 0 && ::dup2(ends[1], fd) == fd));
     CHECK(log->sync().error().code == Code::io);
-    REQUIRE(::dup2(saved, segment) == segment);
+    for (const auto& [fd, saved] : segment) REQUIRE(::dup2(saved, fd) == fd);
     CHECK(log->sync().error().code == Code::io);
     CHECK(append(*log, 3, 1, "more").error().code == Code::io);
     CHECK(log->save_vote({2}, 1).error().code == Code::io);
     CHECK(log->truncate_after({1}).error().code == Code::io);
-    for (const int fd : {saved, ends[0], ends[1]}) ::close(fd);
+    for (const auto& [fd, saved] : segment) ::close(saved);
+    for (const int fd : ends) ::close(fd);
     log.reset();
     CHECK(opened(folder)->state()->last.value >= 1);
 }
