@@ -13,6 +13,37 @@ namespace {
 // Messages of one member that wait for entries from the log; Raft repeats what is dropped past it.
 constexpr size_t waiting_messages_max = 64;
 
+// What follows directly on what waits for the end of the round already goes into the same message: a round proposes several
+// entries and commits others, and each message costs both members as much as some puts.
+
+// To the same member; NULL if that is none of Raft's, or of another term.
+raft::Message* newest_like(const raft::Message& message, std::vector<MemberMessage>& out) {
+    const auto newest = std::find_if(out.rbegin(), out.rend(), [&](const auto& one) { return one.peer == message.peer; });
+    auto* const found = newest == out.rend() ? nullptr : std::get_if<raft::Message>(&newest->body);
+    return found != nullptr && found->term == message.term && found->version == message.version ? found : nullptr;
+}
+
+// "I have all up to here" says what the same with a lower index said.
+bool replaces_newest(const raft::Message& message, std::vector<MemberMessage>& out) {
+    const auto* const result = std::get_if<raft::AppendEntriesResult>(&message.body);
+    raft::Message* const newest = result == nullptr ? nullptr : newest_like(message, out);
+    auto* const earlier = newest == nullptr ? nullptr : std::get_if<raft::AppendEntriesResult>(&newest->body);
+    if (earlier == nullptr || earlier->rejected != Index{} || result->rejected != Index{}) return false;
+    if (result->last >= earlier->last) *earlier = *result;
+    return true;
+}
+
+// The newest message to the same member, if `next` goes on where that one ends: then it can take the entries in.
+raft::AppendEntries* open_message(const raft::Message& next, std::vector<MemberMessage>& out) {
+    raft::Message* const newest = newest_like(next, out);
+    auto* const open = newest == nullptr ? nullptr : std::get_if<raft::AppendEntries>(&newest->body);
+    if (open == nullptr) return nullptr;
+    const auto& body = std::get<raft::AppendEntries>(next.body);
+    const Term last_term = open->entries.empty() ? open->previous_term : open->entries.back().term;
+    const bool follows = body.previous.value == open->previous.value + open->count && body.previous_term == last_term;
+    return follows ? open : nullptr;
+}
+
 }  // namespace
 
 // ---- entries ----
@@ -81,6 +112,7 @@ void Replicator::add(raft::Message message, std::vector<MemberMessage>& out) {
         if (offer_.last == Index{}) return;
         *install = offer_to(peer);
     }
+    if (replaces_newest(message, out)) return;
     if (!std::holds_alternative<raft::AppendEntries>(message.body)) return out.push_back({peer, std::move(message)});
     const auto found = waiting_.find(peer);
     const bool must_wait = found != waiting_.end() && !found->second.empty();
@@ -93,25 +125,33 @@ void Replicator::add(raft::Message message, std::vector<MemberMessage>& out) {
 template <class Find>
 bool Replicator::send(raft::Message& message, Find find_entry, std::vector<MemberMessage>& out) {
     auto& whole = std::get<raft::AppendEntries>(message.body);
+    raft::AppendEntries* part = open_message(message, out);
     do {
-        raft::AppendEntries part{whole.previous, whole.previous_term, whole.commit, 0, {}};
+        raft::AppendEntries begun{whole.previous, whole.previous_term, {}, 0, {}};
+        raft::AppendEntries& filled = part != nullptr ? *part : begun;
         size_t bytes = 0;
-        while (part.count < whole.count && part.count < raft::message_entries_max &&
+        for (const raft::Entry& entry : filled.entries) bytes += entry.payload->size();
+        uint32_t taken = 0;
+        while (taken < whole.count && filled.count < raft::message_entries_max &&
                bytes < limits::member_message_bytes_aim) {
-            const raft::Entry* const entry = find_entry(Index{part.previous.value + part.count + 1});
+            const raft::Entry* const entry = find_entry(Index{filled.previous.value + filled.count + 1});
             if (entry == nullptr) break;
-            part.entries.push_back(*entry);
+            filled.entries.push_back(*entry);
             bytes += entry->payload->size();
-            ++part.count;
+            ++filled.count;
+            ++taken;
         }
-        if (part.count == 0 && whole.count > 0) return false;
-        whole.count -= part.count;
-        if (part.count > 0) {
-            whole.previous = part.entries.back().index;
-            whole.previous_term = part.entries.back().term;
+        if (taken == 0 && whole.count > 0 && part == nullptr) return false;
+        whole.count -= taken;
+        if (taken > 0) {
+            whole.previous = filled.entries.back().index;
+            whole.previous_term = filled.entries.back().term;
         }
-        part.commit = std::min(part.commit, Index{part.previous.value + part.count});
-        out.push_back({message.peer, raft::Message{message.peer, message.version, message.term, std::move(part)}});
+        filled.commit = std::max(filled.commit, std::min(whole.commit, Index{filled.previous.value + filled.count}));
+        if (part == nullptr) {
+            out.push_back({message.peer, raft::Message{message.peer, message.version, message.term, std::move(begun)}});
+        }
+        part = nullptr;
     } while (whole.count > 0);
     return true;
 }

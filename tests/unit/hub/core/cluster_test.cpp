@@ -15,6 +15,29 @@ TEST_CASE("three members elect a leader, and any of them takes writes and reads"
     }
 }
 
+TEST_CASE("the entries that a round proposes go to each member in one message", "[core][cluster]") {
+    Cluster cluster(3);
+    const uint64_t leader = cluster.elect();
+    CHECK(cluster.put(leader, "first", "1").revision == Revision{1});
+    World& world = cluster.at(leader);
+    for (int i = 0; i < 102; ++i) world.put("key" + std::to_string(i), Bytes(1000, 'x'));  // two rounds go; the rest waits
+    world.messages.clear();
+    world.sync();
+    std::map<uint64_t, std::vector<size_t>> entries;  // of the messages with any
+    for (const MemberMessage& message : world.messages) {
+        const auto* const raft = std::get_if<raft::Message>(&message.body);
+        const auto* const append = raft == nullptr ? nullptr : std::get_if<raft::AppendEntries>(&raft->body);
+        if (append != nullptr && append->count > 0) entries[message.peer].push_back(append->count);
+    }
+    REQUIRE(entries.size() == 2);
+    for (const auto& [peer, counts] : entries) {
+        CHECK(counts.size() == 1);
+        CHECK(counts.front() >= 4);  // of 24 KiB
+    }
+    cluster.run(1000);
+    for (const uint64_t id : {1, 2, 3}) CHECK(cluster.get(id, "key101") == Bytes(1000, 'x'));
+}
+
 TEST_CASE("a write through a follower is refused by the rules, as at the leader", "[core][cluster]") {
     Cluster cluster(3);
     const uint64_t other = cluster.other_than(cluster.elect());
