@@ -34,28 +34,52 @@ transfer() {
     cat writers.txt
 }
 
+# Puts on the same thousand keys, in short series, until the file `stop` is there: when each began and ended, and its rate.
+series() {
+    local begin rate
+    while [ ! -e stop ]; do
+        begin=$(now_ms)
+        rate=$(put --clients 1 --in-flight 64 --value-bytes 100 --keys 1000 --prefix load/ --keep --count 10000 |
+            sed -n 's|.*puts in .* s, \([0-9,]*\)/s.*|\1|p' | tr -d ,)
+        echo "$begin $(now_ms) $rate"
+    done
+}
+# rate FROM TO: puts per second over the series that lie wholly between the two.
+rate() {
+    awk -v from="$1" -v to="$2" '$1 >= from && $2 <= to { ++n; time += 1 / $3 } END { if (n) printf "%d", n / time; else print 0 }' series.txt
+}
+disk() { dd if=/dev/zero of=zeros bs=1M count=1000 oflag=dsync 2>&1 | awk 'END { print $(NF - 1), $NF }'; rm zeros; }
+
 grow() {
-    local count=$((gigabytes * 1000000000 / 16384)) load="--clients 1 --in-flight 64 --value-bytes 100 --keys 1000 --prefix load/"
+    local count=$((gigabytes * 1000000000 / 16384)) disk_before
     put --clients 4 --in-flight 64 --count $count --value-bytes 16384 --keys $count --prefix big/ --keep
     "$bin/belfry" status | grep -E '^(keys|store.bytes) '
-    echo "-- puts before, and memory that is no page of a file"
-    put $load --count 60000
+    sleep 10  # the copies that the filling caused are made
+    disk_before=$(disk)
+    series >series.txt & local writer=$!
+    sleep 5  # warm
+    local warm; warm=$(now_ms)
+    sleep 10
+    echo "-- memory that is no page of a file"
     memory
     "$bin/belfry" member add 4 tcp://127.0.0.1:9404 >new.txt
     local begin; begin=$(now_ms)
     start 4 --set cluster.join=true --set "cluster.id=$(awk -F'"' '/^id = /{print $2}' new.txt)" \
         --set "cluster.members=$(awk -F'"' '/^members = /{print $2}' new.txt)"
-    put $load --count 300000 >during.txt & local writer=$!
     "$bin/belfry" member promote 4 --timeout 5m >/dev/null
-    local took=$(($(now_ms) - begin)) bytes
-    bytes=$(stat -c %s m[123]/snapshots/*.snap | sort -n | tail -1)
-    echo "-- caught up and voting after $took ms; snapshot of $bytes octets: $((bytes / 1048576 * 1000 / took)) MiB/s"
+    local end; end=$(now_ms)
+    touch stop
     wait $writer
-    cat during.txt
+    local took=$((end - begin)) bytes before meanwhile
+    bytes=$(stat -c %s m[123]/snapshots/*.snap | sort -n | tail -1)
+    echo "-- caught up and voting after $took ms; snapshot of $bytes octets: $((bytes / 1000 / took)) MB/s"
+    echo "-- the disk before: $disk_before"
+    before=$(rate "$warm" "$begin") meanwhile=$(rate "$begin" "$end")
+    echo "-- puts before: $before/s; meanwhile: $meanwhile/s, $((100 - meanwhile * 100 / before)) % less"
     memory
     echo "-- a backup"
     time "$bin/belfry" snapshot save backup
-    echo "-- the disk: $(dd if=/dev/zero of=zeros bs=1M count=1000 oflag=dsync 2>&1 | tail -1)"
+    echo "-- the disk after: $(disk)"
 }
 
 for id in 1 2 3; do start $id --set "cluster.members=$first_members"; done
