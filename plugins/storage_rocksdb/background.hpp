@@ -3,9 +3,8 @@
 #pragma once
 
 #include <rocksdb/env.h>
-#include <rocksdb/threadpool.h>
 
-#include <memory>
+#include "plugins/storage_rocksdb/workers.hpp"
 
 namespace belfry::storage_rocksdb {
 
@@ -14,7 +13,7 @@ public:
     // Files and clock are the system's. One thread writes buffers out, `compactions` of them compact.
     explicit BackgroundEnv(int compactions);
     // After the database is closed.
-    ~BackgroundEnv() override;
+    ~BackgroundEnv() override = default;
 
     void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag,
                   void (*unscheduled)(void*)) override;
@@ -26,9 +25,9 @@ public:
     void IncBackgroundThreadsIfNeeded(int number, Priority priority) override;
 
 private:
-    rocksdb::ThreadPool& pool(Priority priority) const { return priority == HIGH ? *flushes_ : *compactions_; }
-    const std::unique_ptr<rocksdb::ThreadPool> flushes_;
-    const std::unique_ptr<rocksdb::ThreadPool> compactions_;
+    Workers& workers(Priority priority) { return priority == HIGH ? flushes_ : compactions_; }
+    Workers flushes_;
+    Workers compactions_;
 };
 
 }  // namespace belfry::storage_rocksdb

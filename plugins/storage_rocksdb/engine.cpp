@@ -2,7 +2,6 @@
 
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/listener.h>
 #include <rocksdb/table.h>
 
 #include <cerrno>
@@ -107,8 +106,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, const
     engine->env_ = std::make_unique<BackgroundEnv>(static_cast<int>(settings.background_threads));
     rocksdb::Options options = options_of(settings, sizes);
     options.env = engine->env_.get();
-    options.info_log = std::make_shared<HostLogger>(host);
-    options.listeners.push_back(std::make_shared<Listener>(engine->troubled_));
+    options.info_log = engine->logger_ = std::make_shared<HostLogger>(host);
+    options.listeners.push_back(engine->listener_ = std::make_shared<Listener>(engine->troubled_));
     rocksdb::DB* db = nullptr;
     const rocksdb::Status opened = rocksdb::DB::Open(options, directory, &db);
     if (!opened.ok()) return rocks_error(opened, directory);

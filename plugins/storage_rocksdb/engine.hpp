@@ -6,6 +6,7 @@
 #pragma once
 
 #include <rocksdb/db.h>
+#include <rocksdb/listener.h>
 #include <rocksdb/utilities/write_batch_with_index.h>
 
 #include <atomic>
@@ -56,6 +57,9 @@ private:
     class Listener;
     Engine() = default;
 
+    // Used by the threads of env_, so they outlive it.
+    std::shared_ptr<rocksdb::Logger> logger_;
+    std::shared_ptr<rocksdb::EventListener> listener_;
     std::unique_ptr<BackgroundEnv> env_;
     std::shared_ptr<std::atomic<bool>> troubled_ = std::make_shared<std::atomic<bool>>(false);
     std::chrono::steady_clock::time_point retry_at_{};
