@@ -18,7 +18,7 @@ constexpr std::string_view middle =
     R"bash(    # The command is the first word that is neither a flag nor a common flag's value.
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
-            --endpoint|--feed|--timeout|--output|-o|--author) ((i++)) ;;
+            --endpoint|--feed|--server-key|--key-file|--timeout|--output|-o|--author) ((i++)) ;;
             -*) ;;
             *) command="${COMP_WORDS[i]}"; break ;;
         esac

@@ -31,8 +31,8 @@ struct ClientOptions {
     std::vector<std::string> feed_endpoints = {default_feed_endpoint};  // same order as endpoints
     // The hubs' public keys (Z85, as `belfry keygen` prints them): one for all endpoints or one for each, in their order.
     // All connections are then encrypted, and nobody but the hub can answer. Empty: plain.
-    std::vector<std::string> server_keys;
-    std::string key_file;  // what `belfry keygen` wrote, for a hub that knows its clients by their keys; may be empty
+    std::vector<std::string> server_keys = {};
+    std::string key_file = {};  // what `belfry keygen` wrote, for a hub that knows its clients by their keys; may be empty
     std::chrono::milliseconds timeout{5000};  // per request, from the call to the answer
     size_t requests_in_flight_max = 4096;     // past it a call answers `busy`
     // A request that a hub answers with `unavailable` (certainly not done: it has no leader, it is starting) is sent again,
