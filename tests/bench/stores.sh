@@ -52,7 +52,7 @@ row() {  # row STORE KEYS
     puts=$(belfry -o json bench put --filled --keep --keys "$2" --count "$count" --value-bytes "$value_bytes" --in-flight 256)
     gets=$(belfry -o json bench get --filled --keep --keys "$2" --count "$count" --in-flight 256)
     one=$(belfry -o json bench get --filled --keep --keys "$2" --count 3000 --in-flight 1)
-    ranges=$(belfry -o json bench range --filled --keep --keys 1000 --count 2000 --in-flight 8)
+    ranges=$(belfry -o json bench range --filled --keep --prefix bench/00000 --keys 1000 --count 2000 --in-flight 8)  # all keys that begin so
     printf '| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n' "$1" "$(grouped "$2")" "$(per_second "$puts")" "$(latencies "$puts")" \
         "$(per_second "$gets")" "$(latencies "$gets")" "$(latencies "$one")" "$(per_second "$ranges")" \
         "$(memory VmRSS)" "$(memory RssAnon)" "$(du -sm "$work/data/state" | cut -f1)"
