@@ -52,6 +52,14 @@ void Core::Impl::answer_touched(const WaitingChanges::Touched& touched, Output& 
         return;
     }
     reply->epoch = options_.epoch;
+    if (reply->from != shared.from) {  // a filter of change sets that compaction overtook: each is told what it lost
+        for (const auto& [request, deadline_ms] : touched.waiting) {
+            auto own = keyspace_.changes(std::get<protocol::ChangesRequest>(request.request.op), *touched.filter);
+            if (own) own->epoch = options_.epoch;
+            answer(request.connection, request.request.id, std::move(own), output);
+        }
+        return;
+    }
     const protocol::SharedChanges encoded(keyspace_.revision(), *reply);
     for (const auto& [request, deadline_ms] : touched.waiting) {
         const Revision from = std::get<protocol::ChangesRequest>(request.request.op).from;

@@ -53,7 +53,11 @@ Channel& Feed::open(std::shared_ptr<const plugin::Filter> filter) {
     channel.filter = std::move(filter);
     channel.last_to = last_given_;
     channel.subscribed = topics_unopened_.erase(id) > 0 || topics_unopened_overflow_;
-    index_.insert(channel);
+    if (channel.filter->of_changes()) {
+        of_changes_.push_back(&channel);
+    } else {
+        index_.insert(channel);
+    }
     if (channel.filter->reads_value()) ++channels_that_read_;
     return channel;
 }
@@ -98,14 +102,28 @@ void Feed::add(const ChangeSet& change, const ValuesBefore& before) {
     last_given_ = change.revision;
     if (channels_.empty()) return;
     BELFRY_ASSERT(before.size() == change.events.size() || (before.empty() && !wants_values_before()));
+    for (Channel* channel : of_changes_) {
+        if (!channel->filter->takes(change.author)) continue;
+        for (const Event& event : change.events) {
+            const auto now = event.type == EventType::put ? std::optional<BytesView>(event.kv.value) : std::nullopt;
+            gather(*channel, channel->filter->sight(event.kv.key, now, std::nullopt), change, event);
+        }
+    }
     for (size_t i = 0; i < change.events.size(); ++i) {
         const Event& event = change.events[i];
         const auto now = event.type == EventType::put ? std::optional<BytesView>(event.kv.value) : std::nullopt;
         const auto replaced = before.empty() || !before[i] ? std::nullopt : std::optional<BytesView>(*before[i]);
-        index_.ask(event.kv.key, now, replaced, [&](Channel& channel, plugin::Sight sight) {
-            if (sight == plugin::Sight::put) return gather(channel, change, event);
-            gather(channel, change, {EventType::erase, {event.kv.key, {}, {}, change.revision, 0, {}}});
-        });
+        index_.ask(event.kv.key, now, replaced,
+                   [&](Channel& channel, plugin::Sight sight) { gather(channel, sight, change, event); });
+    }
+}
+
+void Feed::gather(Channel& channel, plugin::Sight sight, const ChangeSet& change, const Event& event) {
+    switch (sight) {
+        case plugin::Sight::nothing: return;
+        case plugin::Sight::put: return gather(channel, change, event);
+        case plugin::Sight::gone:
+            return gather(channel, change, {EventType::erase, {event.kv.key, {}, {}, change.revision, 0, {}}});
     }
 }
 
@@ -185,7 +203,11 @@ void Feed::tick(uint64_t now_ms, std::vector<Message>& messages) {
 }
 
 void Feed::forget(const Channel& channel) {
-    index_.erase(channel);
+    if (channel.filter->of_changes()) {
+        std::erase(of_changes_, &channel);
+    } else {
+        index_.erase(channel);
+    }
     if (!channel.filter->reads_value()) return;
     BELFRY_ASSERT(channels_that_read_ > 0);
     --channels_that_read_;

@@ -65,6 +65,7 @@ private:
     Channel* find(const plugin::Filter& filter);
     Channel& open(std::shared_ptr<const plugin::Filter> filter);
     void forget(const Channel& channel);
+    void gather(Channel& channel, plugin::Sight sight, const ChangeSet& change, const Event& event);
     void gather(Channel& channel, const ChangeSet& change, const Event& event);
     void publish(Channel& channel, std::vector<Message>& messages);
     void retire_idle(uint64_t now_ms);
@@ -75,7 +76,8 @@ private:
     Revision applied_;     // of the last flush
     Revision last_given_;  // by add or flush
     std::map<ChannelId, Channel> channels_;
-    ChannelIndex index_;
+    ChannelIndex index_;                     // of filters of keys
+    std::vector<Channel*> of_changes_;       // those of change sets are asked one by one, once for each set
     size_t channels_that_read_ = 0;          // values
     std::vector<Channel*> touched_;          // have pending changes
     std::set<ChannelId> topics_unopened_;    // subscribed to, but no such channel yet

@@ -42,6 +42,11 @@ bool before(const KeyValue& left, const KeyValue& right, SortTarget target) {
     return left.key < right.key;
 }
 
+Error has_no_state(const plugin::Filter& filter) {
+    return {Code::unsupported,
+            "filter '" + filter.kind() + "' selects change sets, it has no state: begin at a revision, or now"};
+}
+
 plugin::Sight sight_of(const plugin::Filter& filter, const ChangeEvent& event) {
     std::optional<BytesView> now;
     std::optional<BytesView> replaced;
@@ -223,7 +228,7 @@ Result<protocol::HistoryReply> Keyspace::history(const protocol::HistoryRequest&
 
 Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest& request, const plugin::Filter& filter) {
     const Revision to = request.to.value == 0 ? meta_.revision : std::min(request.to, meta_.revision);
-    if (request.from < meta_.compacted) {
+    if (request.from < meta_.compacted && !filter.of_changes()) {
         return Error{Code::compacted, "changes after revision " + std::to_string(request.from.value) +
                                           " are compacted; the oldest kept are those after " +
                                           std::to_string(meta_.compacted.value) + ": take a snapshot"};
@@ -233,7 +238,9 @@ Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest&
         return Error{Code::invalid_argument, "changes from revision " + std::to_string(request.from.value) + " to " +
                                                  std::to_string(request.to.value) + ": the end comes first"};
     }
-    protocol::ChangesReply reply{request.from, to, {}, false};
+    // A filter of changes has no snapshot to begin anew with: its subscriber is told from where on all is here.
+    const Revision from = std::max(request.from, std::min(to, meta_.compacted));
+    protocol::ChangesReply reply{from, to, {}, false};
     const size_t bytes_max = chunk_limit(request.limit_bytes);
     size_t bytes = 0;
     size_t examined = 0;
@@ -245,6 +252,10 @@ Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest&
         size_t size = 0;
         ChangeReader reader(record, revision);
         if (examined < changes_examined_max && read_by_filter < hub::limits::filtered_value_bytes_max) {
+            if (!filter.takes(reader.header().author)) {
+                ++examined;
+                return true;
+            }
             for (ChangeEvent event; reader.next(event); ++examined) {
                 const plugin::Sight sight = sight_of(filter, event);
                 if (filter.reads_value()) read_by_filter += event.now.value.size() + event.before.value.size();
@@ -270,8 +281,8 @@ Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest&
         reply.changes.push_back(std::move(change));
         return true;
     };
-    if (to == request.from) return reply;
-    const Status status = store_.scan(table_changes, view(revision_key(request.from.next())), view(revision_key(to.next())),
+    if (to == from) return reply;
+    const Status status = store_.scan(table_changes, view(revision_key(from.next())), view(revision_key(to.next())),
                                       Direction::forward, visit);
     if (!status) return status.error();
     if (!damage) return damage.error();
@@ -279,6 +290,7 @@ Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest&
 }
 
 Result<protocol::SnapshotReply> Keyspace::snapshot(const protocol::SnapshotRequest& request, const plugin::Filter& filter) {
+    if (filter.of_changes()) return has_no_state(filter);
     const Result<Revision> when = resolve(request.at);
     if (!when) return when.error();
     protocol::SnapshotReply reply{*when, {}, false, {}};
@@ -312,6 +324,7 @@ Result<protocol::SnapshotReply> Keyspace::snapshot(const protocol::SnapshotReque
 }
 
 Result<protocol::DigestReply> Keyspace::digest(const protocol::DigestRequest& request, const plugin::Filter& filter) {
+    if (filter.of_changes()) return has_no_state(filter);
     const Result<Revision> when = resolve(request.at);
     if (!when) return when.error();
     StateDigest digest;

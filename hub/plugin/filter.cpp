@@ -36,12 +36,20 @@ Filter::Filter(const belfry_filter_v1& table, belfry_filter* filter) : table_(ta
     table.range(filter, &begin, &end);
     range_ = range_of(from_c(begin), from_c(end));
     if (BELFRY_HAS(&table, belfry_filter_v1, reads_value)) reads_value_ = table.reads_value(filter) != 0;
+    of_changes_ = BELFRY_HAS(&table, belfry_filter_v1, matches_change);
+    if (of_changes_) reads_value_ = false;
 }
 
 Filter::~Filter() { table_.close(filter_); }
 
 bool Filter::matches(BytesView key, BytesView value) const {
     return table_.matches(filter_, belfry::plugin::to_c(key), belfry::plugin::to_c(value)) != 0;
+}
+
+bool Filter::takes(BytesView author) const {
+    if (!of_changes_) return true;
+    const belfry_change change = {sizeof(belfry_change), 0, belfry::plugin::to_c(author), nullptr, 0};
+    return table_.matches_change(filter_, &change) != 0;
 }
 
 Sight Filter::sight(BytesView key, std::optional<BytesView> now, std::optional<BytesView> before) const {

@@ -13,7 +13,7 @@
 
 namespace belfry::hub::plugin {
 
-// What a change of one key is to those who keep the keys of a filter.
+// What a change of one key is to those who keep the keys of a filter, or of the change sets it selects.
 enum class Sight { nothing, put, gone };
 
 class Filter {
@@ -28,6 +28,10 @@ public:
     const KeyRange& range() const { return range_; }
     // False: matches() ignores the value.
     bool reads_value() const { return reads_value_; }
+    // A filter of change sets: it has no state, and says by takes() which sets its subscriber gets. Of their events sight()
+    // then speaks as of a filter by key alone. Every filter of keys takes all sets.
+    bool of_changes() const { return of_changes_; }
+    bool takes(BytesView author) const;
     bool matches(BytesView key, BytesView value) const;
     // `now`: none = deleted. `before`: the value that was replaced or deleted, none = there was no such key; not looked at
     // unless reads_value(). A value that stops matching takes the key away as a delete would.
@@ -44,6 +48,7 @@ private:
     ChannelId channel_;
     KeyRange range_;
     bool reads_value_ = true;
+    bool of_changes_ = false;
 };
 
 // The kinds, by the words users write.

@@ -12,6 +12,7 @@ BELFRY_BUILTIN(filter_prefix);
 BELFRY_BUILTIN(filter_glob);
 BELFRY_BUILTIN(filter_regex);
 BELFRY_BUILTIN(filter_json);
+BELFRY_BUILTIN(filter_author);
 BELFRY_BUILTIN(transport_zmq);
 BELFRY_BUILTIN(validate_rules);
 BELFRY_BUILTIN(validate_schema);
@@ -25,7 +26,8 @@ Result<std::vector<plugin::Plugin>> builtin_plugins(const belfry_host_v1& host) 
          {&belfry_plugin_entry_storage_lmdb, &belfry_plugin_entry_storage_memory, &belfry_plugin_entry_storage_sqlite,
           &belfry_plugin_entry_log_wal, &belfry_plugin_entry_filter_exact, &belfry_plugin_entry_filter_prefix,
           &belfry_plugin_entry_filter_glob, &belfry_plugin_entry_filter_regex, &belfry_plugin_entry_filter_json,
-          &belfry_plugin_entry_transport_zmq, &belfry_plugin_entry_validate_rules, &belfry_plugin_entry_validate_schema}) {
+          &belfry_plugin_entry_filter_author, &belfry_plugin_entry_transport_zmq, &belfry_plugin_entry_validate_rules,
+          &belfry_plugin_entry_validate_schema}) {
         auto plugin = plugin::link_plugin(entry, host);
         if (!plugin) return plugin.error();
         plugins.push_back(std::move(*plugin));

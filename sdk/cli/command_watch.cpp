@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Flag flags[] = {
-    {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob, regex, json, or a plugin's"},
+    {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob, regex, json, author, or a plugin's"},
     {"rev", FlagKind::number, "N", "begin with revision N instead of now"},
     {"snapshot", FlagKind::toggle, "", "first print what is there"},
     {"count", FlagKind::number, "N", "end after N change sets"},
@@ -23,6 +23,28 @@ constexpr Flag flags[] = {
 };
 
 constexpr auto signal_poll = 100ms;
+
+// --author: a filter of change sets, and FILTER says of which keys in them.
+Result<protocol::FilterSpec> filter_by_author(Context& context) {
+    const auto escaped = [](BytesView text, BytesView octets) {
+        Bytes spelled;
+        for (const char octet : text) {
+            const bool escaped_already = octet == ' ' && octets.size() == 1 && spelled.ends_with('\\');
+            if (octets.find(octet) != BytesView::npos && !escaped_already) spelled += '\\';
+            spelled += octet;
+        }
+        return spelled;
+    };
+    constexpr BytesView glob_octets = "*?[\\ ";
+    Bytes spec = escaped(context.arguments.text("author"), " ");
+    if (context.arguments.words().empty()) return protocol::FilterSpec{"author", spec};
+    const std::string kind = context.has("kind") ? context.arguments.text("kind") : "prefix";
+    const Bytes keys = context.word(0);
+    if (kind == "prefix") return protocol::FilterSpec{"author", spec + ' ' + escaped(keys, glob_octets) + "**"};
+    if (kind == "exact") return protocol::FilterSpec{"author", spec + ' ' + escaped(keys, glob_octets)};
+    if (kind == "glob") return protocol::FilterSpec{"author", spec + ' ' + escaped(keys, " ")};
+    return Error{Code::invalid_argument, "--author goes with keys by prefix, exact or glob, not by '" + kind + "'"};
+}
 
 // A snapshot's keys are facts, a live delivery's are changes; both become a change set here.
 ChangeSet change_set_of(const Delivery& delivery) {
@@ -60,7 +82,19 @@ void print_snapshot(Context& context, const Delivery& delivery) {
     }
 }
 
+void print_lost(Context& context, const Delivery& delivery) {
+    const std::string after = std::to_string(delivery.lost_after->value);
+    if (context.settings.json) {
+        JsonWriter json;
+        json.begin_object().field("compacted", true).field("after", *delivery.lost_after);
+        return context.line(json.field("revision", delivery.revision).end_object().take());
+    }
+    context.line("[compacted] changes after revision " + after + " up to " + std::to_string(delivery.revision.value) +
+                 " went before they came: what is missing here, nobody can tell any more");
+}
+
 void print(Context& context, const Delivery& delivery) {
+    if (delivery.lost_after) return print_lost(context, delivery);
     if (delivery.is_snapshot) return print_snapshot(context, delivery);
     const ChangeSet change = change_set_of(delivery);
     if (context.settings.json) {
@@ -79,6 +113,7 @@ Exit print_until_stopped(Context& context, DeliveryQueue& queue) {
         if (!delivery) continue;
         print(context, *delivery);
         context.out.flush();
+        if (delivery->lost_after) continue;
         if (delivery->is_snapshot) {
             if (!context.has("snapshot"))
                 context.note("changes were compacted away before they came; the lines above are the difference");
@@ -91,12 +126,23 @@ Exit print_until_stopped(Context& context, DeliveryQueue& queue) {
 
 Exit run_watch(Context& context) {
     if (context.has("snapshot") && context.has("rev")) return context.misuse("--snapshot and --rev exclude one another");
+    const bool by_author = context.has("author");
+    if (!by_author && context.arguments.words().empty()) return context.misuse("FILTER is missing");
+    if (by_author && context.has("snapshot")) {
+        return context.misuse("--author selects change sets, which have no snapshot; begin at a revision with --rev");
+    }
     auto client = context.connect();
     if (!client) return context.fail(client.error());
     const std::string kind = context.arguments.text("kind");
     auto queue = std::make_shared<DeliveryQueue>();
     SubscriptionOptions options;
-    options.filter = filter_of(context.word(0), kind);
+    if (by_author) {
+        auto filter = filter_by_author(context);
+        if (!filter) return context.misuse(filter.error().detail);
+        options.filter = *std::move(filter);
+    } else {
+        options.filter = filter_of(context.word(0), kind);
+    }
     options.keep_view = false;
     options.private_stream = context.has("stream");
     options.on_change = [queue](const Delivery& delivery) { queue->push(delivery); };
@@ -124,16 +170,18 @@ Exit run_watch(Context& context) {
 const Command watch_command = {
     .name = "watch",
     .summary = "print every change of some keys, as it happens",
-    .usage = "FILTER [--kind KIND] [--rev N | --snapshot] [--count N] [--stream]",
+    .usage = "[FILTER] [--author NAME] [--kind KIND] [--rev N | --snapshot] [--count N] [--stream]",
     .details =
         "Misses nothing: it reconnects and catches up by itself. Keys changed together come together, each on a line:\n"
         "  [2026-11-23 05:13:25.123] rev 42 PUT db/pool/size = 48 (alice@ops: twice the load)\n"
-        "JSON: one line per change set. --stream needs one port instead of two (firewalls), and costs the hub more.\n\n"
+        "JSON: one line per change set. --stream needs one port instead of two (firewalls), and costs the hub more.\n"
+        "--author (a glob): only the change sets of that author; --author before `watch` means the same.\n\n"
         "  belfry watch ''                         # everything\n"
         "  belfry watch 'db/*/size' --kind glob\n"
+        "  belfry watch --author 'deploy-*' app/   # who deploys, of what they change what is below app/\n"
         "  belfry watch db/ --rev 40 --count 2     # two change sets from revision 40 on, then end",
     .flags = flags,
-    .words_min = 1,
+    .words_min = 0,
     .words_max = 1,
     .run = run_watch,
 };

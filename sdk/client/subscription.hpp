@@ -30,10 +30,13 @@ struct KeyChange {
 };
 
 // What one delivery did. A snapshot (first start, or after compaction overtook us) is delivered as the difference to the
-// view before it, with is_snapshot set; live change sets carry author, time and comment.
+// view before it, with is_snapshot set; live change sets carry author, time and comment. A filter of change sets has no
+// snapshot: where compaction overtook it, a delivery without changes says after which revision, and up to its own, the
+// filter's change sets are lost to this subscriber.
 struct Delivery {
     Revision revision;
     bool is_snapshot = false;
+    std::optional<Revision> lost_after;
     uint64_t time_ms = 0;
     Bytes author;
     Bytes comment;
@@ -48,6 +51,8 @@ struct SubscriptionOptions {
     // subscription costs the hub a request per second and per change. The hub serves those so who may not read the feed.
     bool private_stream = false;
     bool keep_view = true;  // false: no local view, deliveries only (KeyChange.before is then empty)
+    bool of_changes = false;       // the filter's kind selects change sets, so there is nothing to view: deliveries only,
+                                   // from `from` on or from now. Known of `author`; to be said of kinds that plugins add.
     std::function<void(const Delivery&)> on_change;  // may be empty
 };
 

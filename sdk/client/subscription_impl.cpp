@@ -16,6 +16,7 @@ constexpr uint64_t waits_per_timeout = 5;
 client::TrackerOptions tracker_options(const SubscriptionOptions& options, std::chrono::milliseconds timeout) {
     client::TrackerOptions tracker;
     tracker.filter = options.filter;
+    tracker.of_changes = options.of_changes;
     tracker.from = options.from;
     tracker.random_seed = random_u64() | 1;
     tracker.stream = options.private_stream;
@@ -133,6 +134,8 @@ void Subscription::Impl::obey(client::TrackerOutput& output, uint64_t now_ms) {
     }
     if (output.snapshot) take_snapshot(*output.snapshot);
     output.snapshot.reset();
+    if (output.beginning) take_beginning(*output.beginning);
+    output.beginning.reset();
     for (ChangeSet& change : output.changes) take_change(change);
     output.changes.clear();
     if (output.complete) complete_ = output.complete;
@@ -210,6 +213,15 @@ void Subscription::Impl::take_snapshot(client::TrackerOutput::Snapshot& snapshot
     }
     complete_ = snapshot.at;
     if (wants_deliveries()) deliveries_.push_back(std::move(delivery));
+}
+
+void Subscription::Impl::take_beginning(const client::TrackerOutput::Beginning& beginning) {
+    complete_ = beginning.at;
+    if (!beginning.lost_after || !wants_deliveries()) return;
+    Delivery delivery;
+    delivery.revision = beginning.at;
+    delivery.lost_after = beginning.lost_after;
+    deliveries_.push_back(std::move(delivery));
 }
 
 void Subscription::Impl::take_change(ChangeSet& change) {

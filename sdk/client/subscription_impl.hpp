@@ -44,6 +44,7 @@ private:
     void drive_socket(client::TrackerOutput& output);
     void ask(uint64_t id, protocol::RequestOp op);
     void take_snapshot(client::TrackerOutput::Snapshot& snapshot);
+    void take_beginning(const client::TrackerOutput::Beginning& beginning);
     void take_change(ChangeSet& change);
     void note(KeyChange change, Delivery& delivery);
     void publish();

@@ -116,7 +116,7 @@ void Tracker::on_join(BytesView token_topic, const protocol::JoinMessage& messag
     joins_failed_ = 0;
     look_for_stream_ = false;
     if (epoch_ && *epoch_ != message.epoch) {
-        start_over_with_snapshot();
+        start_over();
         buffer_.clear();
         buffer_bytes_ = 0;
         target_ = {};
@@ -158,6 +158,7 @@ void Tracker::on_channel(const protocol::ChannelReply& reply, uint64_t now_ms, T
     phase_ = Phase::registered;
     mark_base_ = reply.mark_sequence;
     target_ = std::max(target_, reply.from);
+    if (options_.of_changes && !have_state_) begin_at(reply.from, std::exchange(lost_after_, std::nullopt), output);
     newest_ = have_state_ && known_ >= target_;
     if (joined_revision_) verify_position_ = have_state_ && known_ > std::max(*joined_revision_, reply.from);
 }
@@ -183,7 +184,7 @@ void Tracker::drive(uint64_t now_ms, TrackerOutput& output) {
 
     if (phase_ != Phase::registered && phase_ != Phase::streaming) {
         ask(Ask::channel, protocol::ChannelRequest{options_.filter}, now_ms, output);
-    } else if (!have_state_) {
+    } else if (!have_state_ && !begin_from_) {
         ask_snapshot(now_ms, output);
     } else {
         ask_changes(now_ms, output);
@@ -191,8 +192,10 @@ void Tracker::drive(uint64_t now_ms, TrackerOutput& output) {
 }
 
 void Tracker::ask_changes(uint64_t now_ms, TrackerOutput& output) {
-    const uint64_t wait_ms = phase_ == Phase::streaming && hub_waits_ ? options_.stream_wait_ms : 0;
-    ask(Ask::delta, protocol::ChangesRequest{options_.filter, known_, {}, 0, wait_ms}, now_ms, output);
+    const uint64_t wait_ms = phase_ == Phase::streaming && hub_waits_ && have_state_ ? options_.stream_wait_ms : 0;
+    const Revision from = have_state_ ? known_ : *begin_from_;
+    ask(Ask::delta, protocol::ChangesRequest{options_.filter, from, {}, 0, wait_ms}, now_ms, output);
+    pending_.from = from;
     pending_.deadline_ms += wait_ms;
 }
 
@@ -218,7 +221,10 @@ void Tracker::failed(uint64_t now_ms) {
 void Tracker::on_reply(uint64_t request_id, Result<protocol::Reply> reply, uint64_t now_ms, TrackerOutput& output) {
     if (pending_.ask == Ask::nothing || request_id != pending_.id) return;
     const Pending asked = std::exchange(pending_, Pending{});
-    if (!reply || reply->error.code != Code::ok) {
+    const bool stateless = options_.of_changes && phase_ == Phase::streaming && asked.ask == Ask::snapshot;
+    if (stateless && reply && reply->error.code == Code::unsupported && !begin_from_) {
+        begin_from_ = reply->revision;  // now, as this hub sees it
+    } else if (!reply || reply->error.code != Code::ok) {
         on_error(asked.ask, reply ? reply->error : reply.error(), now_ms, output);
     } else if (auto* channel = std::get_if<protocol::ChannelReply>(&reply->result); channel && asked.ask == Ask::channel) {
         failures_ = 0;
@@ -237,15 +243,15 @@ void Tracker::on_error(Ask what, const Error& error, uint64_t now_ms, TrackerOut
     hub_waits_ = false;
     if (error.code == Code::denied) output.refused = error;
     const bool for_good = error.code == Code::invalid_argument || error.code == Code::unsupported;
-    if (error.code == Code::compacted && what != Ask::channel) return start_over_with_snapshot();
+    if (error.code == Code::compacted && what != Ask::channel) return start_over();
     if (for_good && what == Ask::channel) output.refused = error;
     const bool streams = phase_ == Phase::streaming;
     const uint64_t refusals_max = streams ? stream_positions_refused_max : positions_refused_max;
     if (for_good && what == Ask::delta && ++positions_refused_ > refusals_max) {
         positions_refused_ = 0;
-        return start_over_with_snapshot();
+        return start_over();
     }
-    if (for_good && what == Ask::snapshot) start_over_with_snapshot();
+    if (for_good && what == Ask::snapshot) start_over();
     failed(now_ms);
 }
 
@@ -261,12 +267,20 @@ bool Tracker::of_our_past(uint64_t epoch, bool first, uint64_t now_ms, TrackerOu
     if (!streams) return failed(now_ms), false;  // the JOIN of that hub will say it too
     const bool ours = first || !epoch_;
     epoch_ = epoch;
-    if (!ours) start_over_with_snapshot();
+    if (!ours) start_over();
     return ours;
 }
 
 void Tracker::on_delta(protocol::ChangesReply& reply, Revision from, uint64_t now_ms, TrackerOutput& output) {
-    if (!of_our_past(reply.epoch, false, now_ms, output)) return;
+    const bool begins = !have_state_;
+    if (!of_our_past(reply.epoch, begins, now_ms, output)) return;
+    if (begins && reply.from >= from) {
+        begin_at(reply.from, std::exchange(lost_after_, std::nullopt), output);
+        from = reply.from;
+    } else if (options_.of_changes && reply.from > from) {
+        if (known_ < reply.from) begin_at(reply.from, known_, output);
+        from = reply.from;
+    }
     // Live messages may have carried us on since we asked; a reply about another interval is not ours.
     if (reply.from != from || (reply.more && reply.to <= from)) return failed(now_ms);
     failures_ = positions_refused_ = 0;
@@ -283,11 +297,26 @@ void Tracker::on_delta(protocol::ChangesReply& reply, Revision from, uint64_t no
     if (!reply.more && only_announces()) retry_at_ms_ = std::max(retry_at_ms_, now_ms + announced_fetch_pause_ms);
 }
 
-void Tracker::start_over_with_snapshot() {
+// With a snapshot; a filter of change sets from where its channel is when it is registered anew.
+void Tracker::start_over() {
+    if (options_.of_changes && have_state_) {
+        lost_after_ = known_;
+        if (phase_ == Phase::registered) phase_ = Phase::registering;
+    }
     have_state_ = false;
+    begin_from_.reset();
     verify_position_ = false;
     snapshot_ = {};
     snapshot_chunks_ = 0;
+}
+
+void Tracker::begin_at(Revision at, std::optional<Revision> lost_after, TrackerOutput& output) {
+    if (lost_after && output.beginning && output.beginning->lost_after) lost_after = output.beginning->lost_after;
+    output.beginning = TrackerOutput::Beginning{at, lost_after};
+    begin_from_.reset();
+    have_state_ = true;
+    known_ = at;
+    output.complete = known_;
 }
 
 void Tracker::on_snapshot(protocol::SnapshotReply& reply, uint64_t now_ms, TrackerOutput& output) {
@@ -295,7 +324,7 @@ void Tracker::on_snapshot(protocol::SnapshotReply& reply, uint64_t now_ms, Track
     if (reply.after_key.empty() && !reply.kvs.empty()) reply.after_key = reply.kvs.back().key;
     const bool continues = snapshot_chunks_ == 0 || reply.at == snapshot_.at;
     if (!continues || (reply.more && reply.after_key <= snapshot_.after_key)) {
-        start_over_with_snapshot();
+        start_over();
         return failed(now_ms);
     }
     failures_ = 0;

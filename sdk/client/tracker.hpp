@@ -35,6 +35,7 @@ namespace belfry::client {
 
 struct TrackerOptions {
     protocol::FilterSpec filter;
+    bool of_changes = false;  // the filter selects change sets: there is no state, one begins at `from` or now
     std::optional<Revision> from;
     std::optional<uint64_t> epoch;        // of the log that `from` counts in; another one = start with a snapshot
     uint64_t random_seed = 1;             // jitter and tokens
@@ -61,10 +62,16 @@ struct TrackerOutput {
         std::vector<KeyValue> kvs;  // all of it, once complete
     };
     std::optional<Snapshot> snapshot;  // replaces the state
-    std::vector<ChangeSet> changes;    // then these, each atomic, in revision order
-    std::optional<Revision> complete;  // then the state is complete up to here
-    bool proved = false;               // and that was proved current just now (staleness restarts)
-    std::optional<Error> refused;      // the hub will not serve this filter; it is asked again, ever more seldom
+    struct Beginning {
+        Revision at;
+        std::optional<Revision> lost_after;  // what came after this, up to `at`, will not come: it is compacted away, or of
+                                             // another past of the log. None: nothing was expected
+    };
+    std::optional<Beginning> beginning;  // a filter of change sets begins here
+    std::vector<ChangeSet> changes;      // then these, each atomic, in revision order
+    std::optional<Revision> complete;    // then the state is complete up to here
+    bool proved = false;                 // and that was proved current just now (staleness restarts)
+    std::optional<Error> refused;        // the hub will not serve this filter; it is asked again, ever more seldom
 };
 
 class Tracker {
@@ -125,7 +132,8 @@ private:
     void on_snapshot(protocol::SnapshotReply& reply, uint64_t now_ms, TrackerOutput& output);
     bool work_waits() const;
     // data
-    void start_over_with_snapshot();
+    void start_over();
+    void begin_at(Revision at, std::optional<Revision> lost_after, TrackerOutput& output);
     void keep(Live live);
     bool only_announces() const { return phase_ != Phase::streaming && !own_channel_ && !wanted_.is_exact(); }
     void drain(uint64_t now_ms, TrackerOutput& output);
@@ -161,7 +169,9 @@ private:
     uint64_t retry_at_ms_ = 0;
     uint64_t positions_refused_ = 0;  // in a row: the hub says it is not as far as we are
 
-    bool have_state_ = false;
+    bool have_state_ = false;             // of_changes: a position
+    std::optional<Revision> begin_from_;  // of_changes, in a stream: where the hub was when it said that there is no state
+    std::optional<Revision> lost_after_;  // of_changes: the position that was given up
     Revision known_;
     Revision target_;                          // known_ must reach this before what waits in the buffer may be judged
     bool verify_position_ = false;             // we claim to be ahead of the hub: ask before believing it

@@ -2,8 +2,10 @@
 // filtered here, through random writes, values that stop matching, a killed hub and a subscriber that comes back.
 #include <catch2/catch_test_macros.hpp>
 #include <map>
+#include <mutex>
 #include <random>
 #include <regex>
+#include <thread>
 
 #include "sdk/client/subscription.hpp"
 #include "tests/support/hub_process.hpp"
@@ -212,11 +214,115 @@ TEST_CASE("filter: the tool takes every kind, and says why one is refused", "[in
     const auto unquoted = belfry({"subscribe", "app/** /name = main", "--kind", "json"});
     CHECK(unquoted.exit_code != 0);
     CHECK(unquoted.output.find("string in quotes") != std::string::npos);
-    for (const char* plugin : {"filter_regex", "filter_json"}) {
+    for (const char* plugin : {"filter_regex", "filter_json", "filter_author"}) {
         const auto checked = run_program(
             {program("belfry"), "plugin", "check", program("../lib/belfry/plugins/" + std::string(plugin) + ".so")}, 60);
         INFO(checked.output);
         CHECK(checked.exit_code == 0);
     }
+    CHECK(hub.stop() == 0);
+}
+
+TEST_CASE("filter: change sets by author come once and in order through kills, and what compaction took is told",
+          "[integration][filter]") {
+    const TemporaryDirectory directory;
+    HubProcess hub(directory.path() + "/data");
+    REQUIRE(hub.start());
+    const auto client_of = [&](const std::string& author) {
+        ClientOptions options = hub.client_options();
+        options.author = author;
+        options.timeout = 20s;
+        return *Client::connect(std::move(options));
+    };
+    const auto alice = client_of("alice@ops");
+    const auto deploy = client_of("deploy-7");
+    const auto write = [](Client& client, const Bytes& key, const Bytes& value) {
+        const auto reply = client.put(key, value);
+        REQUIRE(reply.ok());
+        return reply->revision;
+    };
+
+    std::mutex mutex;
+    std::vector<Delivery> deliveries;
+    SubscriptionOptions options;
+    options.filter = {"author", "deploy-* app/**"};
+    options.from = Revision{0};
+    options.keep_view = false;
+    options.on_change = [&](const Delivery& delivery) {
+        const std::lock_guard lock(mutex);
+        deliveries.push_back(delivery);
+    };
+    SubscriptionOptions with_view = options;
+    with_view.keep_view = true;
+    CHECK(Subscription::open(alice, with_view).error().code == Code::invalid_argument);
+    auto subscription = *Subscription::open(alice, options);
+
+    // Waiters are woken before the callbacks run.
+    const auto wait_for = [&](size_t count) {
+        const auto give_up = std::chrono::steady_clock::now() + patience;
+        for (;; std::this_thread::sleep_for(10ms)) {
+            const std::lock_guard lock(mutex);
+            if (deliveries.size() >= count || std::chrono::steady_clock::now() > give_up) return;
+        }
+    };
+    std::vector<Revision> expected;
+    Revision last;
+    for (int i = 0; i < 60; ++i) {
+        if (i == 30) {
+            hub.kill();
+            REQUIRE(hub.start());
+        }
+        write(*alice, "app/" + std::to_string(i % 7), "a" + std::to_string(i));
+        expected.push_back(write(*deploy, "app/" + std::to_string(i % 5), "d" + std::to_string(i)));
+        last = write(*deploy, "other/" + std::to_string(i), "x");
+    }
+    REQUIRE(subscription->wait_revision(last, patience));
+    wait_for(expected.size());
+    {
+        const std::lock_guard lock(mutex);
+        std::vector<Revision> came;
+        for (const Delivery& delivery : deliveries) {
+            CHECK(delivery.author == "deploy-7");
+            CHECK(delivery.changes.size() == 1);
+            came.push_back(delivery.revision);
+        }
+        CHECK(came == expected);
+        deliveries.clear();
+    }
+
+    // Another one begins at what is compacted: it is told so, and gets the rest.
+    subscription.reset();
+    const Revision cut = expected[40];
+    REQUIRE(alice->compact(cut).ok());
+    auto late = *Subscription::open(alice, options);
+    REQUIRE(late->wait_revision(last, patience));
+    wait_for(20);
+    const std::lock_guard lock(mutex);
+    REQUIRE(deliveries.size() == 20);
+    CHECK(deliveries[0].lost_after == Revision{0});
+    CHECK(deliveries[0].revision == cut);
+    CHECK(deliveries[0].changes.empty());
+    CHECK(deliveries[1].revision == expected[41]);
+    CHECK(deliveries.back().revision == expected.back());
+
+    const auto belfry = [&](std::vector<std::string> words) {
+        std::vector<std::string> all = {program("belfry"), "--endpoint", hub.client_options().endpoints[0], "--feed",
+                                        hub.client_options().feed_endpoints[0]};
+        all.insert(all.end(), words.begin(), words.end());
+        return run_program(all);
+    };
+    const std::string rev = std::to_string(last.value - 5);
+    const auto watched = belfry({"watch", "--author", "deploy-*", "app/", "--rev", rev, "--count", "2"});
+    INFO(watched.output);
+    CHECK(watched.exit_code == 0);
+    CHECK(watched.output.find("(deploy-7)") != std::string::npos);
+    CHECK(watched.output.find("alice") == std::string::npos);
+    CHECK(watched.output.find("other/") == std::string::npos);
+    const auto compacted = belfry({"watch", "--author", "deploy-7", "--rev", "1", "--count", "1"});
+    CHECK(compacted.output.find("[compacted] changes after revision 0 up to " + std::to_string(cut.value)) !=
+          std::string::npos);
+    CHECK(belfry({"watch", "--author", "x", "--snapshot"}).exit_code == 2);
+    CHECK(belfry({"watch"}).exit_code == 2);
+    CHECK(belfry({"digest", "x", "--kind", "author"}).output.find("has no state") != std::string::npos);
     CHECK(hub.stop() == 0);
 }

@@ -51,6 +51,7 @@ public:
     ChangeSet part_of(Revision revision, const Wanted& wanted) const {
         const ChangeSet& change = at(revision);
         ChangeSet part{change.revision, change.time_ms, change.author, change.comment, {}};
+        if (!wanted.takes(change.author)) return part;
         for (size_t i = 0; i < change.events.size(); ++i) {
             const Event& event = change.events[i];
             const auto& before = values_before(revision)[i];

@@ -24,6 +24,7 @@ void Subscriber::begin(std::optional<Revision> from) {
     ++life_;
     client::TrackerOptions options;
     options.filter = setup_.filter;
+    options.of_changes = wanted_.of_changes();
     options.from = from;
     if (from) options.epoch = state_epoch_;
     options.stream = setup_.stream;
@@ -153,6 +154,7 @@ void Subscriber::act(client::TrackerOutput& output) {
         });
     }
     if (output.snapshot) check_snapshot(*output.snapshot);
+    if (output.beginning) check_beginning(*output.beginning);
     for (const ChangeSet& change : output.changes) {
         check_change(change);
         if (plants.apply_twice && world_.random.chance(5)) check_change(change);
@@ -186,6 +188,20 @@ void Subscriber::check_snapshot(const client::TrackerOutput::Snapshot& snapshot)
     state_epoch_ = tracker_->epoch();
 }
 
+// A filter of change sets begins at a revision. What it then says is lost must be what it was owed: nothing more, no less.
+void Subscriber::check_beginning(const client::TrackerOutput::Beginning& beginning) {
+    const History* truth = history();
+    if (truth == nullptr) return;
+    world_.trace([&] { return setup_.name + " begins at " + std::to_string(beginning.at.value); });
+    if (!wanted_.of_changes()) return fail("begins without a state");
+    if (beginning.at > truth->revision()) return fail("begins in the future");
+    if (beginning.lost_after.has_value() != state_epoch_.has_value()) return fail("is wrong about having had a position");
+    if (beginning.lost_after && *beginning.lost_after != checked_) return fail("is wrong about what it lost");
+    if (beginning.lost_after) ++losses_;
+    checked_ = beginning.at;
+    state_epoch_ = tracker_->epoch();
+}
+
 void Subscriber::check_nothing_missed(Revision from, Revision to) {
     const History* truth = history();
     if (truth == nullptr) return;
@@ -211,7 +227,7 @@ void Subscriber::check_change(const ChangeSet& change) {
     if (!world_.failure().empty()) return;
     if (change.revision > truth->revision()) return fail("revision " + at + " was never committed");
     if (change != truth->part_of(change.revision, wanted_)) return fail("revision " + at + " is not as committed");
-    apply_to(state_, change);
+    if (!wanted_.of_changes()) apply_to(state_, change);
     checked_ = change.revision;
     ++deliveries_;
 }

@@ -47,6 +47,7 @@ public:
     bool proved_since(uint64_t time_ms) const { return proved_at_ms_ && *proved_at_ms_ >= time_ms; }
     client::Tracker::Figures figures() const { return tracker_ ? tracker_->figures() : client::Tracker::Figures{}; }
     uint64_t deliveries() const { return deliveries_; }
+    uint64_t losses() const { return losses_; }  // of a filter of change sets
     SubscriberPlants plants;
 
 private:
@@ -57,6 +58,7 @@ private:
     void act(client::TrackerOutput& output);
     void plan_timer();
     void check_snapshot(const client::TrackerOutput::Snapshot& snapshot);
+    void check_beginning(const client::TrackerOutput::Beginning& beginning);
     void check_change(const ChangeSet& change);
     void check_nothing_missed(Revision from, Revision to);
     const History* history();
@@ -79,6 +81,7 @@ private:
     std::optional<uint64_t> state_epoch_;
     std::optional<uint64_t> proved_at_ms_;
     uint64_t deliveries_ = 0;
+    uint64_t losses_ = 0;
 };
 
 }  // namespace belfry::sim

@@ -2,6 +2,8 @@
 // filter by content (tests/support/filters.hpp).
 #pragma once
 
+#include <optional>
+
 #include "sdk/base/match.hpp"
 #include "sdk/protocol/messages.hpp"
 #include "tests/support/filters.hpp"
@@ -11,7 +13,12 @@ namespace belfry::sim {
 class Wanted {
 public:
     explicit Wanted(const protocol::FilterSpec& filter)
-        : even_(filter.kind == "even"), keys_(even_ ? "prefix" : filter.kind, filter.spec) {}
+        : even_(filter.kind == "even"),
+          author_(filter.kind == "author" ? std::optional(filter.spec) : std::nullopt),
+          keys_(even_ ? "prefix" : filter.kind, filter.spec) {}
+    // A filter of change sets: it has no state.
+    bool of_changes() const { return author_.has_value(); }
+    bool takes(BytesView author) const { return !author_ || *author_ == author; }
     bool operator()(BytesView key, BytesView value) const { return keys_(key) && (!even_ || test::is_even(value)); }
 
     // A delete of what was not there, which a filter by key alone reports all the same (only tests make such).
@@ -19,6 +26,7 @@ public:
 
 private:
     bool even_;
+    std::optional<Bytes> author_;
     KeyMatcher keys_;
 };
 

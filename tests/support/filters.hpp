@@ -1,5 +1,5 @@
-// Filters for tests of the feed, behind the real seam: "exact", "prefix", "suffix" (whose range is everything) and "even":
-// keys with a prefix whose values are even (is_even).
+// Filters for tests of the feed, behind the real seam: "exact", "prefix", "suffix" (whose range is everything), "even":
+// keys with a prefix whose values are even (is_even), and "author": the change sets of one author.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ inline bool is_even(BytesView value) {
     return (value.size() + last) % 2 == 0;
 }
 
-enum class FilterKind { exact, prefix, suffix, even };
+enum class FilterKind { exact, prefix, suffix, even, author };
 
 struct TestFilter {
     FilterKind kind;
@@ -28,7 +28,7 @@ struct TestFilter {
 template <FilterKind kind>
 const belfry_filter_v1& filter_table() {
     static const belfry_filter_v1 table = [] {
-        constexpr const char* names[] = {"exact", "prefix", "suffix", "even"};
+        constexpr const char* names[] = {"exact", "prefix", "suffix", "even", "author"};
         belfry_filter_v1 made{};
         made.struct_size = sizeof(made);
         made.kind = names[static_cast<size_t>(kind)];
@@ -38,7 +38,7 @@ const belfry_filter_v1& filter_table() {
             auto* made_filter = new TestFilter{kind, text, text, text + '\0'};
             if (kind == FilterKind::prefix || kind == FilterKind::even)
                 made_filter->end = prefix_end(text) == Bytes(1, '\0') ? "" : prefix_end(text);
-            if (kind == FilterKind::suffix) made_filter->begin = made_filter->end = "";
+            if (kind == FilterKind::suffix || kind == FilterKind::author) made_filter->begin = made_filter->end = "";
             *filter = reinterpret_cast<belfry_filter*>(made_filter);
             return BELFRY_OK;
         };
@@ -53,11 +53,17 @@ const belfry_filter_v1& filter_table() {
             const Bytes& spec = reinterpret_cast<const TestFilter*>(filter)->spec;
             const BytesView text = plugin::from_c(key);
             if (kind == FilterKind::exact) return text == spec;
+            if (kind == FilterKind::author) return 1;
             if (kind == FilterKind::even) return text.starts_with(spec) && is_even(plugin::from_c(value));
             return kind == FilterKind::prefix ? text.starts_with(spec) : text.ends_with(spec);
         };
         made.close = [](belfry_filter* filter) { delete reinterpret_cast<TestFilter*>(filter); };
         made.reads_value = [](const belfry_filter*) -> int32_t { return kind == FilterKind::even; };
+        if (kind == FilterKind::author) {
+            made.matches_change = [](const belfry_filter* filter, const belfry_change* change) -> int32_t {
+                return plugin::from_c(change->author) == reinterpret_cast<const TestFilter*>(filter)->spec;
+            };
+        }
         return made;
     }();
     return table;
@@ -69,6 +75,7 @@ inline hub::plugin::Filters all_filters() {
     (void)filters.add(filter_table<FilterKind::prefix>());
     (void)filters.add(filter_table<FilterKind::suffix>());
     (void)filters.add(filter_table<FilterKind::even>());
+    (void)filters.add(filter_table<FilterKind::author>());
     return filters;
 }
 

@@ -472,3 +472,39 @@ TEST_CASE("load: a newer format is refused by name", "[model]") {
     REQUIRE(hub.store().commit(Index{9}));
     CHECK(hub.keys().load().error().code == Code::incompatible);
 }
+
+TEST_CASE("changes by author: their own change sets, puts and deletes as they are; no state, and what is lost is said",
+          "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    hub.apply(put("a/1", "1"));
+    hub.apply(put("a/2", "2"), 0, {}, {}, "bob");
+    p::TxnRequest both;
+    both.then_ops = {{put("a/3", "3")}, {put("b", "3")}, {erase("a/2")}};
+    hub.apply(both);
+    hub.apply(put("b", "4"));
+    hub.apply(erase("a/1"), 0, {}, {}, "bob");
+    const auto filter = by_ada("a/");
+    const auto all = hub.keys().changes({{}, {0}, {}, 0}, *filter);
+    REQUIRE(all);
+    REQUIRE(all->changes.size() == 2);
+    CHECK(all->changes[0].revision == Revision{1});
+    REQUIRE(all->changes[1].events.size() == 2);
+    for (const Event& event : all->changes[1].events) {
+        const bool erased = event.kv.key == "a/2";
+        CHECK(event.type == (erased ? EventType::erase : EventType::put));
+    }
+    CHECK(all->from == Revision{0});
+    CHECK(all->to == Revision{5});
+    CHECK(hub.keys().snapshot({}, *filter).error().code == Code::unsupported);
+    CHECK(hub.keys().digest({}, *filter).error().code == Code::unsupported);
+
+    hub.apply(p::CompactRequest{{2}});
+    const auto overtaken = hub.keys().changes({{}, {0}, {}, 0}, *filter);
+    REQUIRE(overtaken);
+    CHECK(overtaken->from == Revision{2});
+    CHECK(overtaken->changes.size() == 1);
+    const auto nothing_left = hub.keys().changes({{}, {0}, {1}, 0}, *filter);
+    REQUIRE(nothing_left);
+    CHECK(nothing_left->from == Revision{1});
+    CHECK(nothing_left->to == Revision{1});
+}
