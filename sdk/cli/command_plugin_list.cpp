@@ -1,5 +1,6 @@
 // `belfry plugin list`: every member answers for itself, so each endpoint is asked.
 #include <algorithm>
+#include <functional>
 
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
@@ -49,24 +50,34 @@ void print_json(const Context& context, const std::vector<PluginsReply>& members
     context.line(json.end_array().end_object().take());
 }
 
-}  // namespace
-
-Exit list_plugins(Context& context) {
+// What the members that answer run, by member. `failed`: an endpoint did not answer.
+std::vector<PluginsReply> ask_members(const Context& context, const std::function<void(Error)>& failed) {
     std::vector<PluginsReply> members;
-    Exit exit = Exit::ok;
     for (const std::string& endpoint : context.settings.endpoints) {
         auto client = context.connect({endpoint});
         auto reply = answer_of<PluginsReply>(client ? (*client)->call(protocol::PluginsRequest{}) : client.error());
         if (!reply) {
-            exit = context.fail({reply.error().code, endpoint + ": " + reply.error().detail});
+            failed({reply.error().code, endpoint + ": " + reply.error().detail});
             continue;
         }
         const bool twice = std::any_of(members.begin(), members.end(),
                                        [&](const PluginsReply& each) { return each.member == reply->member; });
         if (!twice) members.push_back(std::move(*reply));
     }
-    if (members.empty()) return exit;
     std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.member < b.member; });
+    return members;
+}
+
+}  // namespace
+
+std::vector<std::string> differences_of_members(const Context& context) {
+    return plugin_differences(ask_members(context, [](const Error&) {}));
+}
+
+Exit list_plugins(Context& context) {
+    Exit exit = Exit::ok;
+    const std::vector<PluginsReply> members = ask_members(context, [&](const Error& error) { exit = context.fail(error); });
+    if (members.empty()) return exit;
     const auto differences = plugin_differences(members);
     const auto missing = unasked(context, members);
     if (context.settings.json) {

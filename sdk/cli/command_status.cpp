@@ -36,6 +36,10 @@ Exit run_status(Context& context) {
     for (const auto& [name, figure] : status->figures) {
         context.line(name + std::string(width + 2 - name.size(), ' ') + figure_text(name, figure));
     }
+    // The figures are one member's. With the others' endpoints given too, it shows whether all decide alike.
+    if (context.settings.endpoints.size() > 1) {
+        for (const std::string& difference : differences_of_members(context)) context.note("members differ: " + difference);
+    }
     return Exit::ok;
 }
 

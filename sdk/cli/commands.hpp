@@ -30,6 +30,8 @@ extern const Command policy_command;
 extern const Command plugin_command;
 extern const Command store_command;
 Exit list_plugins(Context& context);  // a part of it
+// What plugin list would say of how the members differ; those that do not answer are passed over.
+std::vector<std::string> differences_of_members(const Context& context);
 extern const Command completion_command;
 extern const Command version_command;
 extern const Command help_command;

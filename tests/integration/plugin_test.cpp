@@ -136,6 +136,11 @@ TEST_CASE("plugin list: every member of a cluster tells what it runs, and where 
         has(listed.output, "members differ: filter_suffix (filter 'suffix') is 1.0.0 on member 2, is not on members 1 3"));
     CHECK_FALSE(has(listed.output, "not asked"));
 
+    const auto status = run_program({program("belfry"), "status", "--endpoint", all});
+    INFO(status.output);
+    CHECK(status.exit_code == 0);
+    CHECK(has(status.output, "members differ: filter_suffix (filter 'suffix')"));
+
     const auto alone = run_program({program("belfry"), "plugin", "list", "--endpoint", first});
     INFO(alone.output);
     CHECK(alone.exit_code == 0);
