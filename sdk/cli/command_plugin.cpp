@@ -37,7 +37,8 @@ void print_text(Context& context, const testing::Report& report, const std::stri
 
 Exit check(Context& context) {
     std::string about;
-    const testing::Report report = testing::check_plugin(context.word(1), &about);
+    const std::vector<std::string>& words = context.arguments.words();
+    const testing::Report report = testing::check_plugin(context.word(1), &about, {words.begin() + 2, words.end()});
     if (context.settings.json) {
         print_json(context, report, about);
     } else {
@@ -68,10 +69,10 @@ Exit make_new(Context& context) {
 Exit run_plugin(Context& context) {
     const std::string& what = context.word(0);
     const size_t words = context.arguments.words().size();
-    if (what == "check" && words == 2) return check(context);
+    if (what == "check" && words >= 2) return check(context);
     if (what == "new" && (words == 3 || words == 4)) return make_new(context);
     if (what == "list" && words == 1) return list_plugins(context);
-    return context.misuse("write plugin new KIND NAME [DIR], plugin check FILE.so or plugin list");
+    return context.misuse("write plugin new KIND NAME [DIR], plugin check FILE.so [SPEC]... or plugin list");
 }
 
 }  // namespace
@@ -79,24 +80,27 @@ Exit run_plugin(Context& context) {
 const Command plugin_command = {
     .name = "plugin",
     .summary = "plugins: begin a new one, check one, list those of a cluster",
-    .usage = "new KIND NAME [DIR] | check FILE.so [-v] | list",
+    .usage = "new KIND NAME [DIR] | check FILE.so [SPEC]... [-v] | list",
     .details =
         "`new` writes a project into DIR (or ./NAME): a small plugin that works, and a test. KIND is filter, state_store,\n"
         "log_store or transport.\n"
         "`check` loads the file into this process, prints its descriptor and runs the conformance suite of each of its "
         "kinds "
         "in\n"
-        "a temporary folder. Exit 0 if all hold, 1 if one does not. Only check files you would also run.\n"
+        "a temporary folder. SPECs are such as its filters and validators must take, for languages that random ones are "
+        "not in.\n"
+        "Exit 0 if all hold, 1 if one does not. Only check files you would also run.\n"
         "`list` asks each endpoint what it runs and says where members differ (exit 1). '*' = that member uses it; all "
         "others "
         "are\n"
         "only there to be chosen.\n\n"
         "  belfry plugin new state_store storage_mine\n"
         "  belfry plugin check ./storage_mine.so\n"
+        "  belfry plugin check ./filter_depth.so 1 3\n"
         "  belfry plugin list --endpoint tcp://10.0.0.1:7420,tcp://10.0.0.2:7420,tcp://10.0.0.3:7420",
     .flags = flags,
     .words_min = 1,
-    .words_max = 4,
+    .words_max = 64,
     .run = run_plugin,
 };
 

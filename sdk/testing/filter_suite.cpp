@@ -1,12 +1,15 @@
 #include "sdk/testing/filter_suite.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <memory>
 #include <random>
+#include <thread>
 
 #include "sdk/base/types.hpp"
 #include "sdk/plugin/plugin.hpp"
+#include "sdk/testing/leaks.hpp"
 
 namespace belfry::testing {
 
@@ -15,6 +18,9 @@ namespace {
 constexpr size_t random_specs = 3000;
 constexpr size_t keys_per_spec = 60;
 constexpr size_t set_rounds = 60;
+constexpr size_t leak_rounds = 400;
+constexpr size_t threads = 4;
+constexpr size_t threaded_rounds = 20;
 
 class FilterDriver {
 public:
@@ -163,7 +169,8 @@ void check_random(const FilterSuite& suite) {
                     "the spec '" + spec + "' is refused with status " + std::to_string(filter.status));
         }
     }
-    require(taken > 0 || !suite.specs.empty(), "not one of the specs tried is taken");
+    require(taken > 0 || !suite.specs.empty(),
+            "not one of the specs tried is taken: give some of this filter's language (plugin check FILE SPEC...)");
 }
 
 // What a set says of each filter is what the filter says.
@@ -198,13 +205,18 @@ void check_set(const belfry_filter_v1& table, const std::vector<std::unique_ptr<
     }
 }
 
+constexpr size_t set_slots_all = 3;
+size_t set_slots(const belfry_filter_v1& table) {
+    return (BELFRY_HAS(&table, belfry_filter_v1, set_make) ? 1u : 0u) +
+           (BELFRY_HAS(&table, belfry_filter_v1, set_matches) ? 1u : 0u) +
+           (BELFRY_HAS(&table, belfry_filter_v1, set_close) ? 1u : 0u);
+}
+
 void check_sets(const FilterSuite& suite) {
     const auto& table = *suite.table;
-    const size_t slots = (BELFRY_HAS(&table, belfry_filter_v1, set_make) ? 1u : 0u) +
-                         (BELFRY_HAS(&table, belfry_filter_v1, set_matches) ? 1u : 0u) +
-                         (BELFRY_HAS(&table, belfry_filter_v1, set_close) ? 1u : 0u);
+    const size_t slots = set_slots(table);
     if (slots == 0) return;
-    require(slots == 3, "of set_make, set_matches and set_close some are set and some are not: all or none");
+    require(slots == set_slots_all, "of set_make, set_matches and set_close some are set and some are not: all or none");
     std::mt19937_64 random(suite.seed + 2);
     for (size_t round = 0; round < set_rounds; ++round) {
         std::vector<std::unique_ptr<FilterDriver>> filters;
@@ -257,6 +269,80 @@ void check_huge(const FilterSuite& suite) {
     }
 }
 
+// Specs of this filter: those that were given, or what random ones it takes.
+std::vector<Bytes> some_specs(const FilterSuite& suite, std::mt19937_64& random) {
+    constexpr size_t count_max = 20;
+    std::vector<Bytes> specs(suite.specs.begin(), suite.specs.end());
+    for (size_t tries = 0; specs.size() < count_max && tries < random_specs; ++tries) {
+        Bytes spec = tries % 2 == 0 ? random_words(random) : random_bytes(random, 12);
+        if (FilterDriver(*suite.table, spec).ok()) specs.push_back(std::move(spec));
+    }
+    return specs;
+}
+
+// canonical, range, matches and reads_value from several threads at once, beside sets.
+void check_threads(const FilterSuite& suite) {
+    std::mt19937_64 random(suite.seed + 3);
+    for (const Bytes& spec : some_specs(suite, random)) {
+        const FilterDriver filter(*suite.table, spec);
+        std::vector<std::pair<Bytes, Bytes>> questions;
+        std::vector<bool> expected;
+        for (size_t i = 0; i < keys_per_spec; ++i) {
+            questions.emplace_back(random_key(random, spec), random_value(random));
+            expected.push_back(filter.matches(questions.back().first, questions.back().second));
+        }
+        const Bytes canonical = filter.canonical();
+        std::atomic<bool> differs{false};
+        const auto ask = [&] {
+            for (size_t round = 0; round < threaded_rounds; ++round) {
+                for (size_t i = 0; i < questions.size(); ++i) {
+                    const auto& [key, value] = questions[i];
+                    if (filter.matches(key, value) != expected[i]) differs = true;
+                    if (expected[i] && !filter.in_range(key)) differs = true;
+                }
+                if (filter.canonical() != canonical || filter.reads_value() != filter.reads_value()) differs = true;
+            }
+        };
+        std::vector<std::thread> all;
+        for (size_t i = 0; i < threads; ++i) all.emplace_back(ask);
+        for (std::thread& thread : all) thread.join();
+        require(!differs, "threads that ask the filter '" + spec + "' at once hear something else");
+    }
+}
+
+// Compiling, refusing, asking and closing, with sets and without.
+void check_leaks(const FilterSuite& suite) {
+    std::mt19937_64 random(suite.seed + 4);
+    const std::vector<Bytes> specs = some_specs(suite, random);
+    const std::vector<Bytes> refused = {Bytes(1024 * 1024, '['), "[", "", "a b c"};
+    const auto& table = *suite.table;
+    require_no_leak("compile and close", leak_rounds, [&] {
+        for (const Bytes& spec : specs) {
+            const FilterDriver filter(table, spec);
+            (void)filter.matches("a/b", "{\"a\":1}");
+        }
+        for (const Bytes& spec : refused) (void)FilterDriver(table, spec).ok();
+    });
+    if (set_slots(table) != set_slots_all) return;
+    std::vector<std::unique_ptr<FilterDriver>> filters;
+    std::vector<const belfry_filter*> given;
+    for (const Bytes& spec : specs) {
+        filters.push_back(std::make_unique<FilterDriver>(table, spec));
+        given.push_back(filters.back()->handle());
+    }
+    require_no_leak("a set", leak_rounds, [&] {
+        belfry_filter_set* set = nullptr;
+        belfry_error error;
+        error.struct_size = sizeof(error);
+        error.reserved = 0;
+        error.message[0] = '\0';
+        if (table.set_make(given.data(), given.size(), &set, &error) != BELFRY_OK) return;
+        std::vector<uint64_t> bits(given.size() / 64 + 1, 0);
+        (void)table.set_matches(set, plugin::to_c("a/b"), plugin::to_c("{\"a\":1}"), bits.data());
+        table.set_close(set);
+    });
+}
+
 // Values as large as the hub takes, and nested as deep as they can be: no crash, and an answer.
 void check_hostile_values(const FilterSuite& suite) {
     std::vector<std::string> specs = suite.specs;
@@ -294,6 +380,8 @@ Report check_filter(const FilterSuite& suite) {
     run_check(report, "lifetime: a filter views nothing of others", [&] { check_lifetime(suite); });
     run_check(report, "sets: what they say of each filter is what the filter says", [&] { check_sets(suite); });
     run_check(report, "values: 1 MiB of nesting and garbage gets an answer", [&] { check_hostile_values(suite); });
+    run_check(report, "threads: several that ask at once hear what one hears", [&] { check_threads(suite); });
+    run_check(report, "leaks: filters and sets leave no memory behind", [&] { check_leaks(suite); });
     run_check(report, "bounds: a spec of 1 MiB is refused", [&] { check_huge(suite); });
     return report;
 }

@@ -70,7 +70,7 @@ std::string describe(const belfry_plugin_descriptor& descriptor) {
     return text;
 }
 
-void check_interface(Report& report, const belfry_interface& interface) {
+void check_interface(Report& report, const belfry_interface& interface, const std::vector<std::string>& specs) {
     const TempDirectory directory;
     switch (interface.kind) {
         case BELFRY_KIND_STATE_STORE:
@@ -80,18 +80,18 @@ void check_interface(Report& report, const belfry_interface& interface) {
             return report.add(
                 check_log_store({static_cast<const belfry_log_store_v1*>(interface.table), directory.path, 1, {}}));
         case BELFRY_KIND_FILTER:
-            return report.add(check_filter({static_cast<const belfry_filter_v1*>(interface.table), 1, {}}));
+            return report.add(check_filter({static_cast<const belfry_filter_v1*>(interface.table), 1, specs}));
         case BELFRY_KIND_TRANSPORT:
             return report.add(check_transport({static_cast<const belfry_transport_v1*>(interface.table), directory.path}));
         case BELFRY_KIND_VALIDATOR:
-            return report.add(check_validator({static_cast<const belfry_validator_v1*>(interface.table), 1, {}}));
+            return report.add(check_validator({static_cast<const belfry_validator_v1*>(interface.table), 1, specs}));
         default: return report.pass(plugin::kind_name(interface.kind) + ": there is no suite for it yet");
     }
 }
 
 }  // namespace
 
-Report check_plugin(const std::string& path, std::string* about) {
+Report check_plugin(const std::string& path, std::string* about, const std::vector<std::string>& specs) {
     Report report;
     const belfry_plugin_descriptor* descriptor = nullptr;
     run_check(report, "descriptor: loads, and is what a hub takes", [&] {
@@ -103,7 +103,8 @@ Report check_plugin(const std::string& path, std::string* about) {
     if (about != nullptr) *about = describe(*descriptor);
     run_check(report, "interfaces: every one passes its suite", [&] {
         Report suites;
-        for (uint64_t i = 0; i < descriptor->interface_count; ++i) check_interface(suites, descriptor->interfaces[i]);
+        for (uint64_t i = 0; i < descriptor->interface_count; ++i)
+            check_interface(suites, descriptor->interfaces[i], specs);
         const size_t failures = suites.failures();
         report.add(std::move(suites));
         require(failures == 0, std::to_string(failures) + " checks failed");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "sdk/testing/report.hpp"
 
@@ -9,6 +10,8 @@ namespace belfry::testing {
 
 // `path` names a shared library. `about` (may be NULL) gets what the descriptor says, for people. Works in a folder of its
 // own under the system's temporary directory and removes it. A kind without a suite is a passed check that says so.
-Report check_plugin(const std::string& path, std::string* about = nullptr);
+// `specs`: what the plugin's filters and validators must take; the suites try random ones as well, which a language of its
+// own may refuse all.
+Report check_plugin(const std::string& path, std::string* about = nullptr, const std::vector<std::string>& specs = {});
 
 }  // namespace belfry::testing

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "sdk/plugin/plugin.hpp"
+#include "sdk/testing/leaks.hpp"
 
 namespace belfry::testing {
 
@@ -14,6 +15,8 @@ namespace {
 constexpr size_t random_specs = 2000;
 constexpr size_t values_per_spec = 30;
 constexpr size_t threads = 4;
+constexpr size_t leak_specs = 20;
+constexpr size_t leak_rounds = 200;
 
 struct Verdict {
     belfry_status status = BELFRY_OK;
@@ -136,6 +139,16 @@ Report check_validator(const ValidatorSuite& suite) {
     });
     run_check(report, "validator: several threads may check at once", [&] {
         for (const std::string& spec : suite.specs) check_threads(*suite.table, spec, random);
+    });
+    run_check(report, "validator: specs that are taken, refused and asked leave no memory behind", [&] {
+        std::vector<Bytes> specs(suite.specs.begin(), suite.specs.end());
+        while (specs.size() < leak_specs) specs.push_back(random_bytes(random, 80));
+        require_no_leak("compile, check and close", leak_rounds, [&] {
+            for (const Bytes& spec : specs) {
+                const ValidatorDriver validator(*suite.table, spec);
+                if (validator.ok()) (void)validator.check("key", "1", "{\"a\":1}");
+            }
+        });
     });
     return report;
 }

@@ -40,13 +40,23 @@ public:
         return build(name);
     }
     std::string build(const std::string& name) const {
-        const std::string flags = BELFRY_TEST_FLAGS;
-        must({"cmake", "-S", path(name), "-B", path(name) + "/build", "-G", "Ninja", "-D", "CMAKE_PREFIX_PATH=" + prefix(),
-              "-D", "CMAKE_C_COMPILER=" BELFRY_TEST_C_COMPILER, "-D", "CMAKE_CXX_COMPILER=" BELFRY_TEST_CXX_COMPILER, "-D",
-              "CMAKE_C_FLAGS=-Werror " + flags, "-D", "CMAKE_CXX_FLAGS=-Werror " + flags});
-        must({"cmake", "--build", path(name) + "/build"});
+        compile(name, BELFRY_TEST_FLAGS, {});
         must({"ctest", "--test-dir", path(name) + "/build", "--no-tests=error", "--output-on-failure"});
         return path(name) + "/build/" + name + ".so";
+    }
+    // Built anew with a sanitizer; what its test says then.
+    Outcome test_sanitized(const std::string& name, const std::string& sanitizer) const {
+        fs::remove_all(path(name) + "/build");
+        compile(name, "", "-DBELFRY_PLUGIN_SANITIZE=" + sanitizer);
+        return run_program({"ctest", "--test-dir", path(name) + "/build", "--no-tests=error", "--output-on-failure"},
+                           step_seconds_max * 5);
+    }
+    void compile(const std::string& name, const std::string& flags, const std::string& setting) const {
+        must({"cmake", "-S", path(name), "-B", path(name) + "/build", "-G", "Ninja", "-D", "CMAKE_PREFIX_PATH=" + prefix(),
+              "-D", "CMAKE_C_COMPILER=" BELFRY_TEST_C_COMPILER, "-D", "CMAKE_CXX_COMPILER=" BELFRY_TEST_CXX_COMPILER, "-D",
+              "CMAKE_C_FLAGS=-Werror " + flags, "-D", "CMAKE_CXX_FLAGS=-Werror " + flags,
+              setting.empty() ? "-DBELFRY_PLUGIN_SANITIZE=" : setting});
+        must({"cmake", "--build", path(name) + "/build"});
     }
     std::string config(const std::string& file, const std::string& more = "") const {
         std::ofstream(path("belfry.toml")) << more << "[[plugins]]\npath = \"" << file << "\"\n";
@@ -76,6 +86,31 @@ TEST_CASE("plugin new: a filter, built from the package alone, serves in a hub",
     const auto refused = client->digest(request);
     REQUIRE_FALSE(refused.ok());
     CHECK(refused.error().detail.find("the spec is empty") != std::string::npos);
+}
+
+TEST_CASE("plugin new: a sanitizer finds what an author left in a filter, and passes one that is whole",
+          "[integration][scaffold]") {
+    if (*BELFRY_TEST_FLAGS != '\0') SKIP("this build has a sanitizer itself");
+    const Workshop workshop;
+    REQUIRE(workshop.belfry({"plugin", "new", "filter", "filter_mine", workshop.path("filter_mine")}).exit_code == 0);
+    const auto whole = workshop.test_sanitized("filter_mine", "address");
+    INFO(whole.output);
+    CHECK(whole.exit_code == 0);
+
+    fs::path source;
+    for (const auto& entry : fs::directory_iterator(workshop.path("filter_mine"))) {
+        if (entry.path().extension() == ".cpp") source = entry.path();
+    }
+    std::string text = read_text(source.string());
+    const std::string sound = "return key.ends_with(suffix_);";
+    REQUIRE(text.find(sound) != std::string::npos);
+    text.replace(text.find(sound), sound.size(),
+                 "char* left = new char[9]; left[0] = 'x'; return key.ends_with(suffix_) && left[0] == 'x';");
+    std::ofstream(source) << text;
+    const auto leaking = workshop.test_sanitized("filter_mine", "address");
+    INFO(leaking.output);
+    CHECK(leaking.exit_code != 0);
+    CHECK(leaking.output.find("LeakSanitizer") != std::string::npos);
 }
 
 TEST_CASE("plugin new: a state store and a log store, built from the package alone, keep what a hub was told",

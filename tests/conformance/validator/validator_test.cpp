@@ -61,7 +61,7 @@ TEST_CASE("every validator of this tree keeps the contract", "[conformance][vali
         INFO(table_of(entry).kind << ": " << check.name << ": " << check.sentence);
         CHECK(check.passed);
     }
-    CHECK(report.checks.size() == 3);
+    CHECK(report.checks.size() == 4);
 }
 
 TEST_CASE("the suite finds what a broken validator does wrong", "[conformance][validator]") {
