@@ -14,8 +14,8 @@ constexpr size_t batch_entries_max = 16;
 constexpr size_t batch_bytes_max = 24 * 1024;
 // The store's batch stays open over many of those: a page that is written again within one commit is not copied again.
 // What it holds is applied once more if the store fails, so it is bounded: by memory and, for a restart, by time.
-constexpr size_t held_bytes_max = 1024 * 1024;
-constexpr uint64_t held_ms_max = 20;
+constexpr size_t held_bytes_max = 2 * 1024 * 1024;
+constexpr uint64_t held_ms_max = 60;
 // What an entry costs in the log beside its payload, roughly; for deciding on snapshots.
 constexpr size_t entry_overhead_bytes = 32;
 constexpr uint64_t store_retry_ms = 500;
