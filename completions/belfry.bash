@@ -23,8 +23,8 @@ _belfry() {
     fi
     local flags="$common"
     case "$command" in
-        put) flags+=" --comment --prev --cas --lease --dry-run --literal" ;;
-        get) flags+=" --prefix --range-end --rev --detail --keys-only --count --limit --sort --desc --raw --local" ;;
+        put) flags+=" --comment --prev --cas --lease --type --dry-run --literal" ;;
+        get) flags+=" --prefix --range-end --rev --detail --keys-only --count --limit --sort --desc --raw --format --path --type --local" ;;
         del) flags+=" --prefix --range-end --all --comment --prev --dry-run" ;;
         txn) flags+=" --json --comment --dry-run" ;;
         watch) flags+=" --kind --rev --snapshot --count --stream --full" ;;

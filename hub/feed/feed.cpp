@@ -24,7 +24,9 @@ constexpr size_t changes_bytes_max = belfry::limits::feed_message_bytes_max - me
 
 static_assert(limits::channel_idle_ms_max > mark_sequences_idle_min * limits::mark_interval_ms);
 
-size_t event_bytes(const Event& event) { return event_overhead_bytes + event.kv.key.size() + event.kv.value.size(); }
+size_t event_bytes(const Event& event) {
+    return event_overhead_bytes + event.kv.key.size() + event.kv.value.size() + event.kv.content_type.size();
+}
 
 }  // namespace
 

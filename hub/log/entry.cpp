@@ -23,8 +23,8 @@ using protocol::TxnRequest;
 
 // On disk since 1.0; never reuse one.
 enum Kind : uint8_t { kind_put = 1, kind_delete = 2, kind_txn = 3, kind_compact = 4, kind_range = 5, kind_record = 6 };
-constexpr uint8_t flag_ticket = 128;  // beside the kind of a command
-constexpr uint8_t flag_previous = 1;
+constexpr uint8_t flag_ticket = 128;                         // beside the kind of a command
+constexpr uint8_t flag_previous = 1, flag_content_type = 2;  // of a put; of a delete the first alone
 constexpr uint8_t flag_remove = 1, flag_expected = 2;
 constexpr uint8_t flag_keys_only = 1, flag_count_only = 2, flag_local = 4;
 constexpr size_t header_bytes = 1 + 8 + 4;
@@ -38,7 +38,9 @@ void write(Writer& out, const PutRequest& put) {
     out.bytes(put.key);
     out.bytes(put.value);
     out.varint(put.lease.value);
-    out.u8(put.previous ? flag_previous : 0);
+    const bool has_type = !put.content_type.empty();
+    out.u8(static_cast<uint8_t>((put.previous ? flag_previous : 0) | (has_type ? flag_content_type : 0)));
+    if (has_type) out.bytes(put.content_type);
 }
 
 void write(Writer& out, const DeleteRequest& erase) {
@@ -135,7 +137,11 @@ PutRequest read_put(Reader& in) {
     put.key = in.bytes();
     put.value = in.bytes();
     put.lease.value = in.varint();
-    put.previous = read_below(in, flag_previous + 1) != 0;
+    const uint8_t flags = read_below(in, (flag_previous | flag_content_type) + 1);
+    put.previous = (flags & flag_previous) != 0;
+    if ((flags & flag_content_type) == 0) return put;
+    put.content_type = in.bytes();
+    if (put.content_type.empty()) in.fail();  // one spelling
     return put;
 }
 
@@ -237,9 +243,24 @@ Command read_command(Reader& in) {
     return command;
 }
 
+bool has_content_type(const TxnRequest& txn);
+
+bool has_content_type(const std::vector<TxnOp>& ops) {
+    return std::any_of(ops.begin(), ops.end(), [](const TxnOp& item) {
+        if (const auto* put = std::get_if<PutRequest>(&item.op)) return !put->content_type.empty();
+        const auto* nested = std::get_if<TxnRequest>(&item.op);
+        return nested != nullptr && has_content_type(*nested);
+    });
+}
+
+bool has_content_type(const TxnRequest& txn) { return has_content_type(txn.then_ops) || has_content_type(txn.else_ops); }
+
 }  // namespace
 
 uint8_t format_of(const Command& command) {
+    const auto* put = std::get_if<PutRequest>(&command.op);
+    const auto* txn = std::get_if<TxnRequest>(&command.op);
+    if (put != nullptr ? !put->content_type.empty() : txn != nullptr && has_content_type(*txn)) return 4;
     if (std::holds_alternative<RecordChangeRequest>(command.op)) return 3;
     return command.ticket.session != 0 ? 2 : 1;
 }

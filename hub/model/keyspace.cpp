@@ -141,7 +141,7 @@ Result<protocol::PutReply> Keyspace::put(const protocol::PutRequest& request) {
     protocol::PutReply reply;
     ChangeEvent event;
     event.key = request.key;
-    event.now = {meta_.revision.next(), meta_.revision.next(), 1, request.lease, request.value};
+    event.now = {meta_.revision.next(), meta_.revision.next(), 1, request.lease, request.value, request.content_type};
     if (found->has_value()) {
         event.previous = ChangeEvent::Previous::live;
         event.before = **found;
@@ -222,7 +222,7 @@ Result<protocol::RecordChangeReply> Keyspace::change_own_record(const protocol::
 Status Keyspace::record(const ChangeEvent& event) {
     ++events_;
     encode_change_event(event, change_);
-    visible_bytes_ += event.key.size() + event.now.value.size() + event_envelope_bytes;
+    visible_bytes_ += event.key.size() + event.now.value.size() + event.now.content_type.size() + event_envelope_bytes;
     if (visible_bytes_ <= change_set_bytes_max && change_.size() <= change_record_bytes_max) return {};
     return Error{Code::too_large, "one revision would change more than " + std::to_string(change_set_bytes_max) +
                                       " bytes or replace more than " + std::to_string(change_record_bytes_max) +

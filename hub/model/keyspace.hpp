@@ -25,7 +25,7 @@ namespace belfry::hub::model {
 
 // What a subscriber gets in one frame; a delete or transaction of more is refused (`too_large`).
 inline constexpr size_t change_set_bytes_max = belfry::limits::frame_bytes_max - 128 * 1024;
-inline constexpr size_t event_envelope_bytes = 48;  // an event's numbers and lengths on the wire, at most
+inline constexpr size_t event_envelope_bytes = 50;  // an event's numbers and lengths on the wire, at most
 // One record of table `changes`: the change set and the values it replaced. Below what a store must take.
 inline constexpr size_t change_record_bytes_max = 32 * 1024 * 1024;
 // Records that a compaction drops at once, and that each later command drops until none is left: a compaction of a million

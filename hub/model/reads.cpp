@@ -26,7 +26,9 @@ size_t chunk_limit(uint64_t asked) {
     return asked == 0 ? belfry::limits::chunk_bytes : static_cast<size_t>(std::min<uint64_t>(asked, chunk_bytes_max));
 }
 
-size_t bytes_of(const KeyValue& kv) { return kv.key.size() + kv.value.size() + event_envelope_bytes; }
+size_t bytes_of(const KeyValue& kv) {
+    return kv.key.size() + kv.value.size() + kv.content_type.size() + event_envelope_bytes;
+}
 
 bool is_everything(const KeyRange& range) { return range.is_open() && range.begin <= BytesView("\0", 1); }
 
@@ -96,13 +98,14 @@ Result<RangeReply> Keyspace::range(const RangeRequest& request, RangeFrame& fram
     if (when && !request.count_only && in_order_of_keys(request, *when >= newest())) {
         frame.expect(expected_keys(request));
         return range_by_key(request, *when, [&](BytesView key, const Version& version) {
-            frame.add({key, version.value, version.create, version.mod, version.version, version.lease});
+            frame.add(
+                {key, version.value, version.create, version.mod, version.version, version.lease, version.content_type});
         });
     }
     auto reply = range(request);
     if (!reply) return reply;
     for (const KeyValue& kv : reply->kvs) {
-        frame.add({kv.key, kv.value, kv.create_revision, kv.mod_revision, kv.version, kv.lease});
+        frame.add({kv.key, kv.value, kv.create_revision, kv.mod_revision, kv.version, kv.lease, kv.content_type});
     }
     reply->kvs.clear();
     return reply;
@@ -124,7 +127,7 @@ Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision 
         ++reply.count;
         if (full) return true;
         if (request.keys_only) version.value = {};
-        const size_t size = key.size() + version.value.size() + event_envelope_bytes;
+        const size_t size = key.size() + version.value.size() + version.content_type.size() + event_envelope_bytes;
         full = added > 0 && bytes + size > belfry::limits::range_reply_bytes_max;
         if (request.limit > 0 && added == request.limit) full = true;
         if (full) return reply.more = true;
@@ -211,8 +214,8 @@ Result<protocol::HistoryReply> Keyspace::history(const protocol::HistoryRequest&
             link.previous = Previous::nothing;
         }
         if (version.mod >= end) continue;
-        bytes +=
-            version.value.size() + request.key.size() + event_envelope_bytes + item.author.size() + item.comment.size();
+        bytes += version.value.size() + version.content_type.size() + request.key.size() + event_envelope_bytes +
+                 item.author.size() + item.comment.size();
         const bool fits = reply.versions.empty() || bytes <= belfry::limits::range_reply_bytes_max;
         if (!fits || (request.limit > 0 && reply.versions.size() == request.limit)) {
             reply.more = true;
@@ -310,7 +313,7 @@ Result<protocol::SnapshotReply> Keyspace::snapshot(const protocol::SnapshotReque
         ++examined;
         if (filter.reads_value()) read_by_filter += version.value.size();
         if (filter.matches(key, version.value)) {
-            const size_t size = key.size() + version.value.size() + event_envelope_bytes;
+            const size_t size = key.size() + version.value.size() + version.content_type.size() + event_envelope_bytes;
             if (!reply.kvs.empty() && bytes + size > bytes_max) return reply.more = true, false;
             bytes += size;
             reply.kvs.push_back(to_key_value(key, version));

@@ -22,6 +22,16 @@ Version read_version(Reader& in) {
     return version;
 }
 
+// One that is there is not empty, so that a record has one spelling.
+BytesView read_content_type(Reader& in) {
+    const BytesView content_type = in.bytes();
+    if (content_type.empty()) in.fail();
+    return content_type;
+}
+
+// Beside type and previous in an event's flags.
+constexpr unsigned flag_content_type = 8, flag_previous_content_type = 16;
+
 }  // namespace
 
 Error damaged(std::string_view table, size_t offset) {
@@ -61,20 +71,31 @@ Result<Meta> decode_meta(BytesView record) {
 
 void encode_current(const Version& version, Bytes& out) {
     Writer writer(out);
+    if (!version.content_type.empty()) {
+        writer.varint(0);  // no key was created at revision 0
+        writer.bytes(version.content_type);
+    }
     write(writer, version);
     writer.raw(version.value);
 }
 
 Result<Version> decode_current(BytesView record) {
     Reader in(record);
+    BytesView content_type;
+    if (record.starts_with('\0')) {
+        (void)in.u8();
+        content_type = read_content_type(in);
+    }
     Version version = read_version(in);
+    version.content_type = content_type;
     version.value = in.rest();
     if (!in.ok()) return damaged("current", in.offset());
     return version;
 }
 
 KeyValue to_key_value(BytesView key, const Version& version) {
-    return {Bytes(key), Bytes(version.value), version.create, version.mod, version.version, version.lease};
+    return {Bytes(key),    Bytes(version.value),       version.create, version.mod, version.version,
+            version.lease, Bytes(version.content_type)};
 }
 
 Bytes encode_deleted(Revision revision) {
@@ -113,7 +134,10 @@ void encode_change_header(const ChangeHeader& header, Bytes& out) {
 
 void encode_change_event(const ChangeEvent& event, Bytes& out) {
     Writer writer(out);
-    writer.u8(static_cast<uint8_t>(static_cast<unsigned>(event.type) | static_cast<unsigned>(event.previous) << 1));
+    const bool has_type = event.type == EventType::put && !event.now.content_type.empty();
+    const bool had_type = event.previous == ChangeEvent::Previous::live && !event.before.content_type.empty();
+    writer.u8(static_cast<uint8_t>(static_cast<unsigned>(event.type) | static_cast<unsigned>(event.previous) << 1 |
+                                   (has_type ? flag_content_type : 0) | (had_type ? flag_previous_content_type : 0)));
     writer.bytes(event.key);
     if (event.type == EventType::put) {
         writer.varint(event.now.create.value);
@@ -121,10 +145,12 @@ void encode_change_event(const ChangeEvent& event, Bytes& out) {
         writer.varint(event.now.lease.value);
         writer.bytes(event.now.value);
     }
+    if (has_type) writer.bytes(event.now.content_type);
     if (event.previous == ChangeEvent::Previous::tombstone) writer.varint(event.before.mod.value);
     if (event.previous != ChangeEvent::Previous::live) return;
     write(writer, event.before);
     writer.bytes(event.before.value);
+    if (had_type) writer.bytes(event.before.content_type);
 }
 
 ChangeReader::ChangeReader(BytesView record, Revision revision) : in_(record), revision_(revision) {
@@ -138,11 +164,16 @@ ChangeReader ChangeReader::events(BytesView octets, Revision revision) { return 
 
 bool ChangeReader::next(ChangeEvent& event) {
     if (!in_.ok() || in_.at_end()) return false;
-    const uint8_t flags = in_.u8();
+    const uint8_t octet = in_.u8();
+    const bool has_type = (octet & flag_content_type) != 0;
+    const bool had_type = (octet & flag_previous_content_type) != 0;
+    const unsigned flags = octet & ~(flag_content_type | flag_previous_content_type);
     if (flags > 5) in_.fail();
     event = ChangeEvent();
     event.type = static_cast<EventType>(flags & 1);
-    event.previous = static_cast<ChangeEvent::Previous>(flags >> 1);
+    event.previous = static_cast<ChangeEvent::Previous>(flags >> 1 & 3);
+    if (has_type && event.type != EventType::put) in_.fail();
+    if (had_type && event.previous != ChangeEvent::Previous::live) in_.fail();
     event.key = in_.bytes();
     if (event.key.empty()) in_.fail();
     event.now.mod = revision_;
@@ -151,11 +182,13 @@ bool ChangeReader::next(ChangeEvent& event) {
         event.now.version = in_.varint();
         event.now.lease.value = in_.varint();
         event.now.value = in_.bytes();
+        if (has_type) event.now.content_type = read_content_type(in_);
     }
     if (event.previous == ChangeEvent::Previous::tombstone) event.before.mod.value = in_.varint();
     if (event.previous == ChangeEvent::Previous::live) {
         event.before = read_version(in_);
         event.before.value = in_.bytes();
+        if (had_type) event.before.content_type = read_content_type(in_);
     }
     // A chain goes back in time, or it would have no end.
     if (event.previous != ChangeEvent::Previous::nothing && event.before.mod >= revision_) in_.fail();

@@ -2,19 +2,21 @@
 // hub/base/binary.hpp; key:rev is a revision as 8 octets, big-endian, so that the table is in revision order. On disk since
 // 1.0: numbers are never reused.
 //
-// table 0 meta     "keyspace" -> u32 format (3), u64 revision, u64 compacted, u64 dropped, u64 drop_target, u64 key_count,
+// table 0 meta     "keyspace" -> u32 format (4), u64 revision, u64 compacted, u64 dropped, u64 drop_target, u64 key_count,
 //                                u64 time_ms, u64 digest (not in format 1), u64 session_ms (not in 1, 2)
-// table 1 current  key        -> varint create, varint mod, varint version, varint lease, value (the rest)
+// table 1 current  key        -> varint create, varint mod, varint version, varint lease, value (the rest);
+//                                if the value has a content type, in front of that: varint 0, bytes type (not in 1 to 3)
 // table 2 changes  key:rev    -> u8 format (1), u64 time_ms, bytes author, bytes comment, event*      (to the end)
 // table 3 deleted  key        -> varint revision of the delete
 // table 4 sessions            -> hub/model/session_record.hpp
 // table 5 records             -> hub/model/own_records.hpp
 //
-// event    := u8 flags, bytes key, [create, version, lease (varints), bytes value]: put only; previous
+// event    := u8 flags, bytes key, [create, version, lease (varints), bytes value, content type]: put only; previous
 // flags    := type (0 put, 1 erase) | previous << 1 (0 nothing, 1 tombstone, 2 live)
+//           | 8 a content type follows the value | 16 another follows the previous one's: bytes type (not in 1 to 3)
 // previous := nothing:   the key's past begins here, or compaction had passed its last delete when this was written
 //           | tombstone: varint mod                        the revision of the delete that ended the incarnation before
-//           | live:      varint create, mod, version, lease, bytes value
+//           | live:      varint create, mod, version, lease, bytes value, content type
 //
 // So one key's past is a chain: current (or deleted) names the newest record, `previous` of each event the next older one.
 // The state of a key at R is its newest version with mod <= R: `current` itself, or else `previous` of the oldest event
@@ -40,7 +42,7 @@ enum Table : uint32_t {
     table_own_records = 5
 };
 
-inline constexpr uint32_t meta_format = 3;
+inline constexpr uint32_t meta_format = 4;
 inline constexpr uint8_t change_format = 1;
 inline constexpr BytesView meta_key = "keyspace";
 
@@ -64,6 +66,7 @@ struct Version {
     uint64_t version = 0;
     LeaseId lease;
     BytesView value;
+    BytesView content_type = {};
 };
 void encode_current(const Version& version, Bytes& out);  // appends
 Result<Version> decode_current(BytesView record);

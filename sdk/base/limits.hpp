@@ -22,6 +22,8 @@ inline constexpr size_t frame_requests_max = 1024;
 inline constexpr size_t session_window_max = 4096;
 inline constexpr size_t author_bytes_max = 256;
 inline constexpr size_t comment_bytes_max = 4096;
+// Of a value: every media type that is registered fits.
+inline constexpr size_t content_type_bytes_max = 64;
 inline constexpr size_t filter_spec_bytes_max = 1024;
 // A record of the hub's own (a policy, later a user or a role): names as keys; what it says is written by a person.
 inline constexpr size_t record_name_bytes_max = 480;

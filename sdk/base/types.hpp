@@ -54,6 +54,7 @@ struct KeyValue {
     Revision mod_revision;     // of the last put
     uint64_t version = 0;      // puts since creation, from 1
     LeaseId lease;
+    Bytes content_type = {};  // of the value, as the last put said it (sdk/base/content_type.hpp); empty = not said
     friend bool operator==(const KeyValue&, const KeyValue&) = default;
 };
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "sdk/base/content_type.hpp"
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/items.hpp"
 #include "sdk/cli/json_writer.hpp"
@@ -15,6 +16,7 @@
 #include "sdk/cli/reading.hpp"
 #include "sdk/cli/text.hpp"
 #include "sdk/cli/tree_names.hpp"
+#include "sdk/cli/tree_types.hpp"
 
 namespace belfry::cli {
 namespace {
@@ -80,10 +82,18 @@ Result<Exported> export_tree(Context& context, Client& client, const std::string
         const std::string text = "names in this folder are escaped; belfry import undoes it\n";
         if (auto status = write_file(root + "/" + std::string(tree_marker), text); !status) return status.error();
     }
+    auto types_there = read_tree_types(root);  // of what a folder held before, with --merge
+    if (!types_there) return types_there.error();
+    TreeTypes types = types_there->value_or(TreeTypes());
+    bool says_types = types_there->has_value();
     Progress progress(context, "exporting");
     std::string folder;
     auto walked = walk_snapshot(client, filter, *at, [&](const KeyValue& kv) -> Status {
-        const std::string path = root + "/" + names.path_of(BytesView(kv.key).substr(prefix.size()));
+        const Bytes key = kv.key.substr(prefix.size());
+        const std::string path = root + "/" + names.path_of(key);
+        says_types = says_types || !kv.content_type.empty() || !content_type_of_path(path).empty();
+        types.erase(key);
+        if (!kv.content_type.empty()) types[key] = kv.content_type;
         if (const std::string parent = path.substr(0, path.rfind('/')); parent != folder) {
             std::error_code problem;
             fs::create_directories(parent, problem);
@@ -95,7 +105,9 @@ Result<Exported> export_tree(Context& context, Client& client, const std::string
         return write_file(path, kv.value);
     });
     if (!walked) return walked.error();
-    return exported;
+    if (!says_types) return exported;
+    const Status written = write_file(root + "/" + std::string(tree_types_name), write_tree_types(types));
+    return written ? Result<Exported>(exported) : written.error();
 }
 
 Status write_document(Context& context, const std::string& path, const std::string& text) {
@@ -116,7 +128,7 @@ Result<Exported> export_document(Context& context, Client& client, const std::st
             exported.bytes += kv.value.size();
             if (exported.bytes > export_bytes_max)
                 return Error{Code::too_large, "more than 1 GiB; export to a folder, or by --prefix in parts"};
-            items.push_back({kv.key.substr(prefix.size()), kv.value});
+            items.push_back({kv.key.substr(prefix.size()), kv.value, kv.content_type});
             progress.show(items.size(), 0);
             return {};
         });
@@ -168,7 +180,8 @@ const Command export_command = {
     .details =
         "What `belfry import` of the result writes is exactly what was exported, in every format. A tree can hold any key\n"
         "and value; keys that are no file names are escaped, and a file .belfry-tree then says so. JSON and TOML need\n"
-        "keys in UTF-8; values that are not UTF-8 become {\"base64\": \"...\"}.\n\n"
+        "keys in UTF-8; values that are not UTF-8 become {\"base64\": \"...\"}. Content types are kept:\n"
+        "a tree has them in a file .belfry-types.\n\n"
         "  belfry export backup.json\n"
         "  belfry export ./etc-then --prefix etc --rev 42\n"
         "  belfry export - --prefix app --format toml",

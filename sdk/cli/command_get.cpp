@@ -1,7 +1,9 @@
+#include "sdk/base/content_type.hpp"
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/render.hpp"
 #include "sdk/cli/text.hpp"
+#include "sdk/values/document.hpp"
 
 namespace belfry::cli {
 namespace {
@@ -17,6 +19,9 @@ constexpr Flag flags[] = {
     {"sort", FlagKind::text, "BY", "key, create, mod, version or value"},
     {"desc", FlagKind::toggle, "", "the greatest first"},
     {"raw", FlagKind::toggle, "", "the value's octets and nothing else, no line break added"},
+    {"format", FlagKind::text, "FORM", "one key, a document: written as json, toml or yaml, whatever it is; raw as --raw"},
+    {"path", FlagKind::text, "POINTER", "only this part of the document, a JSON pointer: /db/port"},
+    {"type", FlagKind::text, "TYPE", "with the two: what the value is, if it does not say so itself"},
     {"local", FlagKind::toggle, "", "this member's state, without asking the others: faster, perhaps older"},
 };
 
@@ -53,6 +58,7 @@ void print_key(Context& context, const KeyValue& kv) {
 
 // One key alone: its value, ready for a pipe; made harmless if it goes to a terminal.
 void print_value(Context& context, const KeyValue& kv) {
+    if (context.arguments.text("format") == "raw") return void(context.out << kv.value);
     if (context.has("raw") || context.has("keys-only")) return print_key(context, kv);
     if (context.has("detail")) {
         context.out << detail_text(kv);
@@ -153,6 +159,56 @@ Exit print_range(Context& context, Client& client, protocol::RangeRequest reques
     }
 }
 
+// ---- a document, or a part of one ----
+
+Exit print_text(Context& context, std::string text) {
+    if (context.out_terminal) text = terminal_safe(text);
+    context.out << text;
+    if (text.empty() || text.back() != '\n') context.out << '\n';
+    return Exit::ok;
+}
+
+// A text alone is shown as it is; all else in the document's own form where that can hold it.
+std::string part_text(const Node& node, Document::Form form) {
+    if (const std::string* text = node.text()) return *text;
+    auto text = Document::write(node, form);
+    if (!text) text = Document::write(node, Document::Form::json);
+    return text ? *std::move(text) : "(infinite)";
+}
+
+Exit print_document(Context& context, Client& client, const protocol::RangeRequest& request) {
+    const auto result = client.range(request);
+    if (!result) return context.fail(result.error());
+    const std::string key = printable(context.word(0));
+    if (result->kvs.empty()) return context.note("no such key '" + key + "'"), Exit::negative;
+    const KeyValue& kv = result->kvs[0];
+    Bytes type = context.arguments.text("type", kv.content_type);
+    if (type.empty()) type = content_type_of_path(kv.key);
+    if (type.empty()) {
+        return context.fail({Code::unsupported, "'" + key + "' has no content type; say it: --type json, toml or yaml"});
+    }
+    const auto document = Document::read(kv, type);
+    if (!document) return context.fail({document.error().code, "'" + key + "': " + document.error().detail});
+    const std::string& pointer = context.arguments.text("path");
+    const Node* node = document->find(pointer);
+    if (node == nullptr) return context.note("'" + key + "' has nothing at '" + printable(pointer) + "'"), Exit::negative;
+    if (!context.has("format")) return print_text(context, part_text(*node, *Document::form_of(type)));
+    const auto text = Document::write(*node, *Document::form_of(context.arguments.text("format")));
+    return text ? print_text(context, *text) : context.fail(text.error());
+}
+
+Status check_document_flags(const Context& context) {
+    const auto wrong = [](const char* sentence) { return Error{Code::invalid_argument, sentence}; };
+    if (context.has("prefix") || context.has("range-end")) return wrong("--format and --path read one key");
+    if (context.settings.json || context.has("detail") || context.has("keys-only") || context.has("raw")) {
+        return wrong("--format and --path print the document; -o json, --raw, --detail and --keys-only do not fit");
+    }
+    const std::string& pointer = context.arguments.text("path");
+    if (!pointer.empty() && pointer[0] != '/') return wrong("--path: a JSON pointer begins with '/': /db/port");
+    if (!context.has("format") || Document::form_of(context.arguments.text("format"))) return {};
+    return wrong("--format: write json, toml, yaml or raw");
+}
+
 Exit run_get(Context& context) {
     if (context.word(0).empty() && !context.has("prefix"))
         return context.misuse("a key is never empty; for all keys: get '' --prefix");
@@ -160,6 +216,9 @@ Exit run_get(Context& context) {
         return context.misuse("--prefix and --range-end exclude one another");
     auto target = sort_target(context.arguments.text("sort"));
     if (!target) return context.misuse(target.error().detail);
+    if (context.has("path") || (context.has("format") && context.arguments.text("format") != "raw")) {
+        if (Status good = check_document_flags(context); !good) return context.misuse(good.error().detail);
+    }
     auto client = context.connect();
     if (!client) return context.fail(client.error());
     protocol::RangeRequest request;
@@ -169,6 +228,8 @@ Exit run_get(Context& context) {
     if (context.has("desc")) request.sort_order = protocol::SortOrder::descending;
     request.keys_only = context.has("keys-only");
     request.local = context.has("local");
+    const bool raw = context.arguments.text("format") == "raw";
+    if (context.has("path") || (context.has("format") && !raw)) return print_document(context, **client, request);
     if (context.has("count")) return print_count(context, **client, std::move(request));
     return print_range(context, **client, std::move(request));
 }
@@ -178,7 +239,7 @@ Exit run_get(Context& context) {
 const Command get_command = {
     .name = "get",
     .summary = "read a key, or many",
-    .usage = "KEY [--prefix | --range-end END] [--rev N] [--detail] [--raw]",
+    .usage = "KEY [--prefix | --range-end END] [--rev N] [--detail] [--raw] [--format FORM] [--path POINTER]",
     .details =
         "One key: prints its value and a line break if it does not end with one (--raw: the octets alone). On a terminal,\n"
         "control characters are shown as \\xHH. Many keys: a line KEY<tab>VALUE each, where \\n \\t \\\\ and \\xHH stand "
@@ -187,6 +248,8 @@ const Command get_command = {
         "  belfry get db/pool/size\n"
         "  belfry get db/ --prefix --keys-only\n"
         "  belfry get tls/key --raw > server.key\n"
+        "  belfry get app/db.toml --format json        # the same document in another form\n"
+        "  belfry get app/db.toml --path /pool/size\n"
         "  belfry get db/pool/size --rev 42            # what it was then\n"
         "  belfry get '' --prefix --sort mod --desc --limit 10 -d",
     .flags = flags,

@@ -34,7 +34,11 @@ constexpr uint64_t batch_default = 256;
 constexpr size_t skips_named_max = 10;  // without --verbose
 
 // What is under the prefix already: values only if they will be compared.
-using Present = std::unordered_map<Bytes, Bytes>;
+struct Found {
+    Bytes value;
+    Bytes content_type;
+};
+using Present = std::unordered_map<Bytes, Found>;
 
 class Import {
 public:
@@ -74,7 +78,7 @@ private:
     Status look_at_present() {
         const bool values = context_.has("changed-only");
         auto at = walk_snapshot(*client_, filter_of(prefix_, "prefix"), {}, [&](const KeyValue& kv) -> Status {
-            present_.emplace(kv.key, values ? kv.value : Bytes());
+            present_.emplace(kv.key, values ? Found{kv.value, kv.content_type} : Found());
             return {};
         });
         return at ? Status() : Status(at.error());
@@ -109,8 +113,11 @@ private:
         if (!seen_.insert(item.key).second)
             return note_skip({place, "name given twice (its first value stands)"}), Status();
         progress_.show(seen_.size(), 0);
+        if (item.misnamed) note_misnamed(place);
         const auto present = present_.find(item.key);
-        if (context_.has("changed-only") && present != present_.end() && present->second == item.value) {
+        const bool same = present != present_.end() && present->second.value == item.value &&
+                          present->second.content_type == item.content_type;
+        if (context_.has("changed-only") && same) {
             ++unchanged_;
             return {};
         }
@@ -137,6 +144,13 @@ private:
             }
         }
         return importer_.finish();
+    }
+
+    // It is imported, but without the content type that its name promises.
+    void note_misnamed(const std::string& place) {
+        if (++misnamed_ <= skips_named_max || context_.has("verbose")) {
+            context_.note(place + ": not what its name's ending says; imported without a content type");
+        }
     }
 
     void note_skip(Skip skip) {
@@ -173,6 +187,7 @@ private:
             if (unchanged_ > 0) text += "; " + plural(unchanged_, "key") + " had the value already";
             context_.line(text);
         }
+        if (misnamed_ > skips_named_max) context_.note(plural(misnamed_, "value") + " not what their names' endings say");
         if (skips_ == 0) return;
         std::string text = "skipped " + human_count(skips_) + ":";
         for (const auto& [reason, count] : skipped_)
@@ -190,7 +205,7 @@ private:
     Present present_;
     std::unordered_set<Bytes> seen_;
     std::map<std::string, uint64_t> skipped_;
-    uint64_t skips_ = 0, lost_ = 0, planned_ = 0, planned_deletes_ = 0, unchanged_ = 0;
+    uint64_t skips_ = 0, lost_ = 0, planned_ = 0, planned_deletes_ = 0, unchanged_ = 0, misnamed_ = 0;
 };
 
 Exit run_import(Context& context) {
@@ -230,7 +245,9 @@ const Command import_command = {
     .details =
         "A folder: each regular file is a key, named by its path (links are not followed). JSON, TOML: nested names "
         "joined\n"
-        "by '/'; text as it is, other values as their text, {\"base64\": \"...\"} as octets. What cannot be imported is\n"
+        "by '/'; text as it is, other values as their text, {\"base64\": \"...\"} as octets. Files that end in .json,\n"
+        ".toml, .yaml or .yml and are such documents get that content type (an export says the types itself, in the file\n"
+        ".belfry-types; in JSON and TOML {\"content_type\": \"json\", \"text\": \"...\"}). What cannot be imported is\n"
         "skipped, counted and named on standard error.\n\n"
         "  belfry import /etc --prefix etc --world-readable\n"
         "  belfry import app.toml --prefix app --delete-missing --dry-run -v\n"

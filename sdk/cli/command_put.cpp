@@ -1,5 +1,6 @@
 #include "sdk/base/limits.hpp"
 #include "sdk/cli/commands.hpp"
+#include "sdk/cli/content.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/render.hpp"
 #include "sdk/cli/text.hpp"
@@ -13,6 +14,7 @@ constexpr Flag flags[] = {
     {"prev", FlagKind::toggle, "", "also print the value it had"},
     {"cas", FlagKind::number, "REV", "only if the key's mod revision is REV; 0 = only if there is no such key"},
     {"lease", FlagKind::number, "ID", "bind the key to a lease"},
+    {"type", FlagKind::text, "TYPE", "what VALUE is: json, toml, yaml (then checked), text, another word; none"},
     {"dry-run", FlagKind::toggle, "", "would it be taken? change nothing"},
     {"literal", FlagKind::toggle, "", "VALUE is meant as it stands, even if it begins with '@' or is '-'"},
 };
@@ -21,6 +23,7 @@ Exit print_put(Context& context, Revision revision, const std::optional<KeyValue
     if (context.settings.json) {
         JsonWriter json;
         json.begin_object().field("revision", revision);
+        if (context.has("dry-run")) json.field("dry_run", true);
         if (previous) write_json(json.name("previous"), *previous);
         context.line(json.end_object().take());
         return Exit::ok;
@@ -57,18 +60,31 @@ Exit put_compared(Context& context, Client& client, protocol::PutRequest put, co
     return print_put(context, result->revision, reply == nullptr ? std::nullopt : reply->previous);
 }
 
+// As --type says. Otherwise a file's name is a hint: it types the value if it is right, and is no reason to refuse it.
+Result<Bytes> content_type_of(const Context& context, const Bytes& value) {
+    if (context.has("type")) return stated_content_type(context.arguments.text("type"), value);
+    const std::string& word = context.word(1);
+    if (context.has("literal") || !word.starts_with('@')) return Bytes();
+    auto [type, why_not] = guessed_content_type(word.substr(1), value);
+    if (!why_not.empty()) context.note(printable(word.substr(1)) + ": " + why_not + "; put without a content type");
+    return std::move(type);
+}
+
 Exit run_put(Context& context) {
     auto value = read_value(context.word(1), context.has("literal"), context.in, limits::value_bytes_max);
     if (!value) return context.fail(value.error());
+    auto type = content_type_of(context, *value);
+    if (!type) return context.fail(type.error());
     auto client = context.connect();
     if (!client) return context.fail(client.error());
     WriteOptions options;
     options.comment = context.arguments.text("comment");
     options.previous = context.has("prev");
     options.dry_run = context.has("dry-run");
+    options.content_type = std::move(*type);
     options.lease = {context.arguments.number("lease")};
     if (context.has("cas")) {
-        protocol::PutRequest put{context.word(0), std::move(*value), options.lease, options.previous};
+        protocol::PutRequest put{context.word(0), std::move(*value), options.lease, options.previous, options.content_type};
         return put_compared(context, **client, std::move(put), options);
     }
     auto result = (*client)->put(context.word(0), *value, options);
@@ -81,11 +97,14 @@ Exit run_put(Context& context) {
 const Command put_command = {
     .name = "put",
     .summary = "write a key",
-    .usage = "KEY VALUE|-|@FILE [--comment TEXT] [--cas REV] [--prev] [--dry-run]",
+    .usage = "KEY VALUE|-|@FILE [--comment TEXT] [--type TYPE] [--cas REV] [--prev] [--dry-run]",
     .details =
         "VALUE is the text itself, - for standard input, or @FILE for the octets of a file. Other users of the machine\n"
-        "can see a command line: give secrets by - or @FILE. Prints the revision of the change.\n\n"
+        "can see a command line: give secrets by - or @FILE. Prints the revision of the change.\n"
+        "A file that ends in .json, .toml, .yaml or .yml and is such a document gets that content type by itself\n"
+        "(--type none: not); readers go by it (`belfry get --format`, the SDK's documents).\n\n"
         "  belfry put db/pool/size 32 --comment 'twice the load since Monday'\n"
+        "  belfry put app/db '{\"size\": 32}' --type json\n"
         "  belfry put tls/key @server.key\n"
         "  belfry put lock/migration $HOSTNAME --cas 0     # exit 1 if somebody else has it\n"
         "  belfry put db/pool/size 48 --cas 42             # only if nobody changed it since revision 42",

@@ -1,3 +1,4 @@
+#include "sdk/base/content_type.hpp"
 #include "sdk/cli/items.hpp"
 #include "sdk/cli/json_input.hpp"
 #include "sdk/cli/json_writer.hpp"
@@ -17,13 +18,18 @@ Status read_object(const ordered_json& object, const Bytes& path, const ItemSink
     for (const auto& [name, value] : object.items()) {
         Bytes key = path + name;
         Status status;
-        if (value.is_object() && !is_octets(value)) {
+        if (value.is_object() && !is_octets(value) && !is_typed(value)) {
             status = read_object(value, key + '/', sink, skip);
         } else if (value.is_null()) {
             skip({printable(key), "null is no value"});
         } else if (value.is_object() || value.is_string()) {
             if (auto bytes = bytes_of(value)) {
-                status = sink({std::move(key), std::move(*bytes)});
+                Bytes type = is_typed(value) ? value["content_type"].get<std::string>() : Bytes();
+                if (Status good = check_content_type(type); !good) {
+                    skip({printable(key), good.error().detail});
+                    continue;
+                }
+                status = sink({std::move(key), std::move(*bytes), std::move(type)});
             } else {
                 skip({printable(key), "not base64"});
             }
@@ -46,10 +52,17 @@ void write_nest(const Nest& nest, std::string& out, size_t depth) {
         out += ": ";
     };
     out += '{';
-    for (const auto& [name, value] : nest.values) {
+    for (const auto& [name, item] : nest.values) {
         begin(name);
         JsonWriter json;
-        out += json.value(*value).take();
+        if (item->content_type.empty()) {
+            json.value(item->value);
+        } else {
+            json.begin_object().field("content_type", item->content_type);
+            const bool text = is_utf8(item->value);
+            json.field(text ? "text" : "base64", text ? item->value : base64_encode(item->value)).end_object();
+        }
+        out += json.take();
     }
     for (const auto& [name, inner] : nest.nests) {
         begin(name);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <sstream>
 
+#include "sdk/base/content_type.hpp"
 #include "sdk/cli/items.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/nesting.hpp"
@@ -67,23 +68,40 @@ void write_list(const toml::node& node, std::string& out) {
     }
 }
 
-const std::string* octets_of(const toml::node& node) {
+// Tables that stand for one value: {base64 = "..."}, {content_type = "json", text = "..."} or "base64" instead of "text".
+struct OneValue {
+    const std::string* content_type = nullptr;
+    const std::string* text = nullptr;
+    const std::string* base64 = nullptr;
+};
+
+std::optional<OneValue> one_value(const toml::node& node) {
     const auto* table = node.as_table();
-    if (table == nullptr || table->size() != 1) return nullptr;
-    const auto* text = table->get_as<std::string>("base64");
-    return text == nullptr ? nullptr : &text->get();
+    if (table == nullptr || table->size() > 2) return std::nullopt;
+    const auto text_of = [&](std::string_view name) {
+        const auto* text = table->get_as<std::string>(name);
+        return text == nullptr ? nullptr : &text->get();
+    };
+    const OneValue one{text_of("content_type"), text_of("text"), text_of("base64")};
+    if (table->size() == 1) return one.base64 != nullptr ? std::optional(one) : std::nullopt;
+    return one.content_type != nullptr && (one.text != nullptr || one.base64 != nullptr) ? std::optional(one)
+                                                                                         : std::nullopt;
+}
+
+Status read_one(Bytes key, const OneValue& one, const ItemSink& sink, const SkipSink& skip) {
+    const Bytes type = one.content_type == nullptr ? Bytes() : *one.content_type;
+    if (Status good = check_content_type(type); !good) return skip({printable(key), good.error().detail}), Status();
+    auto value = one.text != nullptr ? std::optional(*one.text) : base64_decode(*one.base64);
+    if (!value) return skip({printable(key), "not base64"}), Status();
+    return sink({std::move(key), std::move(*value), type});
 }
 
 Status read_table(const toml::table& table, const Bytes& path, const ItemSink& sink, const SkipSink& skip) {
     for (const auto& [name, node] : table) {
         Bytes key = path + std::string(name.str());
         Status status;
-        if (const std::string* text = octets_of(node)) {
-            if (auto bytes = base64_decode(*text)) {
-                status = sink({std::move(key), std::move(*bytes)});
-            } else {
-                skip({printable(key), "not base64"});
-            }
+        if (const auto one = one_value(node)) {
+            status = read_one(std::move(key), *one, sink, skip);
         } else if (const auto* inner = node.as_table()) {
             status = read_table(*inner, key + '/', sink, skip);
         } else if (node.is_array()) {
@@ -99,11 +117,7 @@ Status read_table(const toml::table& table, const Bytes& path, const ItemSink& s
 }
 
 // Lines stay lines where TOML can hold them.
-void append_value(std::string& out, const Bytes& value) {
-    if (!is_utf8(value)) {
-        out += "{ base64 = \"" + base64_encode(value) + "\" }";
-        return;
-    }
+void append_text(std::string& out, const Bytes& value) {
     const bool odd = std::any_of(value.begin(), value.end(), [](char c) {
         return (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7F;
     });
@@ -116,13 +130,27 @@ void append_value(std::string& out, const Bytes& value) {
     out += "\"\"\"";
 }
 
+void append_value(std::string& out, const Item& item) {
+    const bool text = is_utf8(item.value);
+    if (text && item.content_type.empty()) return append_text(out, item.value);
+    out += "{ ";
+    if (!item.content_type.empty()) {
+        out += "content_type = ";
+        append_json_text(out, item.content_type);
+        out += ", ";
+    }
+    out += text ? "text = " : "base64 = ";
+    append_text(out, text ? item.value : base64_encode(item.value));
+    out += " }";
+}
+
 void write_nest(const Nest& nest, const std::string& heading, std::string& out) {
     if (!heading.empty() && (!nest.values.empty() || nest.nests.empty()))
         out += (out.empty() ? "[" : "\n[") + heading + "]\n";
-    for (const auto& [name, value] : nest.values) {
+    for (const auto& [name, item] : nest.values) {
         append_json_text(out, name);
         out += " = ";
-        append_value(out, *value);
+        append_value(out, *item);
         out += '\n';
     }
     for (const auto& [name, inner] : nest.nests) {

@@ -7,9 +7,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sdk/cli/content.hpp"
 #include "sdk/cli/items.hpp"
 #include "sdk/cli/text.hpp"
 #include "sdk/cli/tree_names.hpp"
+#include "sdk/cli/tree_types.hpp"
 
 namespace belfry::cli {
 namespace {
@@ -34,6 +36,9 @@ public:
         struct stat facts {};
         if (stat(root_.c_str(), &facts) != 0) return Error{Code::io, root_ + ": " + std::strerror(errno)};
         if (!S_ISDIR(facts.st_mode)) return Error{Code::invalid_argument, root_ + ": not a folder"};
+        auto types = read_tree_types(root_);
+        if (!types) return types.error();
+        types_ = *std::move(types);
         escaped_ = access((root_ + "/" + std::string(tree_marker)).c_str(), F_OK) == 0;
         return folder("", 0);
     }
@@ -59,7 +64,7 @@ private:
         if (depth > folder_depth_max) return skip_({path_of(relative), "nested too deep", true}), Status();
         for (const std::string& name : names_in(relative)) {
             const std::string inner = relative.empty() ? name : relative + "/" + name;
-            if (escaped_ && inner == tree_marker) continue;
+            if ((escaped_ && inner == tree_marker) || (types_ && inner == tree_types_name)) continue;
             struct stat facts {};
             Status status;
             if (lstat(path_of(inner).c_str(), &facts) != 0) {
@@ -111,7 +116,12 @@ private:
             if (!unescaped) return skip_({path, "the name is none an export makes", true}), Status();
             key = std::move(*unescaped);
         }
-        return sink_({std::move(key), std::move(value)});
+        if (!types_) {
+            auto [type, why_not] = guessed_content_type(relative, value);
+            return sink_({std::move(key), std::move(value), std::move(type), !why_not.empty()});
+        }
+        const auto type = types_->find(key);
+        return sink_({std::move(key), std::move(value), type == types_->end() ? Bytes() : type->second});
     }
 
     // Reads until the end or just past the limit.
@@ -135,6 +145,7 @@ private:
     const ItemSink& sink_;
     const SkipSink& skip_;
     bool escaped_ = false;
+    std::optional<TreeTypes> types_;
 };
 
 }  // namespace

@@ -8,8 +8,9 @@ Importer::Importer(std::shared_ptr<Client> client, size_t keys_per_change, std::
     : client_(std::move(client)), keys_per_change_(keys_per_change), options_{std::move(comment), false, {}} {}
 
 Status Importer::put(Item item) {
-    const size_t bytes = item.key.size() + item.value.size();
-    return add({protocol::PutRequest{std::move(item.key), std::move(item.value), {}, false}}, bytes, true);
+    const size_t bytes = item.key.size() + item.value.size() + item.content_type.size();
+    return add({protocol::PutRequest{std::move(item.key), std::move(item.value), {}, false, std::move(item.content_type)}},
+               bytes, true);
 }
 
 Status Importer::erase(Bytes key) {

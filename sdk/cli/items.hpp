@@ -2,10 +2,13 @@
 //
 //   json, toml   nested objects or tables; their names joined by '/' are the key. A text is the value; numbers, booleans
 //                and dates become their text, lists and what is inside them their JSON text. Octets that are not UTF-8:
-//                {"base64": "..."}. Written names contain '/' where nesting cannot express the key (a key that is also
-//                another's folder; a last part "base64"; more than depth_max parts): reading joins them the same way, so
+//                {"base64": "..."}; with a content type {"content_type": "json", "text": "..."} (or "base64").
+//                Written names contain '/' where nesting cannot express the key (a key that is also
+//                another's folder; a last part "base64" or
+//                "content_type"; more than depth_max parts): reading joins them the same way, so
 //                what was exported is imported exactly.
-//   tree         a folder; file = key, path below the folder = key, octets of the file = value. Exact (tree_names.hpp).
+//   tree         a folder; file = key, path below the folder = key, octets of the file = value. Exact (tree_names.hpp);
+//                content types as .belfry-types says (tree_types.hpp), or else guessed by the names' endings.
 //   lines        "name = value" as sysctl -a prints; reading only.
 #pragma once
 
@@ -25,6 +28,8 @@ inline constexpr size_t document_bytes_max = 256 * 1024 * 1024;  // a JSON, TOML
 struct Item {
     Bytes key;
     Bytes value;
+    Bytes content_type = {};
+    bool misnamed = false;  // its file's name says a content type that the value is not
     friend bool operator==(const Item&, const Item&) = default;
 };
 

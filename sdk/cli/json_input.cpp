@@ -61,8 +61,15 @@ Result<ordered_json> parse_json(std::string_view text) {
     return document;
 }
 
+bool is_typed(const ordered_json& value) {
+    const auto is_text = [&](const char* name) { return value.contains(name) && value[name].is_string(); };
+    return value.is_object() && value.size() == 2 && is_text("content_type") && (is_text("text") || is_text("base64"));
+}
+
 std::optional<Bytes> bytes_of(const ordered_json& value) {
     if (value.is_string()) return value.get_ref<const std::string&>();
+    if (is_typed(value) && value.contains("text")) return value["text"].get_ref<const std::string&>();
+    if (is_typed(value)) return base64_decode(value["base64"].get_ref<const std::string&>());
     if (!value.is_object() || value.size() != 1 || !value.contains("base64") || !value["base64"].is_string())
         return std::nullopt;
     return base64_decode(value["base64"].get_ref<const std::string&>());

@@ -17,5 +17,7 @@ inline constexpr size_t json_depth_max = 64;
 Result<nlohmann::ordered_json> parse_json(std::string_view text);
 // A text, or {"base64": "..."}: what JsonWriter makes of octets. None = something else.
 std::optional<Bytes> bytes_of(const nlohmann::ordered_json& value);
+// {"content_type": "json", "text": "..."}, or "base64" instead of "text".
+bool is_typed(const nlohmann::ordered_json& value);
 
 }  // namespace belfry::cli

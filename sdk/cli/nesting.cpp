@@ -22,8 +22,9 @@ std::vector<std::string_view> parts_of(std::string_view key) {
 size_t nests_of(std::string_view key, const std::vector<std::string_view>& parts,
                 const std::unordered_set<std::string_view>& keys) {
     size_t depth = std::min(parts.size() - 1, nesting_depth_max);
-    // {"x": {"base64": "..."}} would be read as octets.
-    if (parts.size() > 1 && parts.back() == "base64") depth = std::min(depth, parts.size() - 2);
+    // {"x": {"base64": "..."}} would be read as octets, with "content_type" as a typed value.
+    if (parts.size() > 1 && (parts.back() == "base64" || parts.back() == "content_type"))
+        depth = std::min(depth, parts.size() - 2);
     size_t octets = 0;
     for (size_t i = 0; i < depth; ++i) {
         octets += parts[i].size();
@@ -54,7 +55,7 @@ Result<Nest> nest(const std::vector<Item>& items) {
             place = &place->nests[Bytes(parts[i])];
             octets += parts[i].size() + 1;
         }
-        place->values[item.key.substr(octets)] = &item.value;
+        place->values[item.key.substr(octets)] = &item;
     }
     return root;
 }

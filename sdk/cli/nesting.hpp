@@ -10,11 +10,11 @@
 namespace belfry::cli {
 
 struct Nest {
-    std::map<Bytes, const Bytes*> values;
+    std::map<Bytes, const Item*> values;
     std::map<Bytes, Nest> nests;
 };
 
-// Borrows the values: `items` must live as long. The names joined by '/' give the keys back (items.hpp has the rules).
+// Borrows the items: `items` must live as long. The names joined by '/' give the keys back (items.hpp has the rules).
 Result<Nest> nest(const std::vector<Item>& items);
 
 }  // namespace belfry::cli

@@ -57,6 +57,7 @@ void write_json(JsonWriter& json, const KeyValue& kv, bool with_value) {
     if (with_value) json.field("value", kv.value);
     json.field("create_revision", kv.create_revision).field("mod_revision", kv.mod_revision).field("version", kv.version);
     if (kv.lease.value != 0) json.field("lease", kv.lease.value);
+    if (!kv.content_type.empty()) json.field("content_type", kv.content_type);
     json.end_object();
 }
 
@@ -70,6 +71,7 @@ void write_json(JsonWriter& json, const ChangeSet& change) {
         if (event.type == EventType::put) {
             json.field("value", event.kv.value).field("create_revision", event.kv.create_revision);
             json.field("version", event.kv.version);
+            if (!event.kv.content_type.empty()) json.field("content_type", event.kv.content_type);
         }
         json.end_object();
     }
@@ -83,6 +85,7 @@ void write_json(JsonWriter& json, const protocol::HistoryVersion& version) {
     if (version.type == EventType::put) {
         json.field("value", version.kv.value).field("create_revision", version.kv.create_revision);
         json.field("version", version.kv.version);
+        if (!version.kv.content_type.empty()) json.field("content_type", version.kv.content_type);
     }
     json.end_object();
 }
@@ -97,7 +100,8 @@ std::string detail_text(const KeyValue& kv) {
     return "key              " + printable(kv.key) + "\nvalue            " + printable(kv.value) + "\nsize             " +
            std::to_string(kv.value.size()) + "\ncreate_revision  " + std::to_string(kv.create_revision.value) +
            "\nmod_revision     " + std::to_string(kv.mod_revision.value) + "\nversion          " +
-           std::to_string(kv.version) + "\nlease            " + std::to_string(kv.lease.value) + "\n";
+           std::to_string(kv.version) + "\nlease            " + std::to_string(kv.lease.value) +
+           (kv.content_type.empty() ? "" : "\ncontent_type     " + printable(kv.content_type)) + "\n";
 }
 
 std::string credit_text(BytesView author, BytesView comment) {

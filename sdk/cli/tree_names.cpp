@@ -1,9 +1,13 @@
 #include "sdk/cli/tree_names.hpp"
 
+#include "sdk/cli/tree_types.hpp"
+
 #include <cstdlib>
 
 namespace belfry::cli {
 namespace {
+
+bool is_ours(std::string_view part) { return part == tree_marker || part == tree_types_name; }
 
 constexpr size_t name_bytes_max = 255;   // of one file name, on every usual file system
 constexpr size_t chunk_bytes_max = 240;  // of an escaped part that must be cut
@@ -25,7 +29,7 @@ bool is_plain(BytesView key) {
     bool plain = true;
     for_each_part(key, [&](std::string_view part, bool first, bool) {
         const bool odd = part.empty() || part == "." || part == ".." || part.size() > name_bytes_max ||
-                         part.find('\0') != std::string_view::npos || (first && part == tree_marker);
+                         part.find('\0') != std::string_view::npos || (first && is_ours(part));
         plain = plain && !odd;
     });
     return plain;
@@ -34,7 +38,7 @@ bool is_plain(BytesView key) {
 std::string escaped_part(std::string_view part, bool first) {
     if (part.empty()) return "%_";
     std::string out;
-    const bool dot = part == "." || part == ".." || (first && part == tree_marker);
+    const bool dot = part == "." || part == ".." || (first && is_ours(part));
     for (size_t i = 0; i < part.size(); ++i) {
         if (part[i] == '%') {
             out += "%25";

@@ -2,7 +2,7 @@
 // part, "." or "..", a zero octet, a part longer than a file name may be, a key that is also another's folder), the whole
 // export is written with escapes, and a file named ".belfry-tree" at its root says so:
 //
-//   %HH    one octet: '%' itself, zero, the first dot of "." and "..", of ".belfry-tree" at the root
+//   %HH    one octet: '%' itself, zero, the first dot of "." and "..", of ".belfry-tree" and ".belfry-types" at the root
 //   %_     an empty part            NAME%+/REST   one part, NAME and REST joined
 //   %=     as last name: the value of the folder's own key
 #pragma once

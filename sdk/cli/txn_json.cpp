@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sdk/base/limits.hpp"
+#include "sdk/cli/content.hpp"
 #include "sdk/cli/json_input.hpp"
 #include "sdk/cli/text.hpp"
 #include "sdk/cli/txn_input.hpp"
@@ -25,6 +26,14 @@ Result<uint64_t> number(const ordered_json& object, const char* name, const std:
     if (!object.contains(name)) return uint64_t{0};
     if (!object[name].is_number_unsigned()) return wrong(place + "." + name, "a whole number belongs here");
     return object[name].get<uint64_t>();
+}
+
+Result<Bytes> content_type(const ordered_json& object, const Bytes& value, const std::string& place) {
+    if (!object.contains("content_type")) return Bytes();
+    if (!object["content_type"].is_string()) return wrong(place + ".content_type", "a text belongs here");
+    auto type = stated_content_type(object["content_type"].get<std::string>(), value);
+    if (!type) return wrong(place, type.error().detail);
+    return type;
 }
 
 // Refuses members nobody reads: a misspelt one must not be lost silently.
@@ -91,14 +100,16 @@ Result<TxnOp> op_of(const ordered_json& object, const std::string& place, size_t
         return TxnOp{std::move(*txn)};
     }
     if (verb == "put") {
-        if (auto status = only(body, {"key", "value", "lease"}, inner); !status) return status.error();
+        if (auto status = only(body, {"key", "value", "lease", "content_type"}, inner); !status) return status.error();
         auto key = octets(body, "key", inner);
         if (!key) return key.error();
         auto value = octets(body, "value", inner);
         if (!value) return value.error();
         auto lease = number(body, "lease", inner);
         if (!lease) return lease.error();
-        return TxnOp{protocol::PutRequest{std::move(*key), std::move(*value), {*lease}, false}};
+        auto type = content_type(body, *value, inner);
+        if (!type) return type.error();
+        return TxnOp{protocol::PutRequest{std::move(*key), std::move(*value), {*lease}, false, std::move(*type)}};
     }
     if (verb != "get" && verb != "delete")
         return wrong(place, "'" + printable(verb, 40) + "' is none of put, get, delete, txn");

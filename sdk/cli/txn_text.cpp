@@ -2,6 +2,7 @@
 #include <array>
 #include <vector>
 
+#include "sdk/cli/content.hpp"
 #include "sdk/cli/text.hpp"
 #include "sdk/cli/txn_input.hpp"
 
@@ -123,9 +124,17 @@ Result<TxnOp> parse_put(LineReader& line, Bytes key) {
     protocol::PutRequest put;
     put.key = std::move(key);
     put.value = std::move(*value);
-    if (!line.at_end()) {
+    while (!line.at_end()) {
         auto flag = line.word("a flag");
         if (!flag) return flag.error();
+        if (*flag == "--type") {
+            auto word = line.word("the content type");
+            if (!word) return word.error();
+            auto type = stated_content_type(*word, put.value);
+            if (!type) return type.error();
+            put.content_type = std::move(*type);
+            continue;
+        }
         if (*flag != "--lease") {
             return Error{Code::invalid_argument,
                          "'" + printable(*flag, 40) + "' after the value; quote a value with blanks"};

@@ -107,7 +107,8 @@ Result<protocol::Reply> Client::call(protocol::RequestOp op, const WriteOptions&
 }
 
 Result<PutResult> Client::put(BytesView key, BytesView value, const WriteOptions& options) {
-    auto reply = call(protocol::PutRequest{Bytes(key), Bytes(value), options.lease, options.previous}, options);
+    auto reply = call(protocol::PutRequest{Bytes(key), Bytes(value), options.lease, options.previous, options.content_type},
+                      options);
     auto put = take<protocol::PutReply>(reply);
     if (!put) return std::move(put).error();
     return PutResult{reply->revision, std::move(put->previous)};

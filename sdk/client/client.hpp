@@ -49,7 +49,8 @@ struct WriteOptions {
     std::string comment;
     bool previous = false;
     LeaseId lease;
-    bool dry_run = false;  // everything is checked and answered as if, and nothing is done
+    bool dry_run = false;     // everything is checked and answered as if, and nothing is done
+    Bytes content_type = {};  // of put()'s value: "json", "image/png" (sdk/base/content_type.hpp); empty = not said
 };
 
 // The revision a write got, with what the hub answered.

@@ -39,6 +39,7 @@ public:
         Revision create_revision, mod_revision;
         uint64_t version = 0;
         LeaseId lease;
+        BytesView content_type = {};
     };
     RangeFrame(uint64_t request_id, Revision revision);
     // `expected` items like the first one get their memory at once.

@@ -3,20 +3,19 @@
 namespace belfry::protocol {
 namespace {
 
-void read_fields(Reader& reader, KeyValue& kv) {
+// Those of `size` elements that this build knows; newer hubs may add more at the end.
+void read_fields(Reader& reader, size_t size, KeyValue& kv) {
     kv.key = Bytes(reader.bytes("key"));
     kv.value = Bytes(reader.bytes("value"));
     kv.create_revision = read_revision(reader, "create revision");
     kv.mod_revision = read_revision(reader, "mod revision");
     kv.version = reader.number("version");
     kv.lease = {reader.number("lease")};
+    if (reader.ok() && size > 6) kv.content_type = Bytes(reader.bytes("content type"));
+    reader.skip(reader.ok() && size > 7 ? size - 7 : 0);
 }
 
-void read_key_value(Reader& reader, KeyValue& kv) {
-    const size_t size = reader.array("key with value", 6);
-    read_fields(reader, kv);
-    reader.skip(reader.ok() ? size - 6 : 0);
-}
+void read_key_value(Reader& reader, KeyValue& kv) { read_fields(reader, reader.array("key with value", 6), kv); }
 
 Event read_event(Reader& reader) {
     Event event;
@@ -29,8 +28,7 @@ Event read_event(Reader& reader) {
         return event;
     }
     if (reader.ok() && size < 7) reader.fail("event", "of 7 elements for a put");
-    read_fields(reader, event.kv);
-    reader.skip(reader.ok() ? size - 7 : 0);
+    read_fields(reader, size - 1, event.kv);
     return event;
 }
 

@@ -41,12 +41,13 @@ RangeRequest read_range_request(Reader& reader) {
 }
 
 PutRequest read_put(Reader& reader) {
-    arguments(reader, 4);
+    const size_t size = reader.array("arguments", 4, 5);
     PutRequest op;
     op.key = reader.bytes("key");
     op.value = reader.bytes("value");
     op.lease = {reader.number("lease")};
     op.previous = reader.flag("previous");
+    if (size > 4) op.content_type = reader.bytes("content type");
     return op;
 }
 

@@ -37,11 +37,12 @@ void write(Writer& writer, const RangeRequest& op) {
 
 void write(Writer& writer, const PutRequest& op) {
     write_op(writer, Opcode::put);
-    writer.array(4);
+    writer.array(op.content_type.empty() ? 4 : 5);  // hubs before content types know four
     writer.bytes(op.key);
     writer.bytes(op.value);
     writer.number(op.lease.value);
     writer.flag(op.previous);
+    if (!op.content_type.empty()) writer.text(op.content_type);
 }
 
 void write(Writer& writer, const DeleteRequest& op) {
@@ -199,7 +200,7 @@ void write(Writer& writer, const RangeReply& reply) {
 void write(Writer& writer, const PutReply& reply) {
     write_op(writer, Opcode::put);
     writer.array(1);
-    writer.key_value(reply.previous);
+    writer.optional_key_value(reply.previous);
 }
 
 void write(Writer& writer, const DeleteReply& reply) {
@@ -249,9 +250,10 @@ void write_change_set(Writer& writer, const ChangeSet& change) {
     writer.bytes(change.comment);
     writer.array(change.events.size());
     for (const Event& event : change.events) {
-        writer.array(event.type == EventType::put ? 7 : 3);
+        const bool is_put = event.type == EventType::put;
+        writer.array(is_put ? 1 + Writer::key_value_size(event.kv) : 3);
         writer.number(static_cast<uint64_t>(event.type));
-        if (event.type == EventType::put) {
+        if (is_put) {
             writer.key_value_fields(event.kv);
         } else {
             writer.bytes(event.kv.key);
@@ -490,8 +492,7 @@ RangeFrame::RangeFrame(uint64_t request_id, Revision revision) {
 void RangeFrame::add(const Item& item) {
     if (items_++ == 0) body_.reserve(body_.size() + expected_ * Writer::key_value_bytes_max(item));
     Writer writer(body_);
-    writer.array(6);
-    writer.key_value_fields(item);
+    writer.key_value(item);
 }
 
 Bytes RangeFrame::take(uint64_t count, bool more) && {

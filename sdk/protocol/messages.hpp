@@ -38,7 +38,8 @@ struct PutRequest {
     Bytes key;
     Bytes value;
     LeaseId lease;
-    bool previous = false;  // answer with the key's previous value
+    bool previous = false;    // answer with the key's previous value
+    Bytes content_type = {};  // sdk/base/content_type.hpp; empty = not said: a value does not inherit the last one's
 };
 
 struct DeleteRequest {

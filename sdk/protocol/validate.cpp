@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "sdk/base/content_type.hpp"
 #include "sdk/base/limits.hpp"
 #include "sdk/protocol/codec.hpp"
 
@@ -47,6 +48,7 @@ Status check(const RangeRequest& op) { return check(op.range); }
 
 Status check(const PutRequest& op) {
     if (Status status = check_key(op.key); !status) return status;
+    if (Status status = check_content_type(op.content_type); !status) return status;
     return check_size("value", op.value.size(), limits::value_bytes_max);
 }
 
@@ -204,7 +206,7 @@ bool can_change(const TxnRequest& txn) { return can_change(txn.then_ops) || can_
 size_t bytes_of(const FilterSpec& filter) { return filter.kind.size() + filter.spec.size(); }
 size_t bytes_of(const KeyRange& range) { return range.begin.size() + range.end.size(); }
 size_t bytes_of(const RangeRequest& op) { return bytes_of(op.range); }
-size_t bytes_of(const PutRequest& op) { return op.key.size() + op.value.size(); }
+size_t bytes_of(const PutRequest& op) { return op.key.size() + op.value.size() + op.content_type.size(); }
 size_t bytes_of(const DeleteRequest& op) { return bytes_of(op.range); }
 size_t bytes_of(const CompactRequest&) { return 0; }
 size_t bytes_of(const HistoryRequest& op) { return op.key.size(); }
@@ -282,7 +284,9 @@ size_t approximate_bytes(const Reply& reply) {
     return bytes;
 }
 
-size_t approximate_bytes(const KeyValue& kv) { return 2 * envelope_bytes + kv.key.size() + kv.value.size(); }
+size_t approximate_bytes(const KeyValue& kv) {
+    return 2 * envelope_bytes + kv.key.size() + kv.value.size() + kv.content_type.size();
+}
 
 size_t approximate_bytes(const ChangeSet& change) {
     size_t bytes = envelope_bytes + change.author.size() + change.comment.size();

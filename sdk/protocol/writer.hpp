@@ -52,15 +52,16 @@ public:
         packer_.pack_str(static_cast<uint32_t>(octets.size()));
         out_.append(octets);
     }
-    // [key, value, create, mod, version, lease]
-    void key_value(const KeyValue& kv) {
-        array(6);
+    // [key, value, create, mod, version, lease], and the content type if it has one
+    static size_t key_value_size(const auto& kv) { return kv.content_type.empty() ? 6 : 7; }
+    void key_value(const auto& kv) {
+        array(key_value_size(kv));
         key_value_fields(kv);
     }
     // At most, for one reservation instead of many.
     static size_t key_value_bytes_max(const auto& kv) {
-        constexpr size_t envelope_bytes_max = 1 + 2 * 5 + 4 * 9;
-        return kv.key.size() + kv.value.size() + envelope_bytes_max;
+        constexpr size_t envelope_bytes_max = 1 + 2 * 5 + 4 * 9 + 2;
+        return kv.key.size() + kv.value.size() + kv.content_type.size() + envelope_bytes_max;
     }
     static size_t key_values_bytes_max(const std::vector<KeyValue>& kvs) {
         size_t bytes = 5;
@@ -72,13 +73,14 @@ public:
         bytes(kv.key);
         bytes(kv.value);
         numbers({kv.create_revision.value, kv.mod_revision.value, kv.version, kv.lease.value});
+        if (!kv.content_type.empty()) text(kv.content_type);
     }
     void key_values(const std::vector<KeyValue>& kvs) {
         if (kvs.size() > 1) out_.reserve(std::max(out_.size() + key_values_bytes_max(kvs), out_.capacity()));
         array(kvs.size());
         for (const KeyValue& kv : kvs) key_value(kv);
     }
-    void key_value(const std::optional<KeyValue>& kv) {
+    void optional_key_value(const std::optional<KeyValue>& kv) {
         if (kv) return key_value(*kv);
         nil();
     }

@@ -79,7 +79,7 @@ Status Truth::apply(const hub::log::Command& command) {
 
 void Truth::put(const protocol::PutRequest& request, ChangeSet& change) {
     const auto found = state_.find(request.key);
-    KeyValue kv{request.key, request.value, change.revision, change.revision, 1, request.lease};
+    KeyValue kv{request.key, request.value, change.revision, change.revision, 1, request.lease, request.content_type};
     if (found != state_.end()) {
         kv.create_revision = found->second.create_revision;
         kv.version = found->second.version + 1;

@@ -120,9 +120,29 @@ TEST_CASE("entry: changes of the hub's records come back as they were, in format
     CHECK(builder.take(5)[0] == 1);  // what needs no record is readable by those before
 }
 
+TEST_CASE("entry: a value with a content type is of format 4, also within a transaction", "[log]") {
+    EntryBuilder builder;
+    builder.add({"me", "", protocol::PutRequest{"k", "v", {}, true, "json"}});
+    Bytes octets = builder.take(2);
+    CHECK(octets == Bytes("\x04\x02\0\0\0\0\0\0\0\x01\0\0\0\x01\x02me\0\x01k\x01v\0\x03\x04json", 29));
+    CHECK(std::get<protocol::PutRequest>(decode_entry(octets)->commands[0].op).content_type == "json");
+    octets[0] = 3;
+    CHECK(decode_entry(octets).error().code == Code::corrupt);
+    protocol::TxnRequest inner;
+    inner.else_ops.push_back({protocol::PutRequest{"k", "v", {}, false, "toml"}});
+    protocol::TxnRequest txn;
+    txn.then_ops.push_back({inner});
+    builder.add({"me", "", txn, {7, 300, 299}});
+    octets = builder.take(2);
+    CHECK(octets[0] == 4);
+    CHECK(encode_again(*decode_entry(octets)) == octets);
+    builder.add({"me", "", protocol::PutRequest{"k", "v", {}, true}});
+    CHECK(builder.take(2)[0] == 1);
+}
+
 TEST_CASE("entry: a newer format is told from damage", "[log]") {
     Bytes octets = rich_entry();
-    octets[0] = 4;
+    octets[0] = 5;
     CHECK(decode_entry(octets).error().code == Code::incompatible);
     octets[0] = 0;
     CHECK(decode_entry(octets).error().code == Code::corrupt);

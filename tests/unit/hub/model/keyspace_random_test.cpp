@@ -26,7 +26,7 @@ struct Reference {
 
     void change(Keys& keys, ChangeSet& set, const p::PutRequest& op) {
         const auto found = keys.find(op.key);
-        KeyValue kv{op.key, op.value, set.revision, set.revision, 1, op.lease};
+        KeyValue kv{op.key, op.value, set.revision, set.revision, 1, op.lease, op.content_type};
         if (found != keys.end()) {
             kv.create_revision = found->second.create_revision;
             kv.version = found->second.version + 1;
@@ -82,6 +82,7 @@ private:
     uint64_t below(uint64_t bound) { return random_() % bound; }
     Bytes key() { return (below(2) ? "a/" : "b/") + std::to_string(below(12)); }
     Bytes value() { return Bytes(below(30), 'v') + std::to_string(below(1000)); }
+    Bytes type() { return below(3) ? Bytes() : below(2) ? "json" : "text/" + std::to_string(below(100)); }
     KeyRange range() {
         switch (below(4)) {
             case 0: return KeyRange::one(key());
@@ -93,7 +94,7 @@ private:
 
     void step() {
         const uint64_t dice = below(100);
-        if (dice < 55) return both(p::PutRequest{key(), value(), {below(3)}, false});
+        if (dice < 55) return both(p::PutRequest{key(), value(), {below(3)}, false, type()});
         if (dice < 75) return both(p::DeleteRequest{below(6) ? KeyRange::one(key()) : range(), false});
         if (dice < 97) return both(txn());
         const uint64_t revision = below(reference_.revision() + 3);

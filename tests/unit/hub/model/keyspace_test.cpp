@@ -466,7 +466,7 @@ TEST_CASE("batch: whichever put a full store refuses, after the rollback nothing
 TEST_CASE("load: a newer format is refused by name", "[model]") {
     Hub hub(GENERATE(from_range(stores())));
     Bytes meta = encode_meta({});
-    meta[0] = 4;
+    meta[0] = meta_format + 1;
     hub.begin();
     REQUIRE(hub.store().put(table_meta, meta_key, meta));
     REQUIRE(hub.store().commit(Index{9}));

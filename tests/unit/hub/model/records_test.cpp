@@ -16,6 +16,12 @@ Bytes rich_change() {
     encode_change_event(
         {EventType::put, "b", {{9}, {9}, 1, {}, "w"}, ChangeEvent::Previous::tombstone, {{}, {4}, 0, {}, {}}}, record);
     encode_change_event({EventType::erase, "c", {}, ChangeEvent::Previous::live, {{1}, {3}, 2, {1}, "old"}}, record);
+    encode_change_event({EventType::put,
+                         "d",
+                         {{2}, {9}, 2, {}, "{}", "json"},
+                         ChangeEvent::Previous::live,
+                         {{2}, {3}, 1, {}, "x", "image/png"}},
+                        record);
     return record;
 }
 
@@ -34,15 +40,38 @@ TEST_CASE("change record: events come back with what they replaced", "[model]") 
     REQUIRE(reader.next(event));
     CHECK(event.before.value == "old");
     CHECK(to_event(event, {9}) == Event{EventType::erase, {"c", "", {}, {9}, 0, {}}});
+    REQUIRE(reader.next(event));
+    CHECK(event.before.content_type == "image/png");
+    CHECK(to_event(event, {9}) == Event{EventType::put, {"d", "{}", {2}, {9}, 2, {}, "json"}});
     CHECK_FALSE(reader.next(event));
     CHECK(reader.status());
     CHECK(ChangeReader(record, {9}).find("c")->type == EventType::erase);
-    CHECK(ChangeReader(record, {9}).find("d").error().code == Code::not_found);
+    CHECK(ChangeReader(record, {9}).find("e").error().code == Code::not_found);
 }
 
 TEST_CASE("change record: a chain that does not go back in time is damage", "[model]") {
     const Bytes record = rich_change();
     CHECK(ChangeReader(record, {4}).find("c").error().code == Code::corrupt);
+}
+
+TEST_CASE("records: a content type costs nothing where there is none, and its octets stay as they are", "[model]") {
+    Bytes current;
+    encode_current({{1}, {300}, 2, {}, "v", "json"}, current);
+    CHECK(current == Bytes("\0\x04json\x01\xac\x02\x02\0v", 12));
+    const auto version = decode_current(current);
+    REQUIRE(version);
+    CHECK(version->content_type == "json");
+    CHECK(version->value == "v");
+    CHECK(version->create == Revision{1});
+    CHECK_FALSE(decode_current(Bytes("\0\0\x01\xac\x02\x02\0v", 8)));  // an empty one would be a second spelling
+    Bytes event;
+    encode_change_event({EventType::put, "k", {{1}, {1}, 1, {}, "v", "toml"}, ChangeEvent::Previous::nothing, {}}, event);
+    CHECK(event == Bytes("\x08\x01k\x01\x01\0\x01v\x04toml", 13));
+    for (const char flags : {'\x09', '\x10', '\x12', '\x20'}) {  // of an erase; of no previous one; not known
+        event[0] = flags;
+        ChangeEvent read;
+        CHECK_FALSE(ChangeReader::events(event, {1}).next(read));
+    }
 }
 
 TEST_CASE("change record: any octets end with a status", "[model]") {

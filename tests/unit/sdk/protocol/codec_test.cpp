@@ -195,6 +195,28 @@ TEST_CASE("a range reply written key by key says what the same reply in one piec
     }
 }
 
+TEST_CASE("a content type stands at the end, and only where there is one") {
+    const std::vector<Request> put{{7, "", "", PutRequest{"k", "v", {}, true, "json"}}};
+    CHECK(hex(encode_requests(put)) ==
+          "9201dd000000019507c400c400"
+          "0295c4016bc4017600c3"
+          "a46a736f6e");
+    const KeyValue typed{"k", "v", {1}, {2}, 3, {}, "json"};
+    const std::vector<Reply> got{{7, {9}, {}, PutReply{typed}}};
+    CHECK(hex(encode_replies(got)) == "9201dd00000001940709029197c4016bc4017601020300a46a736f6e");
+    CHECK(std::get<PutReply>((*decode_replies(encode_replies(got)))[0].result).previous == typed);
+    const ChangeSet change{{5}, 6, "a", "", {{EventType::put, typed}, {EventType::put, {"l", "v", {1}, {5}, 1, {}}}}};
+    CHECK(decode_feed(encode_feed({{1}, 1, 2, {4}, {5}, false, {change}}))->changes == std::vector{change});
+    RangeFrame frame(7, {9});
+    frame.add({"k", "v", {1}, {2}, 3, {}, "json"});
+    CHECK(std::get<RangeReply>((*decode_replies(std::move(frame).take(1, false)))[0].result).kvs == std::vector{typed});
+    CHECK(validate({1, "", "", PutRequest{"k", "v", {}, false, Bytes(64, 'x')}, {}}));
+    CHECK(validate({1, "", "", PutRequest{"k", "v", {}, false, Bytes(65, 'x')}, {}}).error().code == Code::too_large);
+    for (const char* wrong : {" json", "json ", "a\nb", "\xc3\xa4"}) {
+        CHECK(validate({1, "", "", PutRequest{"k", "v", {}, false, wrong}, {}}).error().code == Code::invalid_argument);
+    }
+}
+
 TEST_CASE("the octets of version 1 are frozen") {
     const std::vector<Request> put{{7, "ann", "", PutRequest{"k", "v", {}, true}}};
     CHECK(hex(encode_requests(put)) ==
