@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sdk/protocol/quota.hpp"
+
 namespace belfry::hub::core {
 
 namespace {
@@ -76,12 +78,23 @@ Policies::Compiled Policies::compile(const protocol::Record& record) const {
     if (!keys) return compiled.error = keys.error(), compiled;
     if (!keys->literal_prefix().empty()) compiled.range = KeyRange::prefix(keys->literal_prefix());
     compiled.keys = *std::move(keys);
+    if (auto quota = protocol::quota_of(record.name, record.content); !quota)
+        return compiled.error = quota.error(), compiled;
     for (const protocol::PolicyRule& rule : policy->rules) {
+        if (rule.kind == protocol::quota_kind) continue;  // the key space keeps it
         auto made = compile_(rule);
         if (!made) return compiled.error = made.error(), compiled;
         compiled.rules.emplace_back(rule.kind, *std::move(made));
     }
     return compiled;
+}
+
+std::vector<std::pair<Bytes, std::string>> Policies::failing() const {
+    std::vector<std::pair<Bytes, std::string>> all;
+    for (const auto& [pattern, policy] : policies_) {
+        if (policy.error.code != Code::ok) all.emplace_back(pattern, policy.error.detail);
+    }
+    return all;
 }
 
 void Policies::set(const std::vector<protocol::Record>& records) {
@@ -111,7 +124,7 @@ Result<std::vector<RuleQuestion>> Policies::questions(const protocol::RequestOp&
 Status Policies::about_put(const protocol::PutRequest& put, Questions& questions) const {
     std::optional<protocol::RangeReply> before;  // read once, for the first policy that matches
     for (const auto& [pattern, policy] : policies_) {
-        if (policy.keys && !policy.keys->matches(put.key)) continue;
+        if (policy.asks_nothing() || (policy.keys && !policy.keys->matches(put.key))) continue;
         if (!before) {
             protocol::RangeRequest one;
             one.range = KeyRange::one(put.key);
@@ -127,6 +140,7 @@ Status Policies::about_put(const protocol::PutRequest& put, Questions& questions
 
 Status Policies::about_erase(const protocol::DeleteRequest& erase, Questions& questions) const {
     for (const auto& [pattern, policy] : policies_) {
+        if (policy.asks_nothing()) continue;
         protocol::RangeRequest both;
         both.range = common_range(erase.range, policy.range);
         both.keys_only = true;

@@ -52,6 +52,8 @@ public:
     // plugin) refuses every write that it is about.
     void set(const std::vector<protocol::Record>& records);
     size_t count() const { return policies_.size(); }
+    // Patterns of those that do not compile here, and why.
+    std::vector<std::pair<Bytes, std::string>> failing() const;
 
     // What must be asked about this write, in whatever branch of a transaction. `too_large`: it erases too many keys that
     // policies are about; `unsupported`: a policy that does not compile here is about it.
@@ -61,9 +63,10 @@ private:
     struct Compiled {
         Bytes content;  // of its record
         std::optional<Glob> keys;
-        KeyRange range = KeyRange::all();                                             // every key that can match
-        std::vector<std::pair<std::string, std::shared_ptr<const ValueRule>>> rules;  // with their kinds
-        Error error;                                                                  // why it cannot be asked here
+        KeyRange range = KeyRange::all();                                              // every key that can match
+        std::vector<std::pair<std::string, std::shared_ptr<const ValueRule>>> rules;   // with their kinds
+        Error error;                                                                   // why it cannot be asked here
+        bool asks_nothing() const { return rules.empty() && error.code == Code::ok; }  // it is a quota alone
     };
     struct Questions;
     Compiled compile(const protocol::Record& record) const;

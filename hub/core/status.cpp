@@ -72,6 +72,14 @@ protocol::StatusReply Core::Impl::status() const {
     add("entry_format", releases_.allowed());
     reply.figures.emplace_back("entry_format.behind", releases_.behind(members_, now_ms_));
     add("streams.waiting", waiting_changes_.count());
+    for (const auto& [pattern, why] : policies_.failing()) reply.figures.emplace_back("policy." + pattern + ".error", why);
+    keyspace_.quotas().for_each([&](BytesView pattern, const protocol::Quota& quota, const model::QuotaUse& use) {
+        const std::string name = "quota." + std::string(pattern);
+        add((name + ".keys").c_str(), use.keys);
+        if (quota.keys_max) add((name + ".keys_max").c_str(), *quota.keys_max);
+        add((name + ".bytes").c_str(), use.bytes);
+        if (quota.bytes_max) add((name + ".bytes_max").c_str(), *quota.bytes_max);
+    });
     for (const auto& figure : figures_.figures) reply.figures.push_back(figure);
     return reply;
 }

@@ -6,6 +6,7 @@
 
 #include "hub/base/binary.hpp"
 #include "sdk/base/limits.hpp"
+#include "sdk/protocol/quota.hpp"
 
 namespace belfry::hub::log {
 
@@ -261,7 +262,11 @@ uint8_t format_of(const Command& command) {
     const auto* put = std::get_if<PutRequest>(&command.op);
     const auto* txn = std::get_if<TxnRequest>(&command.op);
     if (put != nullptr ? !put->content_type.empty() : txn != nullptr && has_content_type(*txn)) return 4;
-    if (std::holds_alternative<RecordChangeRequest>(command.op)) return 3;
+    if (const auto* change = std::get_if<RecordChangeRequest>(&command.op)) {
+        // Who does not keep quotas must not apply what sets one.
+        const auto quota = protocol::quota_of(change->name, change->content);
+        return quota.ok() && quota->has_value() ? 5 : 3;
+    }
     return command.ticket.session != 0 ? 2 : 1;
 }
 

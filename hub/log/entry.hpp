@@ -2,7 +2,8 @@
 // hub/base/binary.hpp; `bytes` is a varint length and the octets. On disk since 1.0: numbers are never reused.
 //
 // entry   := u8 format, u64 time_ms, u32 command_count, command*
-//            format: 1; 2 if a command has a ticket; 3 if one changes a record; 4 if one puts a value with a content type
+//            format: 1; 2 if a command has a ticket; 3 if one changes a record; 4 if one puts a value with a content type;
+//            5 if one sets a quota
 // command := u8 kind, bytes author, bytes comment, op
 //          | u8 kind + 128, u64 session, varint sequence, varint sequence - acknowledged, bytes author, bytes comment, op
 // op      := put (kind 1)     bytes key, bytes value, varint lease, u8 flags (1 = previous, 2 = content type), [bytes type]
@@ -27,7 +28,7 @@ namespace belfry::hub::log {
 // Types of log entries, as given to the log store. On disk since 1.0; never reuse one.
 enum class EntryType : uint32_t { command = 1, barrier = 2, change = 3 };  // libraft's numbers
 
-inline constexpr uint8_t entry_format = 4;
+inline constexpr uint8_t entry_format = 5;
 // What every release reads that can be a member of a cluster. The leader writes newer formats only when all members read
 // them (hub/core/releases.hpp).
 inline constexpr uint8_t entry_format_of_all = 3;

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "hub/base/assert.hpp"
+#include "hub/base/limits.hpp"
+#include "sdk/protocol/policy.hpp"
 
 namespace belfry::hub::model {
 
@@ -21,12 +23,13 @@ bool is_refusal(Code code) {
 
 }  // namespace
 
-Keyspace::Keyspace(plugin::StateStore& store) : store_(store), sessions_(store), own_records_(store) {}
+Keyspace::Keyspace(plugin::StateStore& store) : store_(store), sessions_(store), own_records_(store), quotas_(store) {}
 
 Status Keyspace::load() {
     if (Status status = read_meta(); !status) return status;
     if (Status status = sessions_.load(); !status) return status;
     if (Status status = own_records_.load(); !status) return status;
+    if (Status status = quotas_.load(); !status) return status;
     const auto record = store_.get(table_meta, meta_key);
     if (record || !store_.in_batch()) return {};
     return store_.put(table_meta, meta_key, encode_meta(meta_));
@@ -35,6 +38,7 @@ Status Keyspace::load() {
 Status Keyspace::reload() {
     if (Status status = read_meta(); !status) return status;
     if (Status status = own_records_.reload(); !status) return status;
+    if (Status status = quotas_.reload(); !status) return status;
     return sessions_.reload();
 }
 
@@ -78,6 +82,10 @@ Result<Applied> Keyspace::execute(const log::Command& command, Tell tell) {
     visible_bytes_ = 0;
     encode_change_header({meta_.time_ms, command.author, command.comment}, change_);
     Applied applied{run_command(command), {}, {}, {}};
+    if (applied.reply) {
+        if (Status within = quotas_.check(); !within) applied.reply = within.error();
+    }
+    quotas_.settle(applied.reply.ok());
     applied.changed_records = applied.reply.ok() && std::holds_alternative<protocol::RecordChangeRequest>(command.op);
     if (!applied.reply) {
         if (!is_refusal(applied.reply.error().code)) return applied.reply.error();
@@ -101,6 +109,7 @@ Result<Applied> Keyspace::execute(const log::Command& command, Tell tell) {
 Status Keyspace::finish_batch() {
     if (Status status = drop_records(); !status) return status;
     if (Status status = sessions_.write_back(); !status) return status;
+    if (Status status = quotas_.write_back(); !status) return status;
     return store_.put(table_meta, meta_key, encode_meta(meta_));
 }
 
@@ -109,6 +118,7 @@ Status Keyspace::commit(Index applied_index) {
     if (committed) {
         sessions_.committed();
         own_records_.committed();
+        quotas_.committed();
     }
     return committed;
 }
@@ -211,16 +221,56 @@ Result<protocol::CompactReply> Keyspace::compact(const protocol::CompactRequest&
 // No revision of the keys, but the digest tells of it.
 Result<protocol::RecordChangeReply> Keyspace::change_own_record(const protocol::RecordChangeRequest& request,
                                                                 BytesView author) {
+    const bool is_policy = request.name.starts_with(protocol::policy_prefix);
+    const BytesView pattern = is_policy ? BytesView(request.name).substr(protocol::policy_prefix.size()) : BytesView();
+    std::optional<protocol::Quota> quota;
+    QuotaUse use;
+    if (is_policy && !request.remove) {
+        auto wanted = protocol::quota_of(request.name, request.content);
+        if (!wanted) return wanted.error();
+        quota = *wanted;
+        auto used = quota && !quotas_.has(pattern) ? use_of(pattern) : Result<QuotaUse>(use);
+        if (!used) return used.error();
+        use = *used;
+    }
     auto reply = own_records_.change(request, author, meta_.time_ms);
     if (!reply) return reply;
+    if (is_policy) {
+        if (Status set = quotas_.set(pattern, quota, use); !set) return set.error();
+    }
     const uint64_t told = hash64(request.name) * digest_factor + hash64(request.content) + reply->version;
     meta_.digest = std::rotl(meta_.digest, 1) * digest_factor + told;
     return reply;
 }
 
+// What a new quota begins with. Bounded, since nothing else is applied meanwhile.
+Result<QuotaUse> Keyspace::use_of(BytesView pattern) {
+    const auto keys = Glob::parse(pattern);
+    if (!keys) return keys.error();
+    if (quotas_.full()) {
+        return Error{Code::too_large,
+                     "there are " + std::to_string(quotas_max) + " quotas already, as many as there may be"};
+    }
+    QuotaUse use;
+    size_t looked_at = 0;
+    const auto visit = [&](BytesView key, const Version& version) {
+        if (keys->matches(key)) {
+            ++use.keys;
+            use.bytes += key.size() + version.value.size() + version.content_type.size();
+        }
+        return ++looked_at <= hub::limits::scan_keys_max;
+    };
+    const KeyRange range = keys->literal_prefix().empty() ? KeyRange::all() : KeyRange::prefix(keys->literal_prefix());
+    if (Status scanned = scan_current(range, Direction::forward, visit); !scanned) return scanned.error();
+    if (looked_at <= hub::limits::scan_keys_max) return use;
+    return Error{Code::too_large, "quota: more than " + std::to_string(hub::limits::scan_keys_max) +
+                                      " keys would have to be counted; set it before there are so many, or for less"};
+}
+
 // Adds an event to the command's change record.
 Status Keyspace::record(const ChangeEvent& event) {
     ++events_;
+    quotas_.note(event);
     encode_change_event(event, change_);
     visible_bytes_ += event.key.size() + event.now.value.size() + event.now.content_type.size() + event_envelope_bytes;
     if (visible_bytes_ <= change_set_bytes_max && change_.size() <= change_record_bytes_max) return {};

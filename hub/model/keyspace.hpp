@@ -3,6 +3,8 @@
 //
 // How the tables of the store look and how old versions are found: hub/model/records.hpp.
 //
+// Quotas are kept here too: a command that goes over one is refused whole (hub/model/quotas.hpp).
+//
 // Transactions as in etcd: which branches run, nested ones too, is decided by the state before the transaction; the
 // operations that run see the earlier ones. A key may not be changed twice: two puts of one key, or a put and a delete that
 // covers it, are `invalid_argument` (only the two branches of one transaction may repeat each other).
@@ -13,6 +15,7 @@
 
 #include "hub/log/entry.hpp"
 #include "hub/model/own_records.hpp"
+#include "hub/model/quotas.hpp"
 #include "hub/model/records.hpp"
 #include "hub/model/sessions.hpp"
 #include "hub/plugin/filter.hpp"
@@ -58,6 +61,7 @@ public:
     Revision compacted() const { return meta_.compacted; }
     uint64_t key_count() const { return meta_.key_count; }
     uint64_t time_ms() const { return meta_.time_ms; }
+    const Quotas& quotas() const { return quotas_; }
     size_t session_count() const { return sessions_.count(); }
     // Of everything that was ever changed, in order, with what it replaced: members that applied the same entries have the
     // same one, or one of them has computed something else.
@@ -105,6 +109,7 @@ private:
     Result<protocol::DeleteReply> erase(const protocol::DeleteRequest& request);
     Result<protocol::CompactReply> compact(const protocol::CompactRequest& request);
     Result<protocol::RecordChangeReply> change_own_record(const protocol::RecordChangeRequest& request, BytesView author);
+    Result<QuotaUse> use_of(BytesView pattern);
     Status record(const ChangeEvent& event);
     Status write_current(BytesView key, const Version& version);
     Status undo();
@@ -140,6 +145,7 @@ private:
     Meta meta_;
     Sessions sessions_;
     OwnRecords own_records_;
+    Quotas quotas_;
     // Of the command being applied: its change record so far, kept for its memory, and the number of events in it.
     Bytes change_;
     size_t events_ = 0;

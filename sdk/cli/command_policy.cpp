@@ -1,12 +1,14 @@
 #include <algorithm>
 
 #include "sdk/base/limits.hpp"
+#include "sdk/base/units.hpp"
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/reading.hpp"
 #include "sdk/cli/text.hpp"
 #include "sdk/cli/values.hpp"
 #include "sdk/protocol/policy.hpp"
+#include "sdk/protocol/quota.hpp"
 
 namespace belfry::cli {
 namespace {
@@ -17,7 +19,10 @@ using protocol::Record;
 constexpr Flag flags[] = {
     {"schema", FlagKind::text, "FILE", "set: values must fit this JSON Schema"},
     {"rules", FlagKind::text, "FILE", "set: values must keep these rules (types, ranges, sizes)"},
+    {"command", FlagKind::text, "NAME", "set: a program of the operator's decides (plugin validate_command)"},
     {"rule", FlagKind::text, "KIND=FILE", "set: for the validator KIND of some plugin"},
+    {"quota-keys", FlagKind::number, "N", "set: at most N keys match the pattern"},
+    {"quota-bytes", FlagKind::text, "SIZE", "set: at most so many octets of keys and values: 65536, \"64 MiB\""},
     {"expect", FlagKind::number, "VERSION", "only if the policy is at this version; 0 = only if there is none"},
     {"comment", FlagKind::text, "TEXT", "why"},
     {"dry-run", FlagKind::toggle, "", "check it, change nothing"},
@@ -36,6 +41,17 @@ Result<std::vector<Record>> read_all(Client& client) {
 
 // ---- set and remove ----
 
+Result<protocol::Quota> quota_of(const Context& context) {
+    protocol::Quota quota;
+    if (context.has("quota-keys")) quota.keys_max = context.arguments.number("quota-keys");
+    if (!context.has("quota-bytes")) return quota;
+    const std::string& text = context.arguments.text("quota-bytes");
+    const auto bare = parse_number(text);
+    quota.bytes_max = bare ? std::optional(*bare) : parse_size(text);
+    if (quota.bytes_max) return quota;
+    return Error{Code::invalid_argument, "--quota-bytes: write a size such as 65536 or \"64 MiB\""};
+}
+
 Result<std::vector<protocol::PolicyRule>> rules_of(const Context& context) {
     std::vector<protocol::PolicyRule> rules;
     const auto from_file = [&](const std::string& kind, const std::string& file) -> Status {
@@ -48,14 +64,22 @@ Result<std::vector<protocol::PolicyRule>> rules_of(const Context& context) {
         if (!context.has(kind)) continue;
         if (Status read = from_file(kind, context.arguments.text(kind)); !read) return read.error();
     }
+    if (context.has("command")) rules.push_back({"command", context.arguments.text("command")});
     if (context.has("rule")) {
         const std::string& text = context.arguments.text("rule");
         const size_t equals = text.find('=');
         if (equals == 0 || equals == std::string::npos) return Error{Code::invalid_argument, "--rule: write KIND=FILE"};
         if (Status read = from_file(text.substr(0, equals), text.substr(equals + 1)); !read) return read.error();
     }
+    if (context.has("quota-keys") || context.has("quota-bytes")) {
+        const auto quota = quota_of(context);
+        if (!quota) return quota.error();
+        rules.push_back({Bytes(protocol::quota_kind), protocol::encode_quota(*quota)});
+    }
     if (rules.empty()) {
-        return Error{Code::invalid_argument, "a policy needs a rule: --schema FILE, --rules FILE or --rule KIND=FILE"};
+        return Error{Code::invalid_argument,
+                     "a policy needs a rule: --schema FILE, --rules FILE, --quota-keys N, --quota-bytes SIZE, --command "
+                     "NAME or --rule KIND=FILE"};
     }
     return rules;
 }
@@ -155,13 +179,18 @@ Exit run_policy(Context& context) {
 const Command policy_command = {
     .name = "policy",
     .summary = "which values keys may take: checked at every write",
-    .usage = "set PATTERN [--schema FILE] [--rules FILE] | list | show PATTERN | remove PATTERN",
+    .usage =
+        "set PATTERN [--schema FILE] [--rules FILE] [--quota-keys N] [--quota-bytes SIZE] | list | show PATTERN | remove "
+        "PATTERN",
     .details =
         "A policy is about every key that matches its pattern (a glob: `app/*/db`, `tls/**`). The leader asks its rules\n"
         "before a write is taken; a write that one of them refuses changes nothing, and neither do the others of its\n"
-        "transaction. Values that are there already stay. Effective at once, on all members.\n\n"
+        "transaction. Values that are there already stay. Effective at once, on all members.\n"
+        "A quota bounds how many keys match, and their octets together; `belfry status` shows what is used. Deletes and\n"
+        "writes that shrink are never refused by it. `set` replaces all rules of a pattern.\n\n"
         "  belfry policy set 'app/*/db' --schema db.json --comment 'ports were typed wrongly twice'\n"
         "  belfry put app/shop/db @db.json --dry-run       # would it be taken?\n"
+        "  belfry policy set 'app/**' --quota-keys 1000 --quota-bytes '1 MiB'\n"
         "  belfry policy list",
     .flags = flags,
     .words_min = 1,

@@ -1,5 +1,8 @@
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+
+#include "sdk/protocol/quota.hpp"
 #include "tests/unit/hub/core/cluster.hpp"
 
 namespace belfry::hub::core {
@@ -34,6 +37,10 @@ Result<std::shared_ptr<const ValueRule>> compile(const protocol::PolicyRule& rul
 
 RecordChangeRequest policy(const Bytes& pattern, const std::string& kind, const Bytes& spec) {
     return {protocol::policy_name(pattern), false, protocol::encode_policy({pattern, {{kind, spec}}}), {}};
+}
+
+RecordChangeRequest quota(const Bytes& pattern, protocol::Quota bounds) {
+    return policy(pattern, Bytes(protocol::quota_kind), protocol::encode_quota(bounds));
 }
 
 struct Hub : World {
@@ -167,6 +174,71 @@ TEST_CASE("a dry run is answered as if, and nothing is done", "[core][policy]") 
     CHECK(hub.core->revision() == Revision{1});
     CHECK(hub.code(put_of("q", "12")) == Code::ok);
     CHECK(hub.unsynced() == 0);
+}
+
+TEST_CASE("a quota counts what is on its way too; deletes are free, dry runs are told", "[core][policy]") {
+    Hub hub;
+    REQUIRE(hub.code(quota("q/**", {10, {}})) == Code::ok);
+    std::vector<uint64_t> asked;
+    for (int i = 0; i < 30; ++i) asked.push_back(hub.put("q/" + std::to_string(i), "v"));  // none is applied yet
+    hub.sync();
+    const auto taken =
+        std::count_if(asked.begin(), asked.end(), [&](uint64_t id) { return hub.reply(id)->error.code == Code::ok; });
+    CHECK(taken == 10);
+    CHECK(hub.reply(asked[29])->error.detail ==
+          "'q/29': policy 'q/**' (quota): 11 keys where 10 are allowed; there are 10");
+    CHECK(hub.reply(hub.try_out(put_of("q/30", "v")))->error.code == Code::too_large);
+    CHECK(hub.reply(hub.try_out(put_of("q/3", "other")))->error.code == Code::ok);
+    CHECK(hub.code(put_of("q/30", "v")) == Code::too_large);
+    // More than 1,024 keys at once may be deleted: a quota asks nothing of them.
+    CHECK(hub.code(quota("q/**", {5000, {}})) == Code::ok);
+    for (int i = 100; i < 1400; ++i) hub.enqueue(put_of("q/" + std::to_string(i), "v"));
+    hub.flush(), hub.sync();
+    CHECK(hub.code(DeleteRequest{KeyRange::prefix("q/"), false}) == Code::ok);
+    CHECK(hub.code(put_of("q/30", "v")) == Code::ok);
+    const auto status = std::get<protocol::StatusReply>(hub.write(protocol::StatusRequest{}).result).figures;
+    using Figure = std::pair<std::string, std::variant<uint64_t, std::string>>;
+    CHECK(std::count(status.begin(), status.end(), Figure{"quota.q/**.keys", uint64_t{1}}) == 1);
+    CHECK(std::count(status.begin(), status.end(), Figure{"quota.q/**.keys_max", uint64_t{5000}}) == 1);
+}
+
+TEST_CASE("a quota holds across a change of leader with writes under way on every member", "[core][policy][cluster]") {
+    Cluster cluster(3);
+    const uint64_t first = cluster.elect();
+    REQUIRE(cluster.ask(first, quota("q/**", {50, 2000})).error.code == Code::ok);
+    std::vector<std::pair<uint64_t, uint64_t>> asked;  // member, request
+    const auto ask_all = [&](int from, int to) {
+        for (int i = from; i < to; ++i) {
+            for (const uint64_t id : {1, 2, 3}) {
+                if (!cluster.at(id).core) continue;
+                asked.emplace_back(id, cluster.at(id).put("q/" + std::to_string(id) + "-" + std::to_string(i), "value"));
+            }
+        }
+    };
+    ask_all(0, 10);
+    cluster.run(5);  // some are proposed, some forwarded, none need be applied
+    cluster.crash(first);
+    const uint64_t second = cluster.elect();
+    ask_all(10, 40);
+    cluster.run(2000);
+    uint64_t over = 0;
+    for (const auto& [id, request] : asked) {
+        const auto* reply = cluster.at(id).reply(request);
+        if (reply != nullptr && reply->error.code == Code::too_large) ++over;
+    }
+    CHECK(over > 0);
+    cluster.restart(first);
+    cluster.run(1000);
+    for (const uint64_t id : {second, first}) {
+        protocol::RangeRequest all;
+        all.range = KeyRange::prefix("q/");
+        const auto kvs = std::get<protocol::RangeReply>(cluster.ask(id, all).result).kvs;
+        CHECK(kvs.size() == 50);
+    }
+    CHECK(cluster.put(second, "q/more", "v").error.code == Code::too_large);
+    CHECK(cluster.put(first, "q/more", "v").error.code == Code::too_large);  // forwarded, or decided by the old one itself
+    CHECK(cluster.ask(second, DeleteRequest{KeyRange::prefix("q/1-"), false}).error.code == Code::ok);
+    CHECK(cluster.put(first, "q/more", "v").error.code == Code::ok);
 }
 
 TEST_CASE("a new leader asks the policies of the one before, from its first write on", "[core][policy][cluster]") {

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "hub/base/binary.hpp"
+#include "sdk/protocol/policy.hpp"
 
 using namespace belfry;
 using namespace belfry::hub;
@@ -118,6 +119,14 @@ TEST_CASE("entry: changes of the hub's records come back as they were, in format
     CHECK(std::get<protocol::RecordChangeRequest>(entry->commands[1].op).remove);
     builder.add({"ann", "", protocol::CompactRequest{{1}}});
     CHECK(builder.take(5)[0] == 1);  // what needs no record is readable by those before
+    // Who does not keep quotas must not apply one.
+    const protocol::PolicyRule rule{"quota", "keys_max = 1\n"};
+    builder.add({"ann", "", protocol::RecordChangeRequest{"policy/a", false, protocol::encode_policy({"a", {rule}}), {}}});
+    Bytes quota = builder.take(5);
+    CHECK(quota[0] == 5);
+    CHECK(decode_entry(quota).ok());
+    quota[0] = 3;
+    CHECK(decode_entry(quota).error().code == Code::corrupt);
 }
 
 TEST_CASE("entry: a value with a content type is of format 4, also within a transaction", "[log]") {
@@ -142,7 +151,7 @@ TEST_CASE("entry: a value with a content type is of format 4, also within a tran
 
 TEST_CASE("entry: a newer format is told from damage", "[log]") {
     Bytes octets = rich_entry();
-    octets[0] = 5;
+    octets[0] = entry_format + 1;
     CHECK(decode_entry(octets).error().code == Code::incompatible);
     octets[0] = 0;
     CHECK(decode_entry(octets).error().code == Code::corrupt);
