@@ -152,6 +152,7 @@ Result<protocol::PutReply> Keyspace::put(const protocol::PutRequest& request) {
     ChangeEvent event;
     event.key = request.key;
     event.now = {meta_.revision.next(), meta_.revision.next(), 1, request.lease, request.value, request.content_type};
+    if (!request.content_type.empty()) meta_.format = meta_format;
     if (found->has_value()) {
         event.previous = ChangeEvent::Previous::live;
         event.before = **found;
@@ -235,6 +236,7 @@ Result<protocol::RecordChangeReply> Keyspace::change_own_record(const protocol::
     }
     auto reply = own_records_.change(request, author, meta_.time_ms);
     if (!reply) return reply;
+    if (quota) meta_.format = meta_format;
     if (is_policy) {
         if (Status set = quotas_.set(pattern, quota, use); !set) return set.error();
     }

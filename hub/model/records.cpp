@@ -1,5 +1,6 @@
 #include "hub/model/records.hpp"
 
+#include <algorithm>
 #include <string>
 
 namespace belfry::hub::model {
@@ -42,7 +43,7 @@ Error damaged(std::string_view table, size_t offset) {
 Bytes encode_meta(const Meta& meta) {
     Bytes record;
     Writer out(record);
-    out.u32(meta_format);
+    out.u32(meta.format);
     for (const Revision revision : {meta.revision, meta.compacted, meta.dropped, meta.drop_target}) out.u64(revision.value);
     out.u64(meta.key_count);
     out.u64(meta.time_ms);
@@ -65,6 +66,7 @@ Result<Meta> decode_meta(BytesView record) {
     meta.time_ms = in.u64();
     if (format > 1) meta.digest = in.u64();
     if (format > 2) meta.session_ms = in.u64();
+    meta.format = std::max(format, meta_format_least);
     if (!in.ok() || !in.at_end() || format == 0) return damaged("meta", in.offset());
     return meta;
 }

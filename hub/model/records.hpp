@@ -2,7 +2,8 @@
 // hub/base/binary.hpp; key:rev is a revision as 8 octets, big-endian, so that the table is in revision order. On disk since
 // 1.0: numbers are never reused.
 //
-// table 0 meta     "keyspace" -> u32 format (4), u64 revision, u64 compacted, u64 dropped, u64 drop_target, u64 key_count,
+// table 0 meta     "keyspace" -> u32 format (3; 4 with a content type or quota), u64 revision, u64 compacted, u64 dropped,
+// u64 drop_target, u64 key_count,
 //                                u64 time_ms, u64 digest (not in format 1), u64 session_ms (not in 1, 2)
 // table 1 current  key        -> varint create, varint mod, varint version, varint lease, value (the rest);
 //                                if the value has a content type, in front of that: varint 0, bytes type (not in 1 to 3)
@@ -42,7 +43,10 @@ enum Table : uint32_t {
     table_own_records = 5
 };
 
+// The newest; a state is of format 3 until the first content type or quota is in it, so that members of an older release
+// can take its snapshots for as long as there is nothing in it that they cannot read.
 inline constexpr uint32_t meta_format = 4;
+inline constexpr uint32_t meta_format_least = 3;  // that is written
 inline constexpr uint8_t change_format = 1;
 inline constexpr BytesView meta_key = "keyspace";
 
@@ -55,6 +59,7 @@ struct Meta {
     uint64_t time_ms = 0;
     uint64_t digest = 0;      // of all change records ever, each folded into the one before
     uint64_t session_ms = 0;  // the sessions' clock (hub/model/sessions.hpp)
+    uint32_t format = meta_format_least;
 };
 Bytes encode_meta(const Meta& meta);
 Result<Meta> decode_meta(BytesView record);

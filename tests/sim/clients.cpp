@@ -48,9 +48,10 @@ void Client::put(const Bytes& key, const Bytes& value) {
     write(protocol::PutRequest{key, value, {}, false, type_of(value)}, {std::move(event)}, std::nullopt);
 }
 
+// Without a type: that may be refused until all members have said that they know types.
 void Client::insist(const Bytes& key, const Bytes& value) {
-    Event event{EventType::put, {key, value, {}, {}, 0, {}, type_of(value)}};
-    write(protocol::PutRequest{key, value, {}, false, type_of(value)}, {std::move(event)}, std::nullopt,
+    Event event{EventType::put, {key, value, {}, {}, 0, {}}};
+    write(protocol::PutRequest{key, value, {}, false}, {std::move(event)}, std::nullopt,
           [this, key, value] { insist(key, value); });
 }
 

@@ -205,6 +205,7 @@ TEST_CASE("a quota counts what is on its way too; deletes are free, dry runs are
 TEST_CASE("a quota holds across a change of leader with writes under way on every member", "[core][policy][cluster]") {
     Cluster cluster(3);
     const uint64_t first = cluster.elect();
+    cluster.run(1500);  // until all have told what they read
     REQUIRE(cluster.ask(first, quota("q/**", {50, 2000})).error.code == Code::ok);
     std::vector<std::pair<uint64_t, uint64_t>> asked;  // member, request
     const auto ask_all = [&](int from, int to) {

@@ -157,3 +157,20 @@ TEST_CASE("quota: the octets of its row stay as they are", "[model][quota]") {
     hub.apply(put("a", "12"));
     CHECK(*hub.store().get(table_meta, "quota/a*") == BytesView("\x01\x01\x03\xad\x02\0", 6));
 }
+
+TEST_CASE("quota, content type: the first one makes the state one of format 4", "[model][quota]") {
+    const bool by_quota = GENERATE(true, false);
+    Hub hub("storage_memory");
+    const auto format = [&] { return static_cast<int>(hub.store().get(table_meta, meta_key)->front()); };
+    hub.apply(put("a", "1"));
+    CHECK(format() == 3);
+    if (by_quota) {
+        hub.apply(quota("a*", {300, {}}));
+    } else {
+        hub.apply(p::PutRequest{"a", "1", {}, false, "text"});
+    }
+    CHECK(format() == 4);
+    hub.restart();
+    hub.apply(put("a", "1"));
+    CHECK(format() == 4);
+}
