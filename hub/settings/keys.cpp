@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hub/settings/cluster.hpp"
+#include "sdk/base/units.hpp"
 
 namespace belfry::hub::settings {
 
@@ -17,15 +18,6 @@ constexpr uint64_t mib = 1024 * kib;
 constexpr uint64_t gib = 1024 * mib;
 constexpr uint64_t tib = 1024 * gib;
 constexpr uint64_t day_ms = 24ull * 3600 * 1000;
-
-struct Unit {
-    std::string_view word;
-    uint64_t factor;
-};
-constexpr std::array size_units{Unit{"", 1},      Unit{"B", 1},     Unit{"KiB", kib},
-                                Unit{"MiB", mib}, Unit{"GiB", gib}, Unit{"TiB", tib}};
-constexpr std::array duration_units{Unit{"ms", 1}, Unit{"s", 1000}, Unit{"m", 60'000}, Unit{"h", 3'600'000},
-                                    Unit{"d", day_ms}};
 
 Error invalid(std::string sentence) { return {Code::invalid_argument, std::move(sentence)}; }
 
@@ -38,20 +30,6 @@ Result<uint64_t> parse_number(std::string_view text) {
         return invalid(quote(text) + " is not a whole number from 0 to 18446744073709551615");
     }
     return number;
-}
-
-Result<uint64_t> parse_with_unit(std::string_view text, std::span<const Unit> units, std::string_view hint) {
-    uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    std::string_view word = text.substr(static_cast<size_t>(end - text.data()));
-    while (word.starts_with(' ')) {
-        word.remove_prefix(1);
-    }
-    const auto unit = std::find_if(units.begin(), units.end(), [&](const Unit& each) { return each.word == word; });
-    if (error != std::errc() || unit == units.end() || number > UINT64_MAX / unit->factor) {
-        return invalid(quote(text) + " is not " + std::string(hint));
-    }
-    return number * unit->factor;
 }
 
 Status in_range(uint64_t number, uint64_t least, uint64_t most) {
@@ -377,14 +355,18 @@ Status set_digest(PluginFile& file, std::string_view text) {
 }
 
 Result<uint64_t> parse_size(std::string_view text) {
-    return parse_with_unit(text, size_units, "a size such as 4096 or \"64 MiB\" (units: B, KiB, MiB, GiB, TiB)");
+    if (auto bare = parse_number(text)) return bare;
+    if (const auto size = belfry::parse_size(text)) return *size;
+    return invalid(quote(text) + " is not a size such as 4096 or \"64 MiB\" (units: B, KiB, MiB, GiB, TiB)");
 }
 
 Result<uint64_t> parse_duration_ms(std::string_view text) {
-    if (text == "0") {
-        return uint64_t{0};
-    }
-    return parse_with_unit(text, duration_units, "a duration such as \"30d\", \"12h\", \"5m\", \"90s\", \"250ms\" or 0");
+    using std::chrono::milliseconds;
+    if (text == "0") return uint64_t{0};
+    const auto duration = parse_duration(text);
+    const auto whole_ms = duration ? std::chrono::floor<milliseconds>(*duration) : milliseconds();
+    if (duration && *duration == whole_ms) return static_cast<uint64_t>(whole_ms.count());
+    return invalid(quote(text) + " is not a duration such as \"30d\", \"12h\", \"5m\", \"90s\", \"250ms\" or 0");
 }
 
 }  // namespace belfry::hub::settings

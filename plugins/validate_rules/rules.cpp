@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "sdk/base/units.hpp"
 #include "sdk/base/utf8.hpp"
 
 namespace belfry::validate_rules {
@@ -44,13 +45,9 @@ std::optional<Number> parse(BytesView text) {
 }
 
 std::optional<double> parse_duration_ms(BytesView text) {
-    constexpr std::pair<BytesView, double> units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
-    for (const auto& [unit, ms] : units) {
-        if (!text.ends_with(unit)) continue;
-        const auto number = parse<double>(text.substr(0, text.size() - unit.size()));
-        if (number && std::isfinite(*number) && *number >= 0) return *number * ms;
-    }
-    return std::nullopt;
+    const auto duration = parse_duration(text);
+    if (!duration) return std::nullopt;
+    return std::chrono::duration<double, std::milli>(*duration).count();
 }
 
 }  // namespace

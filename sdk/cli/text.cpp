@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <ctime>
 
+#include "sdk/base/units.hpp"
+
 namespace belfry::cli {
 namespace {
 
@@ -195,19 +197,11 @@ Result<uint64_t> parse_number(std::string_view text) {
 }
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
-    const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    const std::string_view unit = text.substr(digits);
-    const auto number = parse_number(text.substr(0, digits));
-    uint64_t factor = 0;
-    if (unit == "ms") factor = 1;
-    if (unit == "s" || unit.empty()) factor = 1000;
-    if (unit == "m") factor = 60'000;
-    if (unit == "h") factor = 3'600'000;
-    constexpr uint64_t duration_ms_max = 1000ULL * 3600 * 24 * 365;  // a year; more is a slip of the finger
-    if (!number || factor == 0 || *number > duration_ms_max / factor) {
-        return Error{Code::invalid_argument, "'" + printable(text, 40) + "' is not a duration such as 250ms, 5s, 2m or 1h"};
-    }
-    return std::chrono::milliseconds(*number * factor);
+    constexpr auto duration_max = std::chrono::hours(24 * 365);  // more is a slip of the finger
+    const bool bare = !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+    const auto duration = belfry::parse_duration(bare ? std::string(text) + "s" : std::string(text));
+    if (duration && *duration <= duration_max) return std::chrono::duration_cast<std::chrono::milliseconds>(*duration);
+    return Error{Code::invalid_argument, "'" + printable(text, 40) + "' is not a duration such as 250ms, 5s, 2m or 1h"};
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "sdk/base/units.hpp"
 #include "sdk/client/client_impl.hpp"
 #include "sdk/client/subscription_impl.hpp"
 #include "sdk/protocol/codec.hpp"
@@ -11,31 +12,12 @@ namespace belfry {
 namespace {
 
 template <class Number>
-std::optional<Number> parse(std::string_view text, std::string_view* rest = nullptr) {
+std::optional<Number> parse(std::string_view text) {
     if (text.starts_with('+')) text.remove_prefix(1);
     Number number{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc()) return std::nullopt;
-    const std::string_view left = text.substr(static_cast<size_t>(end - text.data()));
-    if (rest != nullptr) {
-        *rest = left;
-    } else if (!left.empty()) {
-        return std::nullopt;
-    }
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
     return number;
-}
-
-std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
-    constexpr std::pair<std::string_view, int64_t> units[] = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
-    std::string_view rest;
-    const auto number = parse<int64_t>(text, &rest);
-    if (!number) return std::nullopt;
-    for (const auto& [unit, milliseconds] : units) {
-        if (rest == unit && *number<INT64_MAX / milliseconds&& * number> INT64_MIN / milliseconds) {
-            return std::chrono::milliseconds(*number * milliseconds);
-        }
-    }
-    return std::nullopt;
 }
 
 }  // namespace
@@ -103,7 +85,8 @@ bool Subscription::get_bool(BytesView key, bool fallback) const {
 
 std::chrono::milliseconds Subscription::get_duration(BytesView key, std::chrono::milliseconds fallback) const {
     const auto value = get(key);
-    return value ? parse_duration(*value).value_or(fallback) : fallback;
+    const auto duration = value ? parse_duration(*value) : std::nullopt;
+    return duration ? std::chrono::duration_cast<std::chrono::milliseconds>(*duration) : fallback;
 }
 
 void Subscription::bind(Bytes key, std::function<void(const KeyChange&)> callback) {

@@ -82,7 +82,8 @@ public:
     int64_t get_int(BytesView key, int64_t fallback) const;  // decimal, optional sign
     double get_double(BytesView key, double fallback) const;
     bool get_bool(BytesView key, bool fallback) const;  // true/false, yes/no, on/off, 1/0
-    std::chrono::milliseconds get_duration(BytesView key, std::chrono::milliseconds fallback) const;  // "250ms", "3s", "5m"
+    // "250ms", "1.5s", "5m"
+    std::chrono::milliseconds get_duration(BytesView key, std::chrono::milliseconds fallback) const;
 
     // Calls back now with the present value (before = none) and then at every change of the key. Ends with the
     // subscription.
