@@ -20,7 +20,7 @@ Result<Plugin> enter(belfry_plugin_entry_function entry, const std::string& orig
         return Error{Code::incompatible, origin + ": the plugin refused to start: " + error.error.message};
     }
     if (Status checked = check_descriptor(descriptor, origin); !checked) return checked.error();
-    return Plugin{origin, descriptor, {}};
+    return Plugin{origin, descriptor, {}, {}};
 }
 
 }  // namespace

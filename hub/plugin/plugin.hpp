@@ -7,7 +7,7 @@
 #include "sdk/base/error.hpp"
 #include "sdk/plugin/filter.h"
 #include "sdk/plugin/log_store.h"
-#include "sdk/plugin/plugin.h"
+#include "sdk/plugin/plugin.hpp"
 #include "sdk/plugin/state_store.h"
 #include "sdk/plugin/transport.h"
 #include "sdk/plugin/validator.h"
@@ -18,6 +18,7 @@ struct Plugin {
     std::string origin;                                    // path, or "built in"
     const belfry_plugin_descriptor* descriptor = nullptr;  // static
     std::string sha256;                                    // of the file; empty if built in
+    belfry::plugin::Settings settings;                     // of its [[plugins]] table
 
     // The plugin's table of this kind, or NULL.
     const void* find(uint32_t kind) const;

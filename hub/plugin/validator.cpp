@@ -21,6 +21,19 @@ Status Validator::check(BytesView key, const std::optional<Bytes>& old_value, co
     return to_error(status, error, "validator '" + std::string(table_.kind) + "'", "check");
 }
 
+Status Validators::add(const belfry_validator_v1& table, const belfry_host_v1* host,
+                       const belfry::plugin::Settings& settings) {
+    if (Status added = kinds_.add(table); !added) return added;
+    const std::string name = "validator '" + std::string(table.kind) + "'";
+    if (!BELFRY_HAS(&table, belfry_validator_v1, configure)) {
+        if (settings.empty()) return {};
+        return Error{Code::invalid_argument, name + " takes no settings; remove " + settings.front().first};
+    }
+    ErrorBuffer error;
+    const std::vector<belfry_setting> list = plugin::to_c(settings);
+    return to_status(table.configure(host, list.data(), list.size(), error), error, name, "configure");
+}
+
 Result<std::shared_ptr<const Validator>> Validators::compile(const std::string& kind, BytesView spec) const {
     const auto table = kinds_.find(kind);
     if (!table) return Error{table.error().code, table.error().detail + " (load its plugin on every member)"};

@@ -8,6 +8,7 @@
 #include "hub/plugin/kinds.hpp"
 #include "sdk/base/error.hpp"
 #include "sdk/base/types.hpp"
+#include "sdk/plugin/plugin.hpp"
 #include "sdk/plugin/validator.h"
 
 namespace belfry::hub::plugin {
@@ -33,8 +34,10 @@ private:
 // The kinds, by the words users write.
 class Validators {
 public:
-    // `table` is static. Refuses a kind that is there already.
-    Status add(const belfry_validator_v1& table) { return kinds_.add(table); }
+    // `table` is static. Refuses a kind that is there already, and settings that the plugin does not take. Before
+    // compile().
+    Status add(const belfry_validator_v1& table, const belfry_host_v1* host = nullptr,
+               const belfry::plugin::Settings& settings = {});
     // Unknown kind: `unsupported`, naming those there are. A refused spec: `invalid_argument` with the validator's
     // sentence.
     Result<std::shared_ptr<const Validator>> compile(const std::string& kind, BytesView spec) const;

@@ -29,6 +29,7 @@ public:
 private:
     Status node(const toml::node& node, const std::string& name, const std::string& word);
     Status leaf(const toml::node& node, const std::string& name);
+    Status plugin_settings(const toml::node& node, PluginChoice& choice);
     Status plugin_files(const toml::node& node);
 
     std::string_view file_name_;
@@ -156,7 +157,23 @@ Status Parser::leaf(const toml::node& node, const std::string& name) {
     return {};
 }
 
-// [[plugins]] path = "...", and perhaps sha256 = "..."
+// The table that a plugin's own settings are.
+Status Parser::plugin_settings(const toml::node& node, PluginChoice& choice) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return at(node.source(), "plugins.settings", Code::invalid_argument, "must be a table");
+    for (const auto& [key, value] : *table) {
+        const std::string name = "plugins.settings." + std::string(key.str());
+        const std::optional<std::string> text = text_of_any(value);
+        if (!text || text->find('\0') != std::string::npos) {
+            return at(value.source(), name, Code::invalid_argument,
+                      "must be a string, an integer, true or false, not " + std::string(type_name(value)));
+        }
+        choice.set(key.str(), *text);
+    }
+    return {};
+}
+
+// [[plugins]] path = "...", and perhaps sha256 = "..." and settings = { ... }
 Status Parser::plugin_files(const toml::node& node) {
     const toml::array* list = node.as_array();
     if (list == nullptr) {
@@ -171,13 +188,16 @@ Status Parser::plugin_files(const toml::node& node) {
             return at(item.source(), "plugins", Code::invalid_argument, "each needs path = \"/path/to/plugin.so\"");
         }
         for (const auto& [key, value] : *fields) {
-            if (key.str() != "path" && key.str() != "sha256") {
+            if (key.str() != "path" && key.str() != "sha256" && key.str() != "settings") {
                 return at(value.source(), "plugins." + std::string(key.str()), Code::invalid_argument,
                           "there is no such key");
             }
         }
         if (Status status = set_key(settings_, "plugins", *text); !status) {
             return at(path->source(), "plugins.path", status.error().code, status.error().detail);
+        }
+        if (const toml::node* own = fields->get("settings")) {
+            if (Status status = plugin_settings(*own, settings_.plugins.back().settings); !status) return status;
         }
         const toml::node* digest = fields->get("sha256");
         if (digest == nullptr) {

@@ -104,6 +104,9 @@ std::string to_string(const Settings& settings) {
     for (const PluginFile& file : settings.plugins) {
         out += "plugins = " + quoted(file.path) + "\n";
         if (!file.sha256.empty()) out += "plugins.sha256 = " + quoted(file.sha256) + "\n";
+        for (const auto& [name, value] : file.settings.settings) {
+            out += "plugins.settings." + name + " = " + quoted(value) + "\n";
+        }
     }
     return out;
 }

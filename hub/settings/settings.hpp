@@ -30,6 +30,7 @@ struct PluginChoice {
 struct PluginFile {
     std::string path;
     std::string sha256;  // that the file must have, 64 lower case hexadecimal digits; empty = any
+    PluginChoice settings;
 };
 
 struct Settings {

@@ -78,6 +78,12 @@ Result<std::vector<plugin::Plugin>> load_plugins(const settings::Settings& setti
         auto loaded = plugin::load_plugin(file.path, host, file.sha256);
         if (!loaded) return loaded.error();
         if (auto fresh = check_new(*plugins, *loaded); !fresh) return fresh.error();
+        loaded->settings = file.settings.settings;
+        if (!loaded->settings.empty() && loaded->validators().empty()) {
+            return Error{Code::invalid_argument, file.path +
+                                                     ": only a validator has settings in its [[plugins]] table; a " +
+                                                     "store's belong into [store.settings], a log's into [log.settings]"};
+        }
         plugins->push_back(std::move(*loaded));
     }
     Status found = load_by_name(*plugins, BELFRY_KIND_STATE_STORE, settings.store.plugin, "store.plugin", host);

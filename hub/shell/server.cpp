@@ -52,7 +52,9 @@ Result<std::unique_ptr<Server>> Server::start(const settings::Settings& settings
             if (auto added = server->filters_.add(*table); !added) return added.error();
         }
         for (const auto* table : plugin.validators()) {
-            if (auto added = server->validators_.add(*table); !added) return added.error();
+            if (auto added = server->validators_.add(*table, &logger.host(), plugin.settings); !added) {
+                return Error{added.error().code, plugin.origin + ": " + added.error().detail};
+            }
         }
     }
     const auto& cluster = settings.cluster;

@@ -3,8 +3,8 @@
  * A policy names validators by kind, each with a spec; the leader asks them before a write enters the log. What they say
  * decides about that write alone, so two members may disagree (another version, a command on one machine) without harm.
  *
- * Threading: compile and close on the core thread or a thread of the host's, one at a time; check on any thread,
- * overlapping.
+ * Threading: configure before everything else; compile and close on the core thread or a thread of the host's, one at a
+ * time; check on any thread, overlapping.
  */
 #ifndef BELFRY_VALIDATOR_H
 #define BELFRY_VALIDATOR_H
@@ -33,6 +33,12 @@ typedef struct belfry_validator_v1 {
     int32_t (*may_block)(const belfry_validator*);
     void (*close)(belfry_validator*);
     /* ---- 1.0 ends here ---- */
+    /* May be NULL: it has no settings. Once, at start, before any compile: the operator's settings of this plugin
+     * (belfry.toml, [[plugins]] settings), borrowed, perhaps none. BELFRY_INVALID_ARGUMENT with a sentence that names the
+     * setting for one that is unknown or wrong; nothing is set then. */
+    belfry_status (*configure)(const belfry_host_v1* host, const belfry_setting* settings, uint64_t setting_count,
+                               belfry_error* error);
+    /* ---- 1.2 ends here ---- */
 } belfry_validator_v1;
 
 #ifdef __cplusplus

@@ -1,6 +1,8 @@
 // Validators in C++: write a class with the members of ValidatorConcept and name it in BELFRY_PLUGIN:
 //     BELFRY_PLUGIN(validate_mine, "1.0.0", "Accepts what I like.", belfry::plugin::validator<MyValidator>())
-// The meanings are those of sdk/plugin/validator.h. compile() and check() may throw (the adapter answers `io`).
+// The meanings are those of sdk/plugin/validator.h. compile() and check() may throw (the adapter answers `io`). A class
+// that has settings also has
+//     static Status configure(const Host& host, const Settings& settings);
 #pragma once
 
 #include <concepts>
@@ -51,9 +53,21 @@ class ValidatorTable {
     static int32_t may_block(const belfry_validator* validator) noexcept { return of(validator).may_block() ? 1 : 0; }
     static void close(belfry_validator* validator) { delete &of(validator); }
 
+    static constexpr bool has_settings = requires(const Host& host, const Settings& settings) {
+        { T::configure(host, settings) } -> std::same_as<Status>;
+    };
+    static belfry_status configure(const belfry_host_v1* host, const belfry_setting* settings, uint64_t count,
+                                   belfry_error* error) {
+        return guarded(error, [&] {
+            Status configured;
+            if constexpr (has_settings) configured = T::configure(Host(host), settings_from_c(settings, count));
+            return configured ? belfry_status{BELFRY_OK} : fail(error, configured.error().code, configured.error().detail);
+        });
+    }
+
 public:
     static constexpr belfry_validator_v1 slots = {
-        sizeof(belfry_validator_v1), 0, T::kind, compile, check, may_block, close};
+        sizeof(belfry_validator_v1), 0, T::kind, compile, check, may_block, close, has_settings ? configure : nullptr};
 };
 
 template <ValidatorConcept T>

@@ -127,6 +127,17 @@ void check_threads(const belfry_validator_v1& table, BytesView spec, std::mt1993
 Report check_validator(const ValidatorSuite& suite) {
     Report report;
     std::mt19937_64 random(suite.seed);
+    if (BELFRY_HAS(suite.table, belfry_validator_v1, configure)) {
+        run_check(report, "validator: a setting that it does not know is refused by name", [&] {
+            belfry_error error;
+            clear(error);
+            const belfry_setting unknown = {"no_such_setting", "1"};
+            const belfry_status status = suite.table->configure(nullptr, &unknown, 1, &error);
+            require(status == BELFRY_INVALID_ARGUMENT, "configure took a setting that no plugin has");
+            require(std::string_view(error.message).find("no_such_setting") != std::string_view::npos,
+                    "configure refused a setting without naming it");
+        });
+    }
     run_check(report, "validator: specs of any octets are taken, or refused with a sentence", [&] {
         for (size_t i = 0; i < random_specs; ++i) check_spec(*suite.table, random_bytes(random, 80), random);
     });

@@ -251,4 +251,6 @@ FIELD(belfry_validator_v1, compile, 16, 8);
 FIELD(belfry_validator_v1, check, 24, 8);
 FIELD(belfry_validator_v1, may_block, 32, 8);
 FIELD(belfry_validator_v1, close, 40, 8);
-SIZE(belfry_validator_v1, 48);
+/* 1.2 */
+FIELD(belfry_validator_v1, configure, 48, 8);
+SIZE(belfry_validator_v1, 56);

@@ -79,6 +79,7 @@ TEST_CASE("settings: every key can be set", "[settings]") {
         [[plugins]]
         path = "/b.so"
         sha256 = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
+        settings = { directory = "/etc/v", at_once = 4 }
     )",
                                              "belfry.toml")
                                   .value();
@@ -99,6 +100,11 @@ TEST_CASE("settings: every key can be set", "[settings]") {
     CHECK(settings.plugins[0].sha256.empty());
     CHECK(settings.plugins[1].path == "/b.so");
     CHECK(settings.plugins[1].sha256 == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+
+    CHECK(settings.plugins[0].settings.settings.empty());
+    CHECK(*settings.plugins[1].settings.find("directory") == "/etc/v");
+    CHECK(*settings.plugins[1].settings.find("at_once") == "4");
+    CHECK(has(to_string(settings), "plugins.settings.at_once = \"4\""));
 
     const auto list = transport_settings(settings);
     const auto given = [&](const char* name, const char* value) {
@@ -134,6 +140,8 @@ TEST_CASE("settings: an error names file, line and key", "[settings]") {
         CHECK(has(refusal("[[plugins]]\npath = \"a\"\nsha256 = " + digest),
                   "belfry.toml:3: plugins.sha256: must be the 64 hexadecimal digits"));
     }
+    CHECK(has(refusal("[[plugins]]\npath = \"a\"\nsettings = 7"), "belfry.toml:3: plugins.settings: must be a table"));
+    CHECK(has(refusal("[[plugins]]\npath = \"a\"\nsettings = { x = [1] }"), "belfry.toml:3: plugins.settings.x: must be"));
     CHECK(has(refusal("a = \n"), "belfry.toml:1: "));
     CHECK(has(refusal("a = 1\na = 2\n"), "belfry.toml:2: "));
     CHECK(has(refusal("[listen]\nfeed_endpoint = \"tcp://127.0.0.1:7420\""), "give each its own port"));
