@@ -36,6 +36,9 @@ constexpr Template templates[] = {
     {"transport", "transport", "transport_", "transport_local", "examples/transport_plugin/transport_local.cpp",
      "[listen]\nplugin = \"@NAME@\"\nrequest_endpoint = \"ipc:///run/belfry/clients\"\n\n",
      "Its clients are yours to write; the frames they exchange with the hub are those of Belfry's docs/protocol.md."},
+    {"validator", "validator", "validate_", "validate_lines", "examples/validator_plugin/validate_lines.cpp", "",
+     "Load it on every member; then a policy names it by its kind, with a file that holds the spec:\n"
+     "`belfry policy set 'app/**' --rule @WORD@=FILE`."},
 };
 
 std::string list_of_kinds() {

@@ -138,6 +138,23 @@ TEST_CASE("plugin new: a transport, built from the package alone, passes its sui
     CHECK(fs::exists(workshop.make("transport", "transport_mine")));
 }
 
+TEST_CASE("plugin new: a validator, built from the package alone, decides about writes", "[integration][scaffold]") {
+    const Workshop workshop;
+    HubProcess hub(workshop.path("data"));
+    hub.use_config(workshop.config(workshop.make("validator", "validate_mine")));
+    REQUIRE(hub.start());
+    std::ofstream(workshop.path("spec")) << "2";
+    const auto set = workshop.belfry({"--endpoint", hub.client_options().endpoints[0], "policy", "set", "few/*", "--rule",
+                                      "mine=" + workshop.path("spec")});
+    INFO(set.output);
+    REQUIRE(set.exit_code == 0);
+    CHECK(hub.client()->put("few/a", "1\n2\n").ok());
+    const auto refused = hub.client()->put("few/a", "1\n2\n3\n");
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().detail == "'few/a': policy 'few/*' (mine): the value has 3 lines, at most 2 are allowed");
+    CHECK(hub.stop() == 0);
+}
+
 TEST_CASE("plugin new: the filter in C builds from the package alone", "[integration][scaffold]") {
     const Workshop workshop;
     fs::copy(BELFRY_TEST_SOURCE "/examples/filter_plugin_c", workshop.path("filter_words"));
@@ -158,7 +175,7 @@ TEST_CASE("plugin new: what cannot be is refused with a sentence, and nothing is
     for (const std::string name : {"../evil", "filter_", "filter_A", "mine", "filter_a-b", "storage_mine", "filter_a b"})
         refuse({"filter", name, there}, "cannot be the name of a filter: take filter_SOMETHING");
     refuse({"filter", "filter_" + std::string(60, 'a'), there}, "at most 64");
-    refuse({"filters", "filter_mine", there}, "there are filter, state_store, log_store, transport");
+    refuse({"filters", "filter_mine", there}, "there are filter, state_store, log_store, transport, validator");
     CHECK_FALSE(fs::exists(there));
     fs::create_directory(there);
     std::ofstream(there + "/mine") << "years of work";
