@@ -39,7 +39,7 @@ _belfry() {
         bench) flags+=" --clients --in-flight --count --value-bytes --keys --rate --prefix --keep --filled" ;;
         member) flags+=" --key" ;;
         snapshot) flags+=" --force --data-dir --config --set" ;;
-        policy) flags+=" --schema --rules --rule --expect --comment --dry-run" ;;
+        policy) flags+=" --schema --rules --command --rule --quota-keys --quota-bytes --expect --comment --dry-run" ;;
         plugin) flags+=" --verbose" ;;
         store) flags+=" --data --from --to --config" ;;
     esac

@@ -13,13 +13,14 @@ function(run)
 endfunction()
 
 run(${CMAKE_COMMAND} --install ${BUILD} --component sdk --prefix ${WORK}/prefix)
-file(COPY ${SOURCE}/consumer.cpp DESTINATION ${WORK}/consumer)
+file(COPY ${SOURCE}/consumer.cpp ${SOURCE}/reader.cpp DESTINATION ${WORK}/consumer)
 file(COPY_FILE ${SOURCE}/consumer.cmake ${WORK}/consumer/CMakeLists.txt)  # no CMakeLists.txt here: ours would take it in
 
 run(${CMAKE_COMMAND} -S ${WORK}/consumer -B ${WORK}/found -D CMAKE_PREFIX_PATH=${WORK}/prefix
     -D CMAKE_CXX_COMPILER=${COMPILER} -D CMAKE_CXX_FLAGS=${FLAGS})
 run(${CMAKE_COMMAND} --build ${WORK}/found)
 run(${WORK}/found/consumer)
+run(${WORK}/found/reader)
 
 file(GLOB_RECURSE PC ${WORK}/prefix/belfry.pc)
 if(NOT PC)

@@ -1,6 +1,8 @@
 // Policies, as an operator sets them and a writer meets them: on every member, across a fail-over, and after a restart.
 #include <catch2/catch_test_macros.hpp>
+#include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "tests/support/cluster_processes.hpp"
 
@@ -88,5 +90,87 @@ TEST_CASE("policy: set, tried, shown, removed; dry runs of writes", "[integratio
     CHECK(
         has(belfry_at(hub, {"policy", "set", "x", "--rule", "nonsense=" + rules}).output, "'nonsense' is not known here"));
     CHECK(belfry_at(hub, {"policy", "set", "x"}).exit_code == 2);
+    CHECK(hub.stop() == 0);
+}
+
+TEST_CASE("quota: exact under 60 writers on three members, with the leader killed in the middle",
+          "[integration][cluster]") {
+    const TemporaryDirectory directory;
+    ClusterProcesses cluster(directory.path(), 3);
+    const bool started = cluster.start();
+    INFO(cluster.logs());
+    REQUIRE(started);
+    const uint64_t leader = cluster.leader();
+    REQUIRE(leader != 0);
+    const uint64_t other = leader % 3 + 1;
+    const auto set =
+        belfry_at(cluster.at(other), {"policy", "set", "q/**", "--quota-keys", "100", "--quota-bytes", "1 MiB"});
+    INFO(set.output);
+    REQUIRE(set.exit_code == 0);
+    const auto client = cluster.client(std::chrono::milliseconds(20'000), other);
+    std::vector<std::future<Result<protocol::Reply>>> puts;
+    for (int i = 0; i < 300; ++i) {
+        puts.push_back(client->send(protocol::PutRequest{"q/" + std::to_string(i), "value", {}, false}));
+        if (i == 60) cluster.at(leader).kill();
+    }
+    int taken = 0, over = 0, unknown = 0;
+    for (auto& put : puts) {
+        const auto reply = put.get();
+        const Code code = reply ? reply->error.code : reply.error().code;
+        ++(code == Code::ok ? taken : code == Code::too_large ? over : unknown);
+    }
+    INFO(taken << " taken, " << over << " over, " << unknown << " unknown");
+    protocol::RangeRequest all;
+    all.range = KeyRange::prefix("q/");
+    CHECK(client->range(all)->kvs.size() == 100);
+    CHECK(taken <= 100);
+    CHECK(taken + unknown >= 100);
+    CHECK(over >= 150);
+    REQUIRE(cluster.at(leader).start());
+    for (const uint64_t id : cluster.ids()) {
+        const auto put = belfry_at(cluster.at(id), {"put", "q/more", "x"});
+        CHECK(put.exit_code == 5);
+        CHECK(has(put.output, "'q/more': policy 'q/**' (quota): 101 keys where 100 are allowed; there are 100"));
+        CHECK(belfry_at(cluster.at(id), {"put", "q/more", "x", "--dry-run"}).exit_code == 5);
+    }
+    CHECK(has(belfry_at(cluster.at(other), {"status"}).output, "quota.q/**.keys"));
+    CHECK(belfry_at(cluster.at(other), {"del", "q/1", "--prefix"}).exit_code == 0);
+    CHECK(belfry_at(cluster.at(leader), {"put", "q/more", "x"}).exit_code == 0);
+    for (const uint64_t id : cluster.ids()) CHECK(cluster.at(id).stop() == 0);
+}
+
+TEST_CASE("policy: a program of the operator's decides, within its time", "[integration]") {
+    const TemporaryDirectory directory;
+    std::filesystem::create_directory(directory.path() + "/programs");
+    const auto program_of = [&](const std::string& name, const std::string& script) {
+        const std::string path = file(directory, "programs/" + name, "#!/bin/sh\n" + script + "\n");
+        std::filesystem::permissions(path, std::filesystem::perms(0755));
+    };
+    program_of("check", "grep -q '^listen ' || { echo \"$BELFRY_KEY: no line begins with 'listen '\"; exit 1; }");
+    program_of("slow", "sleep 60");
+    const std::string plugin = program("../lib/belfry/plugins/validate_command.so");
+    HubProcess hub(directory.path() + "/data");
+    hub.use_config(file(directory, "belfry.toml",
+                        "[[plugins]]\npath = \"" + plugin + "\"\nsettings = { directory = \"" + directory.path() +
+                            "/programs\", timeout = \"1s\" }\n"));
+    const bool started = hub.start();
+    INFO(hub.log());
+    REQUIRE(started);
+    const auto set = belfry_at(hub, {"policy", "set", "conf/*", "--command", "check"});
+    INFO(set.output);
+    REQUIRE(set.exit_code == 0);
+    CHECK(belfry_at(hub, {"policy", "set", "x", "--command", "/bin/true"}).exit_code == 5);
+    CHECK(belfry_at(hub, {"policy", "set", "x", "--command", "none"}).exit_code == 5);
+    CHECK(belfry_at(hub, {"policy", "set", "slow/*", "--command", "slow"}).exit_code == 0);
+    CHECK(belfry_at(hub, {"put", "conf/a", "listen 80"}).exit_code == 0);
+    const auto refused = belfry_at(hub, {"put", "conf/a", "80"});
+    CHECK(refused.exit_code == 5);
+    CHECK(has(refused.output, "'conf/a': policy 'conf/*' (command): conf/a: no line begins with 'listen '"));
+    const auto client = hub.client();
+    auto slow = client->send(protocol::PutRequest{"slow/a", "v", {}, false});
+    CHECK(client->put("free", "others go on").ok());
+    const auto ended = slow.get();
+    REQUIRE(ended);
+    CHECK(ended->error.code == Code::timeout);
     CHECK(hub.stop() == 0);
 }

@@ -3,10 +3,12 @@
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
 #include "sdk/cli/commands.hpp"
+#include "sdk/client/subscription.hpp"
 #include "tests/support/hub_process.hpp"
 
 using namespace belfry;
@@ -299,4 +301,92 @@ TEST_CASE("belfry: status, and a small bench of every kind that cleans up behind
     }
     REQUIRE(shell.run({"get", "", "--prefix", "--count"}) == 0);
     CHECK(shell.out == "0\n");
+}
+
+TEST_CASE("belfry: a value's content type is kept, shown, and read by", "[integration][cli]") {
+    Shell shell;
+    shell.write("db.toml", "[pool]\nsize = 32\n# why\nhosts = [\"a\"]\n");
+    shell.write("odd.json", "{ // a remark\n}");
+    CHECK(shell.run({"put", "app/db", "@" + shell.path("db.toml")}) == 0);
+    CHECK(shell.run({"get", "app/db", "-o", "json"}) == 0);
+    CHECK(has(shell.out, "\"content_type\":\"toml\""));
+    CHECK(shell.run({"get", "app/db", "-d"}) == 0);
+    CHECK(has(shell.out, "content_type     toml\n"));
+    CHECK(shell.run({"get", "app/db", "--format", "yaml"}) == 0);
+    CHECK(shell.out == "pool:\n  hosts:\n    - a\n  size: 32\n");
+    CHECK(shell.run({"get", "app/db", "--path", "/pool/size"}) == 0);
+    CHECK(shell.out == "32\n");
+    CHECK(shell.run({"get", "app/db", "--path", "/pool/hosts", "--format", "json"}) == 0);
+    CHECK(shell.out == "[\n  \"a\"\n]\n");
+    CHECK(shell.run({"get", "app/db", "--path", "/pool/none"}) == 1);
+    CHECK(shell.run({"get", "app/db", "--format", "raw"}) == 0);
+    CHECK(has(shell.out, "# why"));
+    CHECK(shell.run({"get", "app/", "--prefix", "--format", "json"}) == 2);
+    // What is stated must be so; what a name promises need not.
+    CHECK(shell.run({"put", "app/x", "{\"a\": 1,}", "--type", "json"}) == 5);
+    CHECK(has(shell.err, "line 1, column 9: "));
+    CHECK(shell.run({"put", "app/odd", "@" + shell.path("odd.json")}) == 0);
+    CHECK(has(shell.err, "put without a content type"));
+    CHECK(shell.run({"get", "app/odd", "--format", "yaml"}) == 5);
+    CHECK(shell.run({"get", "app/odd", "--format", "yaml", "--type", "json"}) == 5);
+    CHECK(shell.run({"put", "logo", "octets", "--type", "image/png"}) == 0);
+    CHECK(shell.run({"get", "logo", "--format", "json"}) == 5);
+    CHECK(shell.run({"txn", "--json"}, R"({"then": [{"put": {"key": "t", "value": "a: 1", "content_type": "yaml"}}]})") ==
+          0);
+    CHECK(shell.run({"get", "t", "--path", "/a"}) == 0);
+    CHECK(shell.run({"txn"}, "then\n  put t \"a = 2\" --type toml\n") == 0);
+    CHECK(shell.run({"get", "t", "--path", "/a"}) == 0);
+    CHECK(shell.out == "2\n");
+    CHECK(shell.run({"put", "t", "plain"}) == 0);  // the next put does not inherit it
+    CHECK(shell.run({"history", "t", "-o", "json"}) == 0);
+    CHECK(has(shell.out, "\"content_type\":\"toml\""));
+    CHECK(has(shell.out, "\"content_type\":\"yaml\""));
+    CHECK(shell.run({"get", "t", "-o", "json"}) == 0);
+    CHECK_FALSE(has(shell.out, "content_type"));
+    CHECK(shell.run({"put", "t", "v", "--dry-run", "-o", "json"}) == 0);
+    CHECK(has(shell.out, "\"dry_run\":true"));
+    // A subscriber has it too, and its digest is the hub's.
+    const auto client = shell.hub.client();
+    const auto subscription = Subscription::open(client, {.filter = {"prefix", "app/"}});
+    REQUIRE((*subscription)->wait_current(std::chrono::seconds(10)));
+    CHECK((*subscription)->view()->find("app/db")->content_type == "toml");
+    CHECK(client->digest({{"prefix", "app/"}, {}})->digest == (*subscription)->figures().digest);
+}
+
+TEST_CASE("belfry: content types survive export and import in every form", "[integration][cli]") {
+    Shell shell;
+    REQUIRE(shell.run({"put", "x/a", "{}", "--type", "json"}) == 0);
+    REQUIRE(shell.run({"put", "x/b.json", "[1]"}) == 0);  // no type, whatever its name says
+    REQUIRE(shell.run({"put", "x/c", "-", "--type", "image/png"}, Bytes("\x89PNG\0", 5)) == 0);
+    REQUIRE(shell.run({"put", "x/d/content_type", "text"}) == 0);
+    REQUIRE(shell.run({"put", "x/d/text", "not one value", "--type", "text"}) == 0);
+    REQUIRE(shell.run({"get", "x/", "--prefix", "-o", "json"}) == 0);
+    const auto facts = [&] {
+        std::map<Bytes, std::pair<Bytes, Bytes>> all;
+        protocol::RangeRequest range;
+        range.range = KeyRange::prefix("x/");
+        const auto found = shell.hub.client()->range(range);
+        REQUIRE(found.ok());
+        for (const KeyValue& kv : found->kvs) all[kv.key] = {kv.value, kv.content_type};
+        return all;
+    };
+    const auto before = facts();
+    REQUIRE(before.size() == 5);
+    for (const std::string form : {"tree", "json", "toml"}) {
+        INFO(form);
+        const std::string path = shell.path("out." + form);
+        REQUIRE(shell.run({"export", path, "--prefix", "x", "--format", form}) == 0);
+        REQUIRE(shell.run({"del", "x/", "--prefix"}) == 0);
+        REQUIRE(shell.run({"import", path, "--prefix", "x", "--format", form}) == 0);
+        CHECK(facts() == before);
+        CHECK(shell.run({"import", path, "--prefix", "x", "--format", form, "--changed-only"}) == 0);
+        CHECK(has(shell.out, "imported 0 keys"));
+    }
+    // A folder that no export made: by the names' endings.
+    shell.write("conf/a.yaml", "a: 1\n");
+    shell.write("conf/b.json", "no json");
+    CHECK(shell.run({"import", shell.path("conf"), "--prefix", "x"}) == 0);
+    CHECK(has(shell.err, "x/b.json: not what its name's ending says"));
+    CHECK(facts()["x/a.yaml"].second == "yaml");
+    CHECK(facts()["x/b.json"].second.empty());
 }

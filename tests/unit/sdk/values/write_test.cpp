@@ -91,7 +91,8 @@ TEST_CASE("write: 2,000 random trees come back as they were, in each form", "[va
 
 TEST_CASE("write: as a person would", "[values]") {
     const auto document = Document::parse(
-        R"({"name":"app","db":{"port":1,"ratio":2.0,"tags":["a","no"],"empty":{},"none":[]},"servers":[{"a":1},{"b":{"c":2}}]})",
+        R"({"name":"app","db":{"port":1,"ratio":2.0,"tags":["a","no"],"empty":{},"none":[]},
+            "servers":[{"a":1},{"b":{"c":2}}]})",
         Form::json);
     CHECK(*document->write(Form::yaml) ==
           "name: app\ndb:\n  port: 1\n  ratio: 2.0\n  tags:\n    - a\n    - \"no\"\n  empty: {}\n  none: []\n"
