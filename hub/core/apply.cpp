@@ -97,11 +97,30 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
             }
             batch.replies.push_back({client.connection, std::move(reply), {}});
         }
-        batch.changed_records = batch.changed_records || applied->changed_records;
+        note_records(commands[i], *applied, batch);
         if (applied->change) batch.changes.emplace_back(std::move(*applied->change), std::move(applied->values_before));
     }
     counters_.commands_applied += commands.size();
     return {};
+}
+
+// What the hub's own records have become, and the audit log's line about it: each member has them all.
+void Core::Impl::note_records(const log::Command& command, const model::Applied& applied, Batch& batch) {
+    const auto* const change = std::get_if<protocol::RecordChangeRequest>(&command.op);
+    const auto* const compact = std::get_if<protocol::CompactRequest>(&command.op);
+    if (change != nullptr && applied.changed_records) {
+        const bool about_access = change->name.starts_with(auth::prefix);
+        batch.changed_policies = batch.changed_policies || !about_access;
+        if (about_access) {
+            batch.changed_access.push_back({change->name, change->remove ? std::nullopt : std::optional(change->content)});
+        }
+    }
+    if (!ready_ || (change == nullptr && compact == nullptr)) return;
+    if (compact != nullptr && command.author == auth::own_name) return;  // by itself, again and again
+    std::string about = change == nullptr ? "compact " + std::to_string(compact->revision.value)
+                                          : (change->remove ? "remove " : "set ") + change->name;
+    batch.audit.push_back({Audit::Event::administration, command.author, std::move(about), 0,
+                           applied.reply ? Error{} : applied.reply.error()});
 }
 
 // The batch is in the state: tell everyone.
@@ -128,7 +147,10 @@ void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
     log_entries_ += batch.entries;
     ++counters_.batches_applied;
     counters_.entries_applied += batch.entries;
-    if (batch.changed_records) stop_unless(load_policies(), output);
+    if (!batch.changed_access.empty()) access_.load(false, batch.changed_access);
+    output.audit.insert(output.audit.end(), std::make_move_iterator(batch.audit.begin()),
+                        std::make_move_iterator(batch.audit.end()));
+    if (batch.changed_policies) stop_unless(load_policies(), output);
     if (!ready_) return;  // start() replays what an earlier process may have published: subscribers catch up
     for (const auto& [change, values_before] : batch.changes) {
         feed_.add(change, values_before);

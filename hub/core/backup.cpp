@@ -25,6 +25,7 @@ void Core::Impl::on_backup(const RequestReceived& input, Instant now, Output& ou
     }
     if (!copies_.empty() && copies_.back().index >= at_least) return read_copy(input, copies_.back().index, 0, output);
     if (!snapshot_running_ && now.monotonic_ms < snapshot_not_before_ms_) return refuse(snapshot_error_);
+    if (op.at_least == 0) audit_administration(input, "backup", output);
     if (!snapshot_running_) begin_snapshot(now, output);
     protocol::BackupReply reply;
     reply.at_least = at_least.value;

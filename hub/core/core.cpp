@@ -7,8 +7,9 @@
 
 namespace belfry::hub::core {
 
-Core::Core(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule)
-    : impl_(std::make_unique<Impl>(std::move(options), store, filters, std::move(compile_rule))) {}
+Core::Core(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule,
+           plugin::Authority* authority)
+    : impl_(std::make_unique<Impl>(std::move(options), store, filters, std::move(compile_rule), authority)) {}
 Core::~Core() = default;
 Status Core::start(raft::Restored restored, Instant now, Output& output) {
     return impl_->start(std::move(restored), now, output);
@@ -22,13 +23,15 @@ raft::Role Core::role() const { return impl_->role(); }
 Term Core::term() const { return impl_->term(); }
 const char* Core::state() const { return impl_->state(); }
 
-Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule)
+Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule,
+                 plugin::Authority* authority)
     : options_(std::move(options)),
       store_(store),
       filters_(filters),
       keyspace_(store),
       feed_({options_.epoch, options_.incarnation, limits::channels_max}),
       forwarder_(options_.incarnation),
+      access_(authority, options_.root_token),
       policies_(std::move(compile_rule)),
       compaction_(options_.keep_revisions, options_.keep_ms),
       releases_(options_.member_id, options_.entry_format, options_.entry_format_of_all),
@@ -63,6 +66,7 @@ Status Core::Impl::load_state() {
     applied_ = *applied;
     if (applied_ != Index{}) {
         if (auto loaded = keyspace_.load(); !loaded) return loaded;
+        if (auto loaded = load_access(); !loaded) return loaded;
         return load_policies();
     }
     // A new store: its first facts are written in a batch of their own.
@@ -125,10 +129,12 @@ void Core::Impl::flush(Instant now, Output& output) {
     watch_disk(now);
     persist_again(now, output);
     apply(now, output);
+    tell_keys(output);
     read_back(output);
     check_ready();
     compact_by_itself(now, output);
     take_own_forwards(now, output);
+    make_secret(now);
     resume_early_writes(now, output);
     administer(now, output);
     propose(now, output);
@@ -230,6 +236,7 @@ uint64_t Core::Impl::next_wake_ms(Instant now) {
     if (can_write_now()) wake = std::min(wake, compaction_.wake_at_ms());
     const bool stream_answer_due = waiting_changes_.any_touched() && !behind_;
     wake = std::min(wake, stream_answer_due ? now.monotonic_ms : waiting_changes_.next_deadline_ms());
+    if (access_.lacks_secret() && role() == raft::Role::leader) wake = std::min(wake, now.monotonic_ms + 100);
     if (speaks()) wake = std::min(wake, feed_.wake_at_ms());
     const Index can_apply = can_apply_to();
     if (!store_full_.active && !pending_.empty() && applied_ < can_apply) wake = now.monotonic_ms;

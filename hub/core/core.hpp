@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "hub/base/instant.hpp"
+#include "hub/core/access.hpp"
 #include "hub/core/member_message.hpp"
 #include "hub/core/policies.hpp"
 #include "hub/feed/feed.hpp"
@@ -26,11 +27,20 @@ namespace belfry::hub::core {
 
 using ConnectionId = uint64_t;
 
+// Who sent a request.
+struct Caller {
+    std::shared_ptr<const Bytes> credential;  // of the frame that brought it; none = it had none
+    std::shared_ptr<const Bytes> public_key;  // that the frame's sender has proved to have (CURVE's, in Z85); none = none
+    PrincipalPointer principal;               // once it is known
+    uint64_t version = 0;                     // Access::version() when it was
+};
+
 // ---- what happened ----
 struct RequestReceived {
     ConnectionId connection = 0;
     protocol::Request request;  // valid (protocol::validate)
     bool checked = false;       // a write: the policies have accepted it
+    Caller caller = {};
 };
 struct EntriesPersisted {
     Index up_to;              // durable, with every vote and truncation queued before
@@ -78,6 +88,11 @@ struct RulesAnswered {
     uint64_t write = 0;
     Status verdict;
 };
+// The answer to Output.logins.
+struct PasswordChecked {
+    uint64_t login = 0;
+    Status verdict;
+};
 struct TopicChanged {
     ChannelId channel;
     bool subscribed = false;
@@ -96,7 +111,7 @@ struct FiguresMeasured {
 
 using Input = std::variant<RequestReceived, EntriesPersisted, PersistFailed, EntriesRead, SnapshotPersisted, SnapshotFailed,
                            MessageReceived, SnapshotFetched, FetchFailed, SnapshotInstalled, BackupPieceRead, RulesAnswered,
-                           TopicChanged, ConnectionClosed, TimerFired, StopAsked, FiguresMeasured>;
+                           PasswordChecked, TopicChanged, ConnectionClosed, TimerFired, StopAsked, FiguresMeasured>;
 
 // ---- what must be done; the order of the fields is the order in which the shell must act ----
 struct Persist {
@@ -141,6 +156,21 @@ struct WriteQuestions {
     std::vector<RuleQuestion> questions;
 };
 
+struct PasswordQuestion {
+    uint64_t login = 0;
+    Bytes name;
+    Bytes password;
+};
+// One line of the audit log. Never a secret.
+struct Audit {
+    enum class Event : uint8_t { refused, login, login_refused, administration };
+    Event event = Event::refused;
+    Bytes principal;    // empty = nobody known
+    std::string about;  // the kind of request, or what was changed
+    ConnectionId connection = 0;
+    Error outcome;  // code ok: done
+};
+
 struct Output {
     Persist persist;  // to the log writer, in order
     // After it: replace log and state by the snapshot that was fetched. All that is queued for the log before is void; the
@@ -153,17 +183,20 @@ struct Output {
     std::optional<Fetch> fetch;
     std::optional<std::vector<raft::Member>> members;  // by the newest configuration in the log, when it is another one
     std::optional<ReadEntries> read;                   // from the log store; answer with EntriesRead
+    std::optional<ClientKeys> keys;                    // that the transport is to know from now on, before what follows
     std::vector<OutgoingReply> replies;
     std::vector<feed::Message> deliveries;      // to the feed, in order
     std::optional<protocol::JoinMessage> join;  // the answer to joins from now on (after the deliveries)
     bool take_snapshot = false;                 // hot copy of the store; answer with SnapshotPersisted or SnapshotFailed
     std::vector<ReadBackupPiece> backup_pieces;
     std::vector<WriteQuestions> questions;  // ask until one refuses; answer each with RulesAnswered, in any order
-    std::optional<Boundary> compact_to;     // the log may forget entries up to there, when this is durable
-    uint64_t wake_at_ms = UINT64_MAX;       // send TimerFired then
-    bool may_end = false;                   // after StopAsked
-    std::optional<Error> fatal;             // stop the node: say this and exit
-    bool fence = false;                     // with `fatal`: nor start again, until somebody has repaired it
+    std::vector<PasswordQuestion> logins;   // ask the authority; answer each with PasswordChecked, in any order
+    std::vector<Audit> audit;
+    std::optional<Boundary> compact_to;  // the log may forget entries up to there, when this is durable
+    uint64_t wake_at_ms = UINT64_MAX;    // send TimerFired then
+    bool may_end = false;                // after StopAsked
+    std::optional<Error> fatal;          // stop the node: say this and exit
+    bool fence = false;                  // with `fatal`: nor start again, until somebody has repaired it
     void clear() { *this = Output{}; }
 };
 
@@ -183,7 +216,9 @@ struct Options {
     unsigned seed = 1;
     std::string store_plugin;                    // whose images snapshots are
     std::vector<protocol::PluginFacts> plugins;  // what this member runs, for those who ask
-    bool reachable = true;                       // other members can be told where this one is
+    Bytes root_token;                            // who shows it is root; empty = nobody is
+    Bytes entropy;          // auth::secret_bytes random octets, per process start; empty: it makes no key for tokens
+    bool reachable = true;  // other members can be told where this one is
     // The first voters of a new cluster (id, address), the same list on each of them. Looked at only if the log is empty;
     // then an empty list means: this member joins a cluster that exists, and waits to hear from its leader.
     std::vector<std::pair<uint64_t, std::string>> bootstrap = {{1, "local"}};
@@ -211,8 +246,9 @@ struct Options {
 class Core {
 public:
     // `store` is open and is what the log's prefix up to its applied index adds up to; filters: all kinds, "prefix" among
-    // them. Both outlive the core.
-    Core(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule = no_rules);
+    // them; `authority`: none = everybody may do everything. All outlive the core.
+    Core(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule = no_rules,
+         plugin::Authority* authority = nullptr);
     ~Core();
 
     // Once, first. Writes the bootstrap entry if the log is new and this member does not join a cluster.

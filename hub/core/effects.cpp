@@ -104,7 +104,16 @@ void Core::Impl::hand_over_proposals(Output& output) {
         protocol::RequestOp op = std::visit([](auto& one) { return protocol::RequestOp(std::move(one)); }, command.op);
         protocol::Request request{client.request, std::move(command.author), std::move(command.comment), std::move(op),
                                   command.ticket};
-        forwarder_.add({client.connection, std::move(request)}, now_ms_);
+        RequestReceived received{client.connection, std::move(request)};
+        if (!access_.is_open()) {  // then the author is who made it
+            auto who = access_.named(received.request.author);
+            if (!who) {
+                answer(client.connection, client.request, who.error(), output);
+                continue;
+            }
+            received.caller.principal = *std::move(who);
+        }
+        forwarder_.add(std::move(received), now_ms_);
     }
 }
 

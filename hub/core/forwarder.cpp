@@ -76,10 +76,13 @@ void Forwarder::send_waiting(uint64_t leader, uint64_t now_ms, std::vector<Membe
             if (bytes > 0 && bytes + next.bytes > limits::member_message_bytes_aim) break;
             bytes += next.bytes;
             bytes_ -= next.bytes;
+            const PrincipalPointer& principal = next.request.caller.principal;
+            if (principal && message.callers.size() == message.requests.size()) message.callers.push_back(*principal);
             message.requests.push_back(next.request.request);
             message.requests.back().id = ++last_number_;
             sent_[last_number_] = {std::move(next), leader, now_ms + limits::leader_wait_ms_max};
         }
+        if (message.callers.size() != message.requests.size()) message.callers.clear();
         out.push_back({leader, std::move(message)});
     }
 }

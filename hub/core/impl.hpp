@@ -6,6 +6,9 @@
 //   requests.cpp    a request in: to the proposer, to the leader, to the gate, or answered at once
 //   apply.cpp       committed and durable entries -> key space -> replies and feed; when the store commits; reading entries
 //                   back after a restart
+//   callers.cpp     who asks, and may he; passwords and tokens
+//   access.*        users, roles, tokens            permit.cpp         what each kind of request needs
+//   guesses.*       wrong passwords
 //   writes.cpp      what policies say of a write; dry runs
 //   disk.cpp        what the disk said: durable, full, snapshot taken
 //   policies.*      which values keys may take
@@ -30,6 +33,7 @@
 #include "hub/core/compaction.hpp"
 #include "hub/core/core.hpp"
 #include "hub/core/forwarder.hpp"
+#include "hub/core/guesses.hpp"
 #include "hub/core/proposer.hpp"
 #include "hub/core/read_gate.hpp"
 #include "hub/core/releases.hpp"
@@ -47,7 +51,8 @@ uint64_t format_of(const protocol::Request& request);
 
 class Core::Impl {
 public:
-    Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule);
+    Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule,
+         plugin::Authority* authority);
 
     Status start(raft::Restored restored, Instant now, Output& output);
     void step(Input input, Instant now, Output& output);
@@ -69,7 +74,7 @@ private:
     };
     struct Counters {
         uint64_t puts = 0, deletes = 0, txns = 0, compactions = 0, ranges = 0, other_reads = 0, refused = 0;
-        uint64_t entries_applied = 0, commands_applied = 0, batches_applied = 0, snapshots_failed = 0;
+        uint64_t entries_applied = 0, commands_applied = 0, batches_applied = 0, snapshots_failed = 0, denied = 0;
     };
     // What one run of applies leads to, once all of it succeeded.
     struct Batch {
@@ -79,7 +84,9 @@ private:
         std::vector<std::pair<ChangeSet, feed::ValuesBefore>> changes;
         std::vector<OutgoingReply> replies;
         std::vector<StateDigest> digests;
-        bool changed_records = false;
+        bool changed_policies = false;
+        std::vector<plugin::Authority::Record> changed_access;
+        std::vector<Audit> audit;
     };
     // Entries that are applied and told, in the store's open batch. Kept because a failing store forgets that batch.
     struct Held {
@@ -184,7 +191,7 @@ private:
     void forward(RequestReceived& input, Instant now, Output& output);
     void answer_gated_reads(Instant now, Output& output);
     void deliver(OutgoingReply reply, Output& output);
-    void on_range(const RequestReceived& input, Instant now, Output& output);
+    void on_range(RequestReceived& input, Instant now, Output& output);
     void answer_range(uint64_t connection, uint64_t request, const protocol::RangeRequest& range, Output& output);
     void try_out(RequestReceived& input, Instant now, Output& output);
     void on_channel(const RequestReceived& input, Instant now, Output& output);
@@ -206,7 +213,31 @@ private:
     void answer_touched(const WaitingChanges::Touched& touched, Output& output);
     void ask_streams_again(Instant now, Output& output);
 
+    // callers.cpp
+    struct Login {
+        ConnectionId connection = 0;
+        uint64_t request = 0;
+        Bytes name;  // empty: a newer token for a known caller
+        uint64_t valid_ms = 0;
+    };
+    bool knows_caller(RequestReceived& input, Instant now, Output& output);
+    Status identify(RequestReceived& input, Instant now);
+    Status identify_forwarded(const Caller& caller) const;
+    Status identify_client(Caller& caller, Instant now);
+    bool is_permitted(RequestReceived& input, Instant now, Output& output);
+    bool is_still_permitted(RequestReceived& input, Instant now, Output& output);
+    void tell_keys(Output& output);
+    bool may_have_feed(const Caller& caller) const;
+    bool refuse_caller(const RequestReceived& input, const Error& why, Output& output);
+    void audit_administration(const RequestReceived& input, std::string about, Output& output);
+    void on_authenticate(RequestReceived& input, Instant now, Output& output);
+    void on(PasswordChecked& input, Instant now, Output& output);
+    void give_token(const Login& login, const Bytes& name, Instant now, Output& output);
+    void make_secret(Instant now);
+    Status load_access();
+
     // writes.cpp
+    void lead(RequestReceived& input, Instant now, Output& output);
     void on_write(RequestReceived& input, Instant now, Output& output);
     bool check_policies(RequestReceived& input, Output& output);
     bool knows_policies() const;
@@ -222,6 +253,7 @@ private:
     void apply(Instant now, Output& output);
     Status apply_batch(Index limit, Batch& batch, Instant now);
     Status apply_entry(Pending& pending, Batch& batch);
+    void note_records(const log::Command& command, const model::Applied& applied, Batch& batch);
     Status commit_state(Index index);
     Status commit_held();
     Status restore_held();
@@ -295,6 +327,15 @@ private:
     uint64_t members_version_ = 0;
     std::optional<raft::Message> offer_;  // the InstallSnapshot whose snapshot is being fetched
 
+    Access access_;
+    ClientKeys keys_;  // that the transport was told, of this version of access_
+    uint64_t keys_version_ = 0;
+    Guesses guesses_;
+    Caller last_caller_;  // that was identified, and when
+    uint64_t last_identified_ms_ = 0;
+    std::map<uint64_t, Login> logins_;  // whose passwords are being checked; by number
+    uint64_t last_login_ = 0;
+    uint64_t secret_not_before_ms_ = 0;
     Policies policies_;
     std::deque<RequestReceived> early_writes_;   // until this leader has applied what was there before its office
     std::map<uint64_t, RequestReceived> asked_;  // slow rules are looking at them; by number

@@ -2,6 +2,7 @@
 
 #include "hub/base/binary.hpp"
 #include "hub/raft/message_codec.hpp"
+#include "sdk/base/limits.hpp"
 #include "sdk/protocol/codec.hpp"
 
 namespace belfry::hub::core {
@@ -16,6 +17,7 @@ enum class Kind : uint8_t {
     replies = 5,
     state_digest = 6,
     release = 7,
+    requests_of_callers = 8,
 };
 
 void begin(Writer& out, Kind kind) { out.u8(static_cast<uint8_t>(kind)); }
@@ -35,7 +37,12 @@ void write(Writer& out, const ReadIndexAnswer& body) {
     out.varint(body.index.value);
 }
 void write(Writer& out, const ForwardedRequests& body) {
-    begin(out, Kind::requests);
+    begin(out, body.callers.empty() ? Kind::requests : Kind::requests_of_callers);
+    if (!body.callers.empty()) out.varint(body.callers.size());
+    for (const Principal& caller : body.callers) {
+        out.bytes(caller.name);
+        out.u64(caller.stamp);
+    }
     out.raw(protocol::encode_requests(body.requests));
 }
 void write(Writer& out, const ForwardedReplies& body) {
@@ -61,6 +68,25 @@ Result<MemberMessage> requests_of(uint64_t peer, BytesView frame) {
         if (const Status valid = protocol::validate(request); !valid) return nonsense(valid.error().detail);
     }
     return MemberMessage{peer, ForwardedRequests{std::move(*requests)}};
+}
+
+Result<MemberMessage> requests_of_callers_of(uint64_t peer, BytesView octets) {
+    Reader in(octets);
+    std::vector<Principal> callers;
+    const uint64_t count = in.varint();
+    if (count > belfry::limits::frame_requests_max) in.fail();
+    for (uint64_t i = 0; i < count && in.ok(); ++i) {
+        Bytes name(in.bytes());
+        callers.push_back({std::move(name), in.u64()});
+    }
+    const BytesView frame = in.rest();
+    if (!in.ok()) return nonsense("not understood at octet " + std::to_string(in.offset() + 1));
+    auto message = requests_of(peer, frame);
+    if (!message) return message;
+    auto& requests = std::get<ForwardedRequests>(message->body);
+    if (callers.empty() || requests.requests.size() != callers.size()) return nonsense("not one caller for each request");
+    requests.callers = std::move(callers);
+    return message;
 }
 
 Result<MemberMessage> replies_of(uint64_t peer, BytesView frame) {
@@ -115,6 +141,7 @@ Result<MemberMessage> decode_member_message(uint64_t peer, BytesView octets) {
             return MemberMessage{peer, std::move(*message)};
         }
         case Kind::requests: return requests_of(peer, body);
+        case Kind::requests_of_callers: return requests_of_callers_of(peer, body);
         case Kind::replies: return replies_of(peer, body);
         case Kind::read_index_ask:
         case Kind::read_index_answer:

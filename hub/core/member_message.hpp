@@ -8,6 +8,7 @@
 //      5 replies            a frame of replies
 //      6 state digest       varint index, u64 digest
 //      7 release            varint entry format, more to come: what follows is passed over
+//      8 requests of whom   varint count, count of (bytes principal, u64 stamp), then a frame of as many requests
 // Integers as in hub/base/binary.hpp. Members of one cluster may run different releases for a while: numbers are never
 // reused, an unknown kind is `incompatible` and is dropped by who receives it.
 #pragma once
@@ -15,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "hub/core/access.hpp"
 #include "hub/raft/message.hpp"
 #include "sdk/base/error.hpp"
 #include "sdk/protocol/messages.hpp"
@@ -33,6 +35,7 @@ struct ReadIndexAnswer {
 // Requests of the sender's clients that only the leader can answer; the ids are the sender's numbers for them.
 struct ForwardedRequests {
     std::vector<protocol::Request> requests;
+    std::vector<Principal> callers = {};  // of each request, as the sender found it; empty: it asks nobody (kind 4)
 };
 struct ForwardedReplies {
     std::vector<protocol::Reply> replies;

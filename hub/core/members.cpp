@@ -43,8 +43,11 @@ void Core::Impl::on_raft(raft::Message& message, Instant now, Output& output) {
 
 void Core::Impl::on_forwarded(uint64_t peer, ForwardedRequests& forwarded, Instant now, Output& output) {
     last_asked_ms_ = now.monotonic_ms;
-    for (protocol::Request& request : forwarded.requests) {
-        RequestReceived received{peer | member_connection_bit, std::move(request)};
+    for (size_t i = 0; i < forwarded.requests.size(); ++i) {
+        RequestReceived received{peer | member_connection_bit, std::move(forwarded.requests[i])};
+        if (i < forwarded.callers.size()) {
+            received.caller.principal = std::make_shared<const Principal>(std::move(forwarded.callers[i]));
+        }
         const uint64_t id = received.request.id;
         if (!needs_leader(received.request.op)) {
             answer(received.connection, id, Error{Code::invalid_argument, "a read need not be forwarded"}, output);
@@ -180,6 +183,7 @@ void Core::Impl::on(SnapshotInstalled& input, Instant now, Output& output) {
     log_bytes_ = log_entries_ = 0;
     agreement_.reset();
     stop_unless(keyspace_.load(), output);
+    stop_unless(load_access(), output);
     stop_unless(load_policies(), output);
     if (ready_) feed_.reset(keyspace_.revision());
     take_effects(effects, output);

@@ -46,11 +46,11 @@ void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {
     last_asked_ms_ = now.monotonic_ms;
     auto& op = input.request.op;
     if (turns_away(input, output)) return;
+    if (!knows_caller(input, now, output)) return;
     if (needs_leader(op)) {
         if (role() != raft::Role::leader) return forward(input, now, output);
         if (std::holds_alternative<protocol::MembersRequest>(op)) return read_at_gate(input, now, output);
-        if (is_administration(op)) return add_task(input, now, output);
-        return on_write(input, now, output);
+        return lead(input, now, output);
     }
     const auto connection = input.connection;
     const auto id = input.request.id;
@@ -62,8 +62,11 @@ void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {
     }
     const auto* range = std::get_if<protocol::RangeRequest>(&op);
     const auto* backup = std::get_if<protocol::BackupRequest>(&op);
-    const bool anywhere = (range != nullptr && range->local) || (backup != nullptr && backup->index != 0) ||
-                          std::holds_alternative<protocol::ChannelRequest>(op);
+    // Where callers are asked who they are, all but local reads are answered by what was acknowledged: revokes too.
+    const bool anywhere = (range != nullptr && range->local) ||
+                          (access_.is_open() && ((backup != nullptr && backup->index != 0) ||
+                                                 std::holds_alternative<protocol::ChannelRequest>(op) ||
+                                                 std::holds_alternative<protocol::AuthenticateRequest>(op)));
     if (anywhere) return on_read(input, now, output);
     read_at_gate(input, now, output);
 }
@@ -87,6 +90,7 @@ void Core::Impl::read_at_gate(RequestReceived& input, Instant now, Output& outpu
 
 // Nothing acknowledged is missing here any more: the state as it is answers.
 void Core::Impl::on_read(RequestReceived& input, Instant now, Output& output) {
+    if (!is_permitted(input, now, output)) return;
     auto& op = input.request.op;
     if (std::holds_alternative<protocol::RangeRequest>(op)) return on_range(input, now, output);
     if (std::holds_alternative<protocol::TxnRequest>(op)) return try_out(input, now, output);
@@ -95,10 +99,16 @@ void Core::Impl::on_read(RequestReceived& input, Instant now, Output& output) {
     const auto id = input.request.id;
     if (auto readable = can_read(); !readable) return answer(connection, id, readable.error(), output);
     ++counters_.other_reads;
+    if (std::holds_alternative<protocol::AuthenticateRequest>(op)) return on_authenticate(input, now, output);
     if (std::holds_alternative<protocol::ChannelRequest>(op)) return on_channel(input, now, output);
     if (std::holds_alternative<protocol::BackupRequest>(op)) return on_backup(input, now, output);
     if (const auto* records = std::get_if<protocol::RecordsRequest>(&op)) {
-        return answer(connection, id, keyspace_.records(*records), output);
+        auto found = keyspace_.records(*records);
+        if (!found) return answer(connection, id, found.error(), output);
+        for (protocol::Record& record : found->records) {
+            if (auth::is_secret(record.name)) record.content.clear();
+        }
+        return answer(connection, id, std::move(found), output);
     }
     if (const auto* history = std::get_if<protocol::HistoryRequest>(&op)) {
         return answer(connection, id, keyspace_.history(*history), output);
@@ -145,7 +155,7 @@ void Core::Impl::forward(RequestReceived& input, Instant now, Output& output) {
 
 // ---- reads ----
 
-void Core::Impl::on_range(const RequestReceived& input, Instant now, Output& output) {
+void Core::Impl::on_range(RequestReceived& input, Instant now, Output& output) {
     const auto& range = std::get<protocol::RangeRequest>(input.request.op);
     if (auto readable = range.local ? state_is_whole() : can_read(); !readable) {
         return answer(input.connection, input.request.id, readable.error(), output);
@@ -157,7 +167,8 @@ void Core::Impl::on_range(const RequestReceived& input, Instant now, Output& out
     if (waiting_reads_.full()) {
         return answer(input.connection, input.request.id, Error{Code::busy, "too many reads wait for a revision"}, output);
     }
-    waiting_reads_.add({input.connection, input.request.id, range, now.monotonic_ms + limits::min_revision_wait_ms_max});
+    const uint64_t deadline_ms = now.monotonic_ms + limits::min_revision_wait_ms_max;
+    waiting_reads_.add({std::move(input), range.min_revision, deadline_ms});
 }
 
 // One key's reply shares a frame with others; many keys are written into their frame while they are read.
@@ -172,14 +183,17 @@ void Core::Impl::answer_range(uint64_t connection, uint64_t request, const proto
 
 void Core::Impl::answer_waiting_reads(Instant now, Output& output) {
     if (!behind_) {
-        for (const WaitingRead& read : waiting_reads_.take_ready(keyspace_.revision())) {
-            answer_range(read.connection, read.request, read.range, output);
+        for (WaitingRead& read : waiting_reads_.take_ready(keyspace_.revision())) {
+            RequestReceived& input = read.request;
+            if (!is_permitted(input, now, output)) continue;  // it may have been revoked meanwhile
+            const auto& range = std::get<protocol::RangeRequest>(input.request.op);
+            answer_range(input.connection, input.request.id, range, output);
         }
     }
     for (const WaitingRead& read : waiting_reads_.take_late(now.monotonic_ms)) {
         answer(
-            read.connection, read.request,
-            Error{Code::unavailable, "revision " + std::to_string(read.range.min_revision.value) +
+            read.request.connection, read.request.request.id,
+            Error{Code::unavailable, "revision " + std::to_string(read.min_revision.value) +
                                          " has not come; this member is at " + std::to_string(keyspace_.revision().value)},
             output);
     }
@@ -202,6 +216,14 @@ void Core::Impl::on_channel(const RequestReceived& input, Instant now, Output& o
     if (!filter) return answer(input.connection, input.request.id, filter.error(), output);
     const auto everything = compile({"prefix", ""});
     if (!everything) return answer(input.connection, input.request.id, everything.error(), output);
+    if (!may_have_feed(input.caller)) {
+        protocol::ChannelReply reply;
+        reply.channel = (*filter)->channel();
+        reply.from = keyspace_.revision();
+        reply.incarnation = options_.incarnation;
+        reply.stream = true;
+        return answer(input.connection, input.request.id, Result(std::move(reply)), output);
+    }
     answer(input.connection, input.request.id, feed_.open_channel(*filter, *everything, now.monotonic_ms), output);
 }
 

@@ -72,6 +72,8 @@ protocol::StatusReply Core::Impl::status() const {
     add("entry_format", releases_.allowed());
     reply.figures.emplace_back("entry_format.behind", releases_.behind(members_, now_ms_));
     add("streams.waiting", waiting_changes_.count());
+    reply.figures.emplace_back("auth", std::string(access_.is_open() ? "open" : "asked"));
+    add("auth.refused", counters_.denied);
     for (const auto& [pattern, why] : policies_.failing()) reply.figures.emplace_back("policy." + pattern + ".error", why);
     keyspace_.quotas().for_each([&](BytesView pattern, const protocol::Quota& quota, const model::QuotaUse& use) {
         const std::string name = "quota." + std::string(pattern);

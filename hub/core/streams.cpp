@@ -25,11 +25,14 @@ void Core::Impl::on_changes(RequestReceived& input, Instant now, Output& output)
 void Core::Impl::answer_streams(Instant now, Output& output) {
     if (stopped_) return;
     for (size_t left = limits::stream_answers_per_round_max; left > 0 && !behind_ && waiting_changes_.any_touched();) {
-        const auto touched = waiting_changes_.take_touched(left);
+        auto touched = waiting_changes_.take_touched(left);
         left -= touched.waiting.size();
-        answer_touched(touched, output);
+        // It may have been revoked while it waited.
+        std::erase_if(touched.waiting, [&](auto& one) { return !is_still_permitted(one.request, now, output); });
+        if (!touched.waiting.empty()) answer_touched(touched, output);
     }
-    for (const auto& [request, deadline_ms] : waiting_changes_.take_late(now.monotonic_ms)) {
+    for (auto& [request, deadline_ms] : waiting_changes_.take_late(now.monotonic_ms)) {
+        if (!is_still_permitted(request, now, output)) continue;
         const auto& op = std::get<protocol::ChangesRequest>(request.request.op);
         Result<protocol::ChangesReply> reply(
             protocol::ChangesReply{op.from, keyspace_.revision(), {}, false, options_.epoch});

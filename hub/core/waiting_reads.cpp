@@ -11,7 +11,7 @@ bool WaitingReads::full() const { return reads_.size() >= limits::waiting_reads_
 
 void WaitingReads::add(WaitingRead read) {
     BELFRY_ASSERT(!full());
-    lowest_ = std::min(lowest_, read.range.min_revision);
+    lowest_ = std::min(lowest_, read.min_revision);
     reads_.push_back(std::move(read));
 }
 
@@ -22,13 +22,13 @@ std::vector<WaitingRead> WaitingReads::take(Predicate predicate) {
     for (WaitingRead& read : reads_) (predicate(read) ? taken : kept).push_back(std::move(read));
     reads_ = std::move(kept);
     lowest_ = Revision{UINT64_MAX};
-    for (const WaitingRead& read : reads_) lowest_ = std::min(lowest_, read.range.min_revision);
+    for (const WaitingRead& read : reads_) lowest_ = std::min(lowest_, read.min_revision);
     return taken;
 }
 
 std::vector<WaitingRead> WaitingReads::take_ready(Revision revision) {
     if (lowest_ > revision) return {};
-    return take([&](const WaitingRead& read) { return read.range.min_revision <= revision; });
+    return take([&](const WaitingRead& read) { return read.min_revision <= revision; });
 }
 
 std::vector<WaitingRead> WaitingReads::take_late(uint64_t now_ms) {
@@ -38,7 +38,7 @@ std::vector<WaitingRead> WaitingReads::take_late(uint64_t now_ms) {
 
 void WaitingReads::forget(uint64_t connection) {
     if (reads_.empty()) return;
-    take([&](const WaitingRead& read) { return read.connection == connection; });
+    take([&](const WaitingRead& read) { return read.request.connection == connection; });
 }
 
 // All wait equally long, so the oldest is the first to be late.

@@ -5,14 +5,13 @@
 #include <cstdint>
 #include <vector>
 
-#include "sdk/protocol/messages.hpp"
+#include "hub/core/core.hpp"
 
 namespace belfry::hub::core {
 
 struct WaitingRead {
-    uint64_t connection = 0;
-    uint64_t request = 0;
-    protocol::RangeRequest range;
+    RequestReceived request;  // a range
+    Revision min_revision;
     uint64_t deadline_ms = 0;
 };
 

@@ -1,11 +1,12 @@
 // A write on its way to the proposer, at the leader.
 //
-//   on_write ─▶ policies ─▶ proposer                       a dry run: tried on the state as it is, and forgotten
-//                │    ▲
-//                ▼    │ RulesAnswered
-//           slow rules (the shell's thread)
+//   lead ─▶ may he? ─▶ on_write ─▶ policies ─▶ proposer      a dry run: tried on the state as it is, and forgotten
+//                                    │    ▲
+//                                    ▼    │ RulesAnswered
+//                               slow rules (the shell's thread)
 //
-// A new leader that has not applied what was there before its office does not know all policies yet: writes wait for that.
+// A new leader that has not applied what was there before its office knows neither all policies nor all users yet: writes
+// and administration wait for that.
 #include <algorithm>
 
 #include "hub/core/impl.hpp"
@@ -45,6 +46,21 @@ uint64_t format_of(const protocol::Request& request) {
     return log::format_of(command_of(copy));
 }
 
+// What only a leader does: a write, or administration.
+void Core::Impl::lead(RequestReceived& input, Instant now, Output& output) {
+    if (!is_administration(input.request.op)) return on_write(input, now, output);
+    if (!access_.is_open()) {
+        if (early_writes_.size() >= limits::inbox_requests_max) {
+            return answer(input.connection, input.request.id, Error{Code::busy, "too much waits for the new leader"},
+                          output);
+        }
+        if (!knows_policies()) return early_writes_.push_back(std::move(input));
+        if (!is_permitted(input, now, output)) return;
+    }
+    audit_administration(input, name_of(input.request.op), output);
+    add_task(input, now, output);
+}
+
 void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
     const Client client{input.connection, input.request.id, false};
     auto writable = can_write_now();
@@ -52,6 +68,8 @@ void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
         writable = Error{Code::busy, "too many writes wait to be proposed"};
     }
     if (!writable) return answer(client.connection, client.request, writable.error(), output);
+    if (!knows_policies()) return early_writes_.push_back(std::move(input));
+    if (!is_permitted(input, now, output)) return;
     if (!input.checked && !check_policies(input, output)) return;
     if (input.request.dry_run) return try_out(input, now, output);
     count(input.request.op);
@@ -88,28 +106,28 @@ bool Core::Impl::knows_policies() const { return alone() || applied_ >= office_b
 
 // False: it is answered, or waits for somebody.
 bool Core::Impl::check_policies(RequestReceived& input, Output& output) {
-    if (!knows_policies()) return early_writes_.push_back(std::move(input)), false;
-    const auto refuse = [&](const Error& why) {
+    const auto refuse_write = [&](const Error& why) {
         answer(input.connection, input.request.id, why, output);
         return false;
     };
     if (const auto* change = std::get_if<protocol::RecordChangeRequest>(&input.request.op)) {
-        const Status understood = policies_.check_record(*change);
-        return understood ? true : refuse(understood.error());
+        const bool about_access = change->name.starts_with(auth::prefix);
+        const Status understood = about_access ? access_.check_record(*change) : policies_.check_record(*change);
+        return understood ? true : refuse_write(understood.error());
     }
     if (policies_.count() == 0) return true;
     auto questions = policies_.questions(input.request.op, keyspace_);
-    if (!questions) return refuse(questions.error());
+    if (!questions) return refuse_write(questions.error());
     std::vector<RuleQuestion> slow;
     for (RuleQuestion& question : *questions) {
         if (question.rule->may_block()) {
             slow.push_back(std::move(question));
         } else if (const Status accepted = question.ask(); !accepted) {
-            return refuse(accepted.error());
+            return refuse_write(accepted.error());
         }
     }
     if (slow.empty()) return true;
-    if (asked_.size() >= asked_max) return refuse({Code::busy, "too many writes wait for slow validators"});
+    if (asked_.size() >= asked_max) return refuse_write({Code::busy, "too many writes wait for slow validators"});
     output.questions.push_back({++last_asked_, std::move(slow)});
     asked_.emplace(last_asked_, std::move(input));
     return false;
@@ -131,7 +149,7 @@ void Core::Impl::resume_early_writes(Instant now, Output& output) {
 
 // The office may have been lost meanwhile; what another member has sent here does not travel further.
 void Core::Impl::resume(RequestReceived& write, Instant now, Output& output) {
-    if (role() == raft::Role::leader) return on_write(write, now, output);
+    if (role() == raft::Role::leader) return lead(write, now, output);
     if ((write.connection & member_connection_bit) == 0) return forward(write, now, output);
     answer(write.connection, write.request.id, Error{Code::unavailable, "this member leads no more; nothing was changed"},
            output);

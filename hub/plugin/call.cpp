@@ -3,7 +3,7 @@
 namespace belfry::hub::plugin {
 
 Error to_error(belfry_status status, ErrorBuffer& buffer, const std::string& plugin, std::string_view slot) {
-    const bool known = status > BELFRY_OK && status <= BELFRY_TIMEOUT;
+    const bool known = status > BELFRY_OK && status <= BELFRY_UNAUTHENTICATED;
     buffer.error.message[sizeof(buffer.error.message) - 1] = '\0';
     std::string detail = plugin + ": " + std::string(slot) + ": ";
     if (buffer.error.message[0] != '\0') {

@@ -59,6 +59,8 @@ const belfry_transport_v1* Plugin::transport() const {
     return static_cast<const belfry_transport_v1*>(find(BELFRY_KIND_TRANSPORT));
 }
 
+const belfry_auth_v1* Plugin::auth() const { return static_cast<const belfry_auth_v1*>(find(BELFRY_KIND_AUTH)); }
+
 Status check_descriptor(const belfry_plugin_descriptor* descriptor, const std::string& origin) {
     return belfry::plugin::check_descriptor(descriptor, origin);
 }

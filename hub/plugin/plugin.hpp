@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sdk/base/error.hpp"
+#include "sdk/plugin/auth.h"
 #include "sdk/plugin/filter.h"
 #include "sdk/plugin/log_store.h"
 #include "sdk/plugin/plugin.hpp"
@@ -27,6 +28,7 @@ struct Plugin {
     std::vector<const belfry_filter_v1*> filters() const;
     std::vector<const belfry_validator_v1*> validators() const;
     const belfry_transport_v1* transport() const;
+    const belfry_auth_v1* auth() const;
 
 private:
     template <class Table>

@@ -213,6 +213,8 @@ constexpr std::array key_table{
         [](const Settings& s) { return s.store.plugin; }},
     Key{"log.plugin", Kind::text, [](Settings& s, std::string_view text) { return set_plugin(s.log, text); },
         [](const Settings& s) { return s.log.plugin; }},
+    Key{"auth.plugin", Kind::text, [](Settings& s, std::string_view text) { return set_plugin(s.auth, text); },
+        [](const Settings& s) { return s.auth.plugin; }},
     Key{"snapshot_log_bytes", Kind::size,
         [](Settings& s, std::string_view text) { return set_number(s.snapshot_log_bytes, parse_size(text), mib, tib); },
         [](const Settings& s) { return std::to_string(s.snapshot_log_bytes); }},
@@ -271,7 +273,7 @@ const Key* find_key(std::string_view name) {
 
 std::string_view plugin_section(std::string_view key, std::string_view* name) {
     constexpr std::string_view middle = ".settings.";
-    for (const std::string_view section : {"listen", "store", "log"}) {
+    for (const std::string_view section : {"listen", "store", "log", "auth"}) {
         if (key.starts_with(section) && key.substr(section.size()).starts_with(middle) &&
             key.size() > section.size() + middle.size()) {
             *name = key.substr(section.size() + middle.size());
@@ -321,9 +323,10 @@ Status set_key(Settings& settings, std::string_view name, std::string_view text)
         if (text.find('\0') != std::string_view::npos) {
             return invalid("must not hold a zero octet");
         }
-        PluginChoice& choice = section == "store" ? settings.store
-                               : section == "log" ? settings.log
-                                                  : settings.listen.transport;
+        PluginChoice& choice = section == "store"  ? settings.store
+                               : section == "log"  ? settings.log
+                               : section == "auth" ? settings.auth
+                                                   : settings.listen.transport;
         choice.set(own_name, std::string(text));
         return {};
     }

@@ -28,8 +28,8 @@ struct Key {
 std::span<const Key> keys();
 // NULL if there is none.
 const Key* find_key(std::string_view name);
-// Also takes "store.settings.NAME", "log.settings.NAME", "listen.settings.NAME" and "plugins". An unknown key is refused
-// with the nearest one named.
+// Also takes "store.settings.NAME", "log.settings.NAME", "auth.settings.NAME", "listen.settings.NAME" and "plugins". An
+// unknown key is refused with the nearest one named.
 Status set_key(Settings& settings, std::string_view name, std::string_view text);
 // The digest that a plugin's file must have: 64 hexadecimal digits.
 Status set_digest(PluginFile& file, std::string_view text);

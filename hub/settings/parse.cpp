@@ -88,7 +88,7 @@ std::optional<std::string> text_of_any(const toml::node& node) {
 bool is_section(std::string_view name) {
     const auto all = keys();
     const std::string start = std::string(name) + ".";
-    return name == "store.settings" || name == "log.settings" || name == "listen.settings" ||
+    return name == "store.settings" || name == "log.settings" || name == "auth.settings" || name == "listen.settings" ||
            std::any_of(all.begin(), all.end(), [&](const Key& key) { return key.name.starts_with(start); });
 }
 

@@ -101,6 +101,7 @@ std::string to_string(const Settings& settings) {
     print_plugin_settings(out, "listen", settings.listen.transport);
     print_plugin_settings(out, "store", settings.store);
     print_plugin_settings(out, "log", settings.log);
+    print_plugin_settings(out, "auth", settings.auth);
     for (const PluginFile& file : settings.plugins) {
         out += "plugins = " + quoted(file.path) + "\n";
         if (!file.sha256.empty()) out += "plugins.sha256 = " + quoted(file.sha256) + "\n";

@@ -72,6 +72,7 @@ struct Settings {
 
     PluginChoice store{"storage_lmdb", {}};
     PluginChoice log{"log_wal", {}};
+    PluginChoice auth{"auth_open", {}};  // who may do what
     std::vector<PluginFile> plugins;
 
     struct History {

@@ -9,6 +9,7 @@
 //   DIR/boundary        where the log begins: index, term and the raft configuration in force there
 //   DIR/fenced          why this data must not be used any more; a person removes it, or rather the whole directory
 //   DIR/moving          while the state is moved into another store: the two folders, one a line
+//   DIR/root-token       whoever shows it is root, as long as this process runs (docs/auth.md); only its owner may read it
 //   DIR/log/  DIR/snapshots/  DIR/state/ (or DIR/state.PLUGIN/, as identity says)
 #pragma once
 
@@ -55,6 +56,7 @@ public:
     std::string log_path() const { return path_ + "/log"; }
     std::string state_path() const { return path_ + "/" + identity_.state; }
     std::string snapshots_path() const { return path_ + "/snapshots"; }
+    std::string root_token_path() const { return path_ + "/root-token"; }
 
     // True if the machine went down while a hub ran on the state store: what it committed since its last sync cannot be
     // trusted.

@@ -69,6 +69,18 @@ Status write_file_durably(const std::string& path, BytesView content) {
     return sync_directory(fs::path(path).parent_path().string());
 }
 
+Status write_secret_file(const std::string& path, BytesView content) {
+    const std::string temporary = path + ".new";
+    ::unlink(temporary.c_str());
+    const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (fd < 0) return system_error("cannot create", temporary);
+    const Status written = write_all(fd, content, temporary);
+    ::close(fd);
+    if (!written) return written;
+    if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error("cannot rename to", path);
+    return sync_directory(fs::path(path).parent_path().string());
+}
+
 Status remove_file_durably(const std::string& path) {
     if (::unlink(path.c_str()) != 0) {
         if (errno == ENOENT) return {};

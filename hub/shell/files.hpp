@@ -31,6 +31,8 @@ Status write_all(int fd, BytesView content, const std::string& path);  // `path`
 
 Result<Bytes> read_file(const std::string& path);  // not_found if it is not there
 Status write_file_durably(const std::string& path, BytesView content);
+// Only its owner may read it, from the first octet on. Gone or whole after a crash.
+Status write_secret_file(const std::string& path, BytesView content);
 Status remove_file_durably(const std::string& path);  // ok if it is not there
 Status sync_directory(const std::string& path);
 Status make_directory(const std::string& path);  // and its parents; ok if there

@@ -21,21 +21,26 @@ protocol::Reply refusal(uint64_t id, Error error) {
 
 }  // namespace
 
-Status Inbox::on_frame(uint64_t connection, BytesView frame) {
-    auto requests = protocol::decode_requests(frame);
-    if (!requests) {
+Status Inbox::on_frame(uint64_t connection, BytesView public_key, BytesView frame) {
+    auto decoded = protocol::decode_request_frame(frame);
+    if (!decoded) {
         malformed_.fetch_add(1, std::memory_order_relaxed);
-        return refuse(connection, protocol::salvage_request_ids(frame), requests.error());
+        return refuse(connection, protocol::salvage_request_ids(frame), decoded.error());
     }
+    core::Caller caller;
+    if (!decoded->credential.empty()) {
+        caller.credential = std::make_shared<const Bytes>(std::move(decoded->credential));
+    }
+    if (!public_key.empty()) caller.public_key = std::make_shared<const Bytes>(public_key);
     std::vector<Item> admitted;
-    admitted.reserve(requests->size());
+    admitted.reserve(decoded->requests.size());
     Status answer;
-    for (auto& request : *requests) {
+    for (auto& request : decoded->requests) {
         if (auto valid = protocol::validate(request); !valid) {
             answer = refuse(connection, {request.id}, valid.error());
             continue;
         }
-        admitted.emplace_back(core::Input(core::RequestReceived{connection, std::move(request)}));
+        admitted.emplace_back(core::Input(core::RequestReceived{connection, std::move(request), false, caller}));
     }
     bool full = false;
     mailbox_.put_all([&](std::vector<Item>& items) {

@@ -25,8 +25,9 @@ public:
     };
     Inbox(Mailbox<Item>& mailbox, Bounds bounds) : mailbox_(mailbox), bounds_(bounds) {}
 
-    // ok = every request was admitted; otherwise refusals were queued for those that were not.
-    Status on_frame(uint64_t connection, BytesView frame);
+    // ok = every request was admitted; otherwise refusals were queued for those that were not. `public_key`: that the
+    // sender has proved to have; empty = none.
+    Status on_frame(uint64_t connection, BytesView public_key, BytesView frame);
     // Takes everything that waits, as Mailbox::take_all does.
     void take_all(std::vector<Item>& items, std::chrono::steady_clock::time_point deadline);
 

@@ -11,6 +11,7 @@ bool is_used(const std::string& name, uint32_t kind, const settings::Settings& s
         case BELFRY_KIND_STATE_STORE: return name == settings.store.plugin;
         case BELFRY_KIND_LOG_STORE: return name == settings.log.plugin;
         case BELFRY_KIND_TRANSPORT: return name == settings.listen.transport.plugin;
+        case BELFRY_KIND_AUTH: return name == settings.auth.plugin;
         default: return kind == BELFRY_KIND_FILTER || kind == BELFRY_KIND_VALIDATOR;
     }
 }

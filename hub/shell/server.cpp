@@ -5,6 +5,7 @@
 #include "hub/shell/clock.hpp"
 #include "hub/shell/plugin_facts.hpp"
 #include "hub/shell/value_rules.hpp"
+#include "sdk/auth/secrets.hpp"
 #include "sdk/base/random.hpp"
 #include "sdk/protocol/codec.hpp"
 
@@ -42,7 +43,8 @@ Server::Server(const settings::Settings& settings, Logger& logger)
     : settings_(settings),
       logger_(logger),
       started_us_(now_us()),
-      inbox_(mailbox_, {settings.limits.inbox_requests, settings.limits.inbox_bytes}) {}
+      inbox_(mailbox_, {settings.limits.inbox_requests, settings.limits.inbox_bytes}),
+      auditor_(logger) {}
 
 Result<std::unique_ptr<Server>> Server::start(const settings::Settings& settings,
                                               const std::vector<plugin::Plugin>& plugins, Logger& logger) {
@@ -68,6 +70,7 @@ Result<std::unique_ptr<Server>> Server::start(const settings::Settings& settings
     if (auto opened = server->open_stores(plugins); !opened) return opened.error();
     if (auto recovered = server->recover_state(); !recovered) return recovered.error();
     if (auto opened = server->open_links(); !opened) return opened.error();
+    if (auto opened = server->open_authority(plugins); !opened) return opened.error();
     if (auto started = server->start_core(plugins); !started) return started.error();
     return server;
 }
@@ -79,6 +82,7 @@ Server::~Server() {
     log_writer_.reset();
     snapshotter_.reset();
     rule_asker_.reset();
+    password_asker_.reset();
     core_.reset();
 }
 
@@ -92,12 +96,26 @@ Status Server::open_links() {
     return {};
 }
 
+// Who can read the data directory is root: its token is another one at each start.
+Status Server::open_authority(const std::vector<plugin::Plugin>& plugins) {
+    const auto table = find_table(plugins, settings_.auth.plugin, &plugin::Plugin::auth, "auth.plugin");
+    if (!table) return table.error();
+    auto authority = plugin::Authority::open(logger_.host(), **table, settings_.auth.plugin, settings_.auth.settings);
+    if (!authority) return authority.error();
+    authority_ = std::move(*authority);
+    if (authority_->is_open()) return remove_file_durably(directory_->root_token_path());
+    root_token_ = "r1-" + auth::hex(auth::random_bytes(auth::secret_bytes));
+    return write_secret_file(directory_->root_token_path(), root_token_ + "\n");
+}
+
 Status Server::open_transport(const std::vector<plugin::Plugin>& plugins) {
     const auto& name = settings_.listen.transport.plugin;
     const auto table = find_table(plugins, name, &plugin::Plugin::transport, "listen.plugin");
     if (!table) return table.error();
     plugin::Transport::Hooks hooks;
-    hooks.on_frame = [this](uint64_t connection, BytesView, BytesView frame) { return inbox_.on_frame(connection, frame); };
+    hooks.on_frame = [this](uint64_t connection, BytesView public_key, BytesView frame) {
+        return inbox_.on_frame(connection, public_key, frame);
+    };
     hooks.on_close = [this](uint64_t connection) { mailbox_.put(core::Input(core::ConnectionClosed{connection})); };
     hooks.on_topic = [this](BytesView topic, bool subscribed) {
         if (const auto channel = protocol::parse_channel_topic(topic)) {
@@ -111,7 +129,6 @@ Status Server::open_transport(const std::vector<plugin::Plugin>& plugins) {
     auto opened = plugin::Transport::open(logger_.host(), **table, name, settings::transport_settings(settings_), hooks);
     if (!opened) return opened.error();
     transport_ = std::move(*opened);
-    transport_->set_keys({});  // nobody is asked who he is: the feed is for all who may connect
     outbox_.emplace(*transport_);
     return {};
 }
@@ -184,6 +201,7 @@ Status Server::start_core(const std::vector<plugin::Plugin>& plugins) {
                                 [this](Index boundary) { return snapshots().promote(boundary); },
                                 [this](Index boundary) { snapshotter_->install(boundary); }});
     rule_asker_ = std::make_unique<RuleAsker>(queue);
+    password_asker_ = std::make_unique<PasswordAsker>(*authority_, queue);
     core::Options options;
     options.member_id = directory_->identity().member;
     options.epoch = directory_->identity().epoch;
@@ -195,6 +213,8 @@ Status Server::start_core(const std::vector<plugin::Plugin>& plugins) {
     options.store_plugin = directory_->identity().store;
     options.plugins = plugin_facts(plugins, settings_);
     options.reachable = links_ != nullptr;
+    options.root_token = root_token_;
+    options.entropy = auth::random_bytes(auth::secret_bytes);
     options.snapshot_log_bytes = settings_.snapshot_log_bytes;
     const auto newest = snapshots().newest(restored_.last());
     options.snapshot_at_start = newest.index;
@@ -202,7 +222,7 @@ Status Server::start_core(const std::vector<plugin::Plugin>& plugins) {
     options.log_bytes_at_start = log_bytes_at_start_;
     options.keep_revisions = settings_.history.keep_revisions;
     options.keep_ms = settings_.history.keep_age_ms;
-    core_ = std::make_unique<core::Core>(options, *store_, filters_, rules_of(validators_));
+    core_ = std::make_unique<core::Core>(options, *store_, filters_, rules_of(validators_), authority_.get());
     core::Output output;
     if (auto started = core_->start(std::move(restored_), now(), output); !started) return started;
     act(output);
@@ -305,6 +325,7 @@ void Server::act(core::Output& output) {
     if (output.install) log_writer_->install(std::move(*output.install));
     if (output.fetch && links_) links_->fetch(*output.fetch);
     if (output.read) log_writer_->read(*output.read);
+    if (output.keys) transport_->set_keys({output.keys->feed_open, output.keys->known, output.keys->feed});
     send_replies(output);
     for (auto& message : output.deliveries) outbox_->publish(std::move(message));
     if (output.join) {
@@ -316,6 +337,8 @@ void Server::act(core::Output& output) {
     if (output.take_snapshot) snapshotter_->take();
     for (const auto& piece : output.backup_pieces) snapshotter_->read(piece);
     for (auto& questions : output.questions) rule_asker_->ask(std::move(questions));
+    for (auto& question : output.logins) password_asker_->ask(std::move(question));
+    if (!output.audit.empty()) auditor_.tell(output.audit, now().monotonic_ms);
     if (output.compact_to) log_writer_->compact_to(std::move(*output.compact_to));
 }
 
@@ -388,6 +411,7 @@ Status Server::end(Status outcome) {
     log_writer_.reset();
     snapshotter_.reset();
     rule_asker_.reset();
+    password_asker_.reset();
     if (auto settled = core_->settle(); !settled) return settled;
     if (!store_->can_sync()) return outcome;
     if (auto synced = store_->sync(); !synced) return synced;

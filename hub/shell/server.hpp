@@ -17,12 +17,14 @@
 #include <thread>
 
 #include "hub/core/core.hpp"
+#include "hub/plugin/auth.hpp"
 #include "hub/plugin/log_store.hpp"
 #include "hub/plugin/plugin.hpp"
 #include "hub/plugin/state_store.hpp"
 #include "hub/plugin/transport.hpp"
 #include "hub/plugin/validator.hpp"
 #include "hub/settings/settings.hpp"
+#include "hub/shell/auditor.hpp"
 #include "hub/shell/data_directory.hpp"
 #include "hub/shell/inbox.hpp"
 #include "hub/shell/log_writer.hpp"
@@ -30,6 +32,7 @@
 #include "hub/shell/mailbox.hpp"
 #include "hub/shell/member_links.hpp"
 #include "hub/shell/outbox.hpp"
+#include "hub/shell/password_asker.hpp"
 #include "hub/shell/rule_asker.hpp"
 #include "hub/shell/snapshotter.hpp"
 
@@ -57,6 +60,7 @@ private:
     Status recover_state();
     Status open_transport(const std::vector<plugin::Plugin>& plugins);
     Status open_links();
+    Status open_authority(const std::vector<plugin::Plugin>& plugins);
     Snapshots snapshots() const { return Snapshots(directory_->snapshots_path()); }
     Status start_core(const std::vector<plugin::Plugin>& plugins);
 
@@ -75,6 +79,8 @@ private:
     std::optional<DataDirectory> directory_;
     plugin::Filters filters_;
     plugin::Validators validators_;
+    std::unique_ptr<plugin::Authority> authority_;
+    Bytes root_token_;
     std::unique_ptr<plugin::LogStore> log_;
     std::unique_ptr<plugin::StateStore> store_;
     raft::Restored restored_;
@@ -90,6 +96,8 @@ private:
     std::unique_ptr<LogWriter> log_writer_;
     std::unique_ptr<Snapshotter> snapshotter_;
     std::unique_ptr<RuleAsker> rule_asker_;
+    std::unique_ptr<PasswordAsker> password_asker_;
+    Auditor auditor_;
     std::optional<Outbox> outbox_;
     std::vector<core::Input> answers_;  // of the log writer, within a round
     Histogram round_latency_us_;

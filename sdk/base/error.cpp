@@ -21,6 +21,7 @@ std::string_view to_string(Code code) {
         case Code::incompatible: return "incompatible";
         case Code::no_space: return "no_space";
         case Code::timeout: return "timeout";
+        case Code::unauthenticated: return "unauthenticated";
     }
     return "unknown";
 }

@@ -32,6 +32,7 @@ enum class Code : int32_t {
     incompatible = 14,
     no_space = 15,
     timeout = 16,
+    unauthenticated = 17,  // the hub does not know who asks; certainly not done; log in (again)
 };
 
 // "invalid_argument", "not_found", ... ; "unknown" for a number this build does not know. Static text.

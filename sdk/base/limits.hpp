@@ -21,6 +21,12 @@ inline constexpr size_t frame_requests_max = 1024;
 // hub keeps the answers of so many.
 inline constexpr size_t session_window_max = 4096;
 inline constexpr size_t author_bytes_max = 256;
+// Proves in each frame who sent it: a token has some 100 octets, another plugin's may be longer.
+inline constexpr size_t credential_bytes_max = 1024;
+inline constexpr size_t password_bytes_max = 1024;
+// A token is short-lived; a person who works with the command line may ask for a day's work.
+inline constexpr uint64_t token_valid_ms = 300'000;
+inline constexpr uint64_t token_valid_ms_max = 12 * 3'600'000;
 inline constexpr size_t comment_bytes_max = 4096;
 // Of a value: every media type that is registered fits.
 inline constexpr size_t content_type_bytes_max = 64;

@@ -3,6 +3,7 @@
 
 #include <istream>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <span>
 #include <string>
@@ -32,6 +33,9 @@ struct Settings {
     std::string key_file;
     std::chrono::milliseconds timeout{5000};
     std::string author;
+    std::string user;
+    std::string password_file;
+    std::string token_file;
     bool json = false;
 };
 
@@ -68,6 +72,8 @@ public:
     Result<std::shared_ptr<Client>> connect() const { return connect(settings.endpoints); }
     // One that asks nobody but these.
     Result<std::shared_ptr<Client>> connect(std::vector<std::string> endpoints) const;
+    // Who asks: read from the files that the settings name, or from the terminal; once.
+    Result<Credentials> credentials() const;
     // Says the error on `err` and gives the exit code that stands for it.
     Exit fail(const Error& error) const;
     // The command line is wrong; `sentence` says how.
@@ -76,6 +82,9 @@ public:
     void line(std::string_view text) const { out << text << '\n'; }
     // A remark for the person at the terminal; never part of the output.
     void note(std::string_view text) const { err << "belfry: " << text << '\n'; }
+
+private:
+    mutable std::optional<Credentials> credentials_;
 };
 
 }  // namespace belfry::cli

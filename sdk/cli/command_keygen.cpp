@@ -1,33 +1,13 @@
 // `belfry keygen`: the keys of encrypted connections.
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
+#include "sdk/cli/secrets.hpp"
 #include "sdk/client/curve.hpp"
 
 namespace belfry::cli {
 namespace {
 
 constexpr const char* default_file = "belfry.key";
-
-// Never over another key, and never readable by others, not even for a moment.
-Status write_secret(const std::string& path, const std::string& text) {
-    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (file < 0) {
-        if (errno == EEXIST) return Error{Code::conflict, "'" + path + "' exists; a key is never written over"};
-        return Error{Code::io, "cannot create '" + path + "': " + std::strerror(errno)};
-    }
-    const bool whole = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
-    const int error = errno;
-    ::close(file);
-    if (whole) return {};
-    ::unlink(path.c_str());
-    return Error{Code::io, "cannot write '" + path + "': " + std::strerror(error)};
-}
 
 Exit run_keygen(Context& context) {
     const std::string path = context.arguments.words().empty() ? default_file : context.word(0);
@@ -36,7 +16,7 @@ Exit run_keygen(Context& context) {
     const std::string text =
         "# Keys of Belfry's encrypted connections. The secret key never leaves this machine.\npublic_key = \"" +
         keys->public_key + "\"\nsecret_key = \"" + keys->secret_key + "\"\n";
-    if (auto written = write_secret(path, text); !written) return context.fail(written.error());
+    if (auto written = write_secret_file(path, text, false); !written) return context.fail(written.error());
     if (context.settings.json) {
         JsonWriter json;
         context.line(json.begin_object().field("file", path).field("public_key", keys->public_key).end_object().take());

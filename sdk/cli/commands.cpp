@@ -8,11 +8,12 @@ namespace belfry::cli {
 namespace {
 
 const std::array table = {
-    &put_command,     &get_command,     &del_command,        &txn_command,       &watch_command,
-    &history_command, &diff_command,    &log_command,        &import_command,    &export_command,
-    &status_command,  &compact_command, &digest_command,     &subscribe_command, &bench_command,
-    &member_command,  &leader_command,  &keygen_command,     &snapshot_command,  &policy_command,
-    &plugin_command,  &store_command,   &completion_command, &version_command,   &help_command,
+    &put_command,      &get_command,       &del_command,    &txn_command,    &watch_command,      &history_command,
+    &diff_command,     &log_command,       &import_command, &export_command, &status_command,     &compact_command,
+    &digest_command,   &subscribe_command, &bench_command,  &member_command, &leader_command,     &keygen_command,
+    &snapshot_command, &policy_command,    &user_command,   &role_command,   &grant_command,      &revoke_command,
+    &auth_command,     &login_command,     &plugin_command, &store_command,  &completion_command, &version_command,
+    &help_command,
 };
 
 constexpr Flag common[] = {
@@ -26,6 +27,10 @@ constexpr Flag common[] = {
     {"output", FlagKind::text, "text|json",
      "json: one document, or one line per item where a command streams (BELFRY_OUTPUT; text)", 'o'},
     {"author", FlagKind::text, "NAME", "recorded with every change (BELFRY_AUTHOR; user@host)"},
+    {"user", FlagKind::text, "NAME", "who you are, where the hub asks; then a password is needed (BELFRY_USER)"},
+    {"password-file", FlagKind::text, "FILE", "that password; without it you are asked (BELFRY_PASSWORD_FILE)"},
+    {"token-file", FlagKind::text, "FILE",
+     "instead: a token of `belfry login`, or DATA_DIR/root-token of the hub on this machine (BELFRY_TOKEN_FILE)"},
     {"help", FlagKind::toggle, "", "what this command does", 'h'},
 };
 
@@ -44,6 +49,12 @@ Result<Settings> settings_of(const Arguments& arguments, const char* (*environme
     settings.server_keys = split(setting(arguments, "server-key", "BELFRY_SERVER_KEY", "", environment), ',');
     settings.key_file = setting(arguments, "key-file", "BELFRY_KEY_FILE", "", environment);
     settings.author = setting(arguments, "author", "BELFRY_AUTHOR", "", environment);
+    settings.user = setting(arguments, "user", "BELFRY_USER", "", environment);
+    settings.password_file = setting(arguments, "password-file", "BELFRY_PASSWORD_FILE", "", environment);
+    settings.token_file = setting(arguments, "token-file", "BELFRY_TOKEN_FILE", "", environment);
+    // One of them on the command line stands before the other in a variable.
+    if (arguments.has("user") && !arguments.has("token-file")) settings.token_file.clear();
+    if (arguments.has("token-file") && !arguments.has("user")) settings.user.clear();
     if (settings.endpoints.empty()) return Error{Code::invalid_argument, "--endpoint: no address given"};
     const std::string output = setting(arguments, "output", "BELFRY_OUTPUT", "text", environment);
     if (output != "text" && output != "json") {

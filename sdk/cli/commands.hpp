@@ -27,6 +27,12 @@ extern const Command leader_command;
 extern const Command keygen_command;
 extern const Command snapshot_command;
 extern const Command policy_command;
+extern const Command user_command;
+extern const Command role_command;
+extern const Command grant_command;
+extern const Command revoke_command;
+extern const Command auth_command;
+extern const Command login_command;
 extern const Command plugin_command;
 extern const Command store_command;
 Exit list_plugins(Context& context);  // a part of it

@@ -19,12 +19,14 @@ constexpr std::string_view middle =
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
             --endpoint|--feed|--server-key|--key-file|--timeout|--output|-o|--author) ((i++)) ;;
+            --user|--password-file|--token-file) ((i++)) ;;
             -*) ;;
             *) command="${COMP_WORDS[i]}"; break ;;
         esac
     done
     case "$prev" in
         --output|-o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
+        --password-file|--token-file|--new-password-file|--out) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --kind) COMPREPLY=($(compgen -W "prefix exact glob" -- "$cur")); return ;;
         --format) COMPREPLY=($(compgen -W "toml json tree lines" -- "$cur")); return ;;
         --sort) COMPREPLY=($(compgen -W "key create mod version value" -- "$cur")); return ;;
@@ -51,6 +53,9 @@ constexpr std::string_view tail = R"bash(    esac
         leader) COMPREPLY=($(compgen -W "transfer" -- "$cur")) ;;
         policy) COMPREPLY=($(compgen -W "set list show remove" -- "$cur")) ;;
         store) COMPREPLY=($(compgen -W "migrate" -- "$cur")) ;;
+        user) COMPREPLY=($(compgen -W "add passwd disable enable remove list show key" -- "$cur")) ;;
+        role) COMPREPLY=($(compgen -W "add remove list show grant revoke" -- "$cur")) ;;
+        auth) COMPREPLY=($(compgen -W "status enable disable" -- "$cur")) ;;
         snapshot) COMPREPLY=($(compgen -W "save status restore" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         KEYS)

@@ -2,6 +2,7 @@
 
 #include "sdk/cli/command.hpp"
 #include "sdk/cli/json_writer.hpp"
+#include "sdk/cli/secrets.hpp"
 
 namespace belfry::cli {
 
@@ -16,6 +17,8 @@ Context::Context(const Command& the_command, Arguments the_arguments, Settings t
       err_terminal(streams.err_terminal) {}
 
 Result<std::shared_ptr<Client>> Context::connect(std::vector<std::string> endpoints) const {
+    auto own = credentials();
+    if (!own) return own.error();
     ClientOptions options;
     options.server_keys = settings.server_keys;
     if (settings.server_keys.size() > 1 && endpoints.size() == 1) {
@@ -24,11 +27,31 @@ Result<std::shared_ptr<Client>> Context::connect(std::vector<std::string> endpoi
         if (at < settings.server_keys.size()) options.server_keys = {settings.server_keys[at]};
     }
     options.key_file = settings.key_file;
+    options.credentials = *std::move(own);
     options.endpoints = std::move(endpoints);
     options.feed_endpoints = settings.feeds;
     options.timeout = settings.timeout;
     options.author = settings.author;
     return Client::connect(std::move(options));
+}
+
+Result<Credentials> Context::credentials() const {
+    if (credentials_) return *credentials_;
+    Credentials own;
+    if (!settings.token_file.empty()) {
+        auto token = read_secret_file(settings.token_file);
+        if (!token) return token.error();
+        own.token = *std::move(token);
+    }
+    if (!settings.user.empty()) {
+        auto password = settings.password_file.empty() ? ask_secret("password of " + settings.user + ": ")
+                                                       : read_secret_file(settings.password_file);
+        if (!password) return password.error();
+        own.user = settings.user;
+        own.password = *std::move(password);
+    }
+    credentials_ = own;
+    return own;
 }
 
 Exit Context::fail(const Error& error) const {

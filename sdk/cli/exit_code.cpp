@@ -15,6 +15,7 @@ Exit exit_of(Code code) {
         case Code::invalid_argument:
         case Code::too_large:
         case Code::denied:
+        case Code::unauthenticated:
         case Code::unsupported: return Exit::refused;
         case Code::compacted: return Exit::compacted;
         case Code::corrupt:

@@ -26,6 +26,16 @@ namespace belfry {
 inline constexpr const char* default_endpoint = "tcp://127.0.0.1:7420";       // requests
 inline constexpr const char* default_feed_endpoint = "tcp://127.0.0.1:7421";  // feed
 
+// Who this client is, for hubs that ask (docs/auth.md); others are not told. Without CURVE, whoever sees the traffic sees
+// them.
+struct Credentials {
+    // Shown when a hub asks, for a token that goes with every request from then on and is renewed by itself.
+    std::string user;
+    std::string password;
+    // Shown from the start: of `belfry login`, renewed by itself too, or the root token of a member's data directory.
+    std::string token;
+};
+
 struct ClientOptions {
     std::vector<std::string> endpoints = {default_endpoint};
     std::vector<std::string> feed_endpoints = {default_feed_endpoint};  // same order as endpoints
@@ -42,7 +52,8 @@ struct ClientOptions {
     // sent again, to another member too, and is done once all the same. False, or without `retry`: such a write ends
     // `uncertain`.
     bool exactly_once = true;
-    std::string author;  // recorded with every change; "" = user@host
+    std::string author;  // recorded with every change; "" = user@host. Where hubs ask who somebody is they record that
+    Credentials credentials;
 };
 
 struct WriteOptions {

@@ -27,6 +27,11 @@ constexpr uint64_t encrypted_connect_patience_ms_min =
     500;  // a handshake more, and a hub under a crowd needs 1 ms for each
 constexpr unsigned connect_doublings_max = 5;
 
+// A token that was given by the application is renewed this soon, if the client lives so long.
+constexpr uint64_t given_token_pause_ms = 30'000;
+constexpr uint64_t renew_again_ms = 5000;
+constexpr BytesView root_token_prefix = "r1-";  // not renewed: good as long as its member runs
+
 bool reads(const protocol::RequestOp& op) {
     return !protocol::can_change(op) && !std::holds_alternative<protocol::MemberChangeRequest>(op) &&
            !std::holds_alternative<protocol::LeaderTransferRequest>(op);
@@ -41,7 +46,7 @@ uint64_t random_number() {
 
 RequestLink::RequestLink(const ZmqContext& context, const ClientOptions& options, const Security& security,
                          std::atomic<size_t>& in_flight)
-    : context_(context), options_(options), security_(security), in_flight_(in_flight) {}
+    : context_(context), options_(options), security_(security), in_flight_(in_flight), token_(options.credentials.token) {}
 
 Status RequestLink::open() {
     auto socket = ZmqSocket::open(context_, ZmqSocket::Kind::requests);
@@ -69,6 +74,10 @@ void RequestLink::add(Outgoing&& outgoing, uint64_t now_ms) {
     pending.wants_ticket = options_.exactly_once && options_.retry && !pending.is_read &&
                            protocol::can_change(pending.request.op) &&
                            !std::holds_alternative<protocol::RecordChangeRequest>(pending.request.op);
+    if (!token_.empty() && renew_at_ms_ == UINT64_MAX && !renews_begun_ && !token_.starts_with(root_token_prefix)) {
+        renews_begun_ = true;  // one that was given: nobody knows how long it is still good
+        renew_at_ms_ = now_ms + given_token_pause_ms;
+    }
     deadlines_.emplace_back(pending.deadline_ms, id);
     if (pending.is_read || pending.wants_ticket) resends_[0].emplace_back(now_ms + timeout / 3, id);
     queue(id, pending_.emplace(id, std::move(pending)).first->second);
@@ -82,6 +91,7 @@ void RequestLink::queue(uint64_t id, Pending& pending) {
 
 bool RequestLink::exchange(uint64_t now_ms) {
     new_ = false;
+    now_ms_ = now_ms;
     flush(now_ms);
     bool more = receive(now_ms);
     if (!more && !unsent_.empty()) {
@@ -110,7 +120,7 @@ void RequestLink::flush(uint64_t now_ms) {
             batch.push_back(std::move(found->second.request));
         }
         if (taken == 0) return;
-        const bool sent = batch.empty() || socket_.send(protocol::encode_requests(batch));
+        const bool sent = batch.empty() || socket_.send(protocol::encode_requests(batch, token_));
         for (protocol::Request& request : batch) {
             Pending& pending = pending_.find(request.id)->second;
             pending.sent = pending.sent || sent;
@@ -176,6 +186,7 @@ void RequestLink::take(protocol::Reply&& reply, uint64_t now_ms) {
     const auto found = pending_.find(reply.id);
     if (found == pending_.end()) return;
     Pending& pending = found->second;
+    if (reply.error.code == Code::unauthenticated && log_in_for(reply.id, pending)) return;
     if (reply.error.code != Code::ok) {
         if (options_.retry && try_again(pending, reply, now_ms)) return;
         const bool not_done = reply.error.code == Code::unavailable || reply.error.code == Code::not_leader ||
@@ -309,6 +320,55 @@ void RequestLink::send_due_again(uint64_t now_ms) {
     }
 }
 
+// ---- who this is ----
+
+// True: it waits for a token.
+bool RequestLink::log_in_for(uint64_t id, Pending& pending) {
+    const Credentials& own = options_.credentials;
+    if (own.user.empty() || own.password.empty() || pending.asked_who) return false;
+    if (std::holds_alternative<protocol::AuthenticateRequest>(pending.request.op)) return false;
+    pending.asked_who = true;
+    pending.sent = false;
+    wait_for_token_.push_back(id);
+    if (!asking_for_token_) ask_for_token({own.user, own.password, 0});
+    return true;
+}
+
+void RequestLink::ask_for_token(protocol::AuthenticateRequest op) {
+    asking_for_token_ = true;
+    add({{0, {}, {}, std::move(op)}, [this](Result<protocol::Reply> answer) { on_token(std::move(answer)); }, false},
+        now_ms_);
+}
+
+void RequestLink::on_token(Result<protocol::Reply> answer) {
+    asking_for_token_ = false;
+    renew_at_ms_ = UINT64_MAX;
+    const std::vector<uint64_t> waiting = std::exchange(wait_for_token_, {});
+    Error refusal = answer ? answer->error : answer.error();
+    const auto* given = refusal.code == Code::ok ? std::get_if<protocol::AuthenticateReply>(&answer->result) : nullptr;
+    if (given != nullptr && !given->token.empty()) {
+        token_ = given->token;
+        renew_at_ms_ = now_ms_ + given->valid_ms / 2;
+    }
+    if (refusal.code == Code::unavailable || refusal.code == Code::busy) renew_at_ms_ = now_ms_ + renew_again_ms;
+    for (const uint64_t id : waiting) {
+        const auto found = pending_.find(id);
+        if (found == pending_.end()) continue;
+        if (refusal.code == Code::ok) {
+            queue(id, found->second);
+        } else {
+            complete(id, refusal);
+        }
+    }
+}
+
+// Before it ends; who was refused meanwhile logs in.
+void RequestLink::renew_token_if_due() {
+    if (now_ms_ < renew_at_ms_ || asking_for_token_) return;
+    renew_at_ms_ = UINT64_MAX;
+    ask_for_token({});
+}
+
 // ---- the connection ----
 
 bool RequestLink::may_move(uint64_t now_ms) const {
@@ -385,6 +445,8 @@ uint64_t RequestLink::silence_ms_max() const {
 }
 
 void RequestLink::on_timer(uint64_t now_ms) {
+    now_ms_ = now_ms;
+    renew_token_if_due();
     const bool silent = waiting_since_ms_ != 0 && now_ms - waiting_since_ms_ >= silence_ms_max();
     expire(now_ms);
     send_refused_again(now_ms);
@@ -393,8 +455,8 @@ void RequestLink::on_timer(uint64_t now_ms) {
 }
 
 uint64_t RequestLink::wake_at_ms() const {
-    if (pending_.empty()) return UINT64_MAX;
-    uint64_t wake = waiting_since_ms_ + silence_ms_max();
+    if (pending_.empty()) return renew_at_ms_;
+    uint64_t wake = std::min(waiting_since_ms_ + silence_ms_max(), renew_at_ms_);
     for (const auto* due : {&deadlines_, &resends_[0], &resends_[1]}) {
         if (!due->empty()) wake = std::min(wake, due->front().first);
     }

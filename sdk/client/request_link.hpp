@@ -10,6 +10,9 @@
 // endpoint, and what it had sent is sent again there. To make a connection takes `connect_patience`, which grows while
 // nobody can be reached. What has no answer after a third of its timeout is sent again also where nothing is wrong to see.
 //
+// A hub that asks who this is answers `unauthenticated`: what it refused waits, the password is shown once for all, and it
+// is sent again under the token that this gave.
+//
 // What a request ends with at its timeout: `unavailable` if no copy of it is out, or it reads; else `uncertain`.
 #pragma once
 
@@ -60,9 +63,10 @@ private:
         bool counted = false;
         bool is_read = false;
         bool wants_ticket = false;
-        bool queued = false;   // in unsent_
-        bool sent = false;     // a copy is out on this connection, without an answer
-        bool perhaps = false;  // an earlier copy changes something, perhaps
+        bool queued = false;     // in unsent_
+        bool sent = false;       // a copy is out on this connection, without an answer
+        bool perhaps = false;    // an earlier copy changes something, perhaps
+        bool asked_who = false;  // a login was made for it
         unsigned refusals = 0;
         std::string refusal;  // the last one; that copy has changed nothing
         bool may_repeat(uint64_t now_ms) const { return is_read || (wants_ticket && now_ms < repeat_until_ms); }
@@ -95,6 +99,11 @@ private:
     Error outcome(const Pending& pending) const;
     std::string not_connected() const;
 
+    bool log_in_for(uint64_t id, Pending& pending);
+    void ask_for_token(protocol::AuthenticateRequest op);
+    void on_token(Result<protocol::Reply> answer);
+    void renew_token_if_due();
+
     const ZmqContext& context_;
     const ClientOptions& options_;
     const Security& security_;
@@ -110,6 +119,12 @@ private:
     std::deque<std::pair<uint64_t, uint64_t>> deadlines_;  // (when, id): timeouts are equal, so in order
     std::deque<std::pair<uint64_t, uint64_t>> resends_[2];
     std::multimap<uint64_t, uint64_t> refused_;  // (when to send again, id)
+    uint64_t now_ms_ = 0;                        // of this round
+    Bytes token_;                                // goes with every frame
+    uint64_t renew_at_ms_ = UINT64_MAX;
+    bool asking_for_token_ = false;
+    bool renews_begun_ = false;
+    std::vector<uint64_t> wait_for_token_;
     uint64_t moved_at_ms_ = 0;
     unsigned moves_in_vain_ = 0;     // since there was a connection
     uint64_t blocked_since_ms_ = 0;  // nothing can be sent: there is no connection; 0 = not so

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "sdk/base/error.hpp"
+#include "sdk/plugin/auth.h"
 #include "sdk/plugin/filter.h"
 #include "sdk/plugin/log_store.h"
 #include "sdk/plugin/plugin.h"
@@ -26,6 +27,7 @@ inline std::string kind_name(uint32_t kind) {
         case BELFRY_KIND_FILTER: return "filter";
         case BELFRY_KIND_TRANSPORT: return "transport";
         case BELFRY_KIND_VALIDATOR: return "validator";
+        case BELFRY_KIND_AUTH: return "auth";
         default: return "interface of kind " + std::to_string(kind);
     }
 }
@@ -116,6 +118,18 @@ inline const char* missing_slot(const belfry_validator_v1* table) {
     BELFRY_NEEDS(belfry_validator_v1, close)
     return is_word(table->kind) ? nullptr : "kind";
 }
+inline const char* missing_slot(const belfry_auth_v1* table) {
+    BELFRY_NEEDS(belfry_auth_v1, open)
+    BELFRY_NEEDS(belfry_auth_v1, is_open)
+    BELFRY_NEEDS(belfry_auth_v1, load)
+    BELFRY_NEEDS(belfry_auth_v1, check_record)
+    BELFRY_NEEDS(belfry_auth_v1, authenticate)
+    BELFRY_NEEDS(belfry_auth_v1, stamp)
+    BELFRY_NEEDS(belfry_auth_v1, user_of_key)
+    BELFRY_NEEDS(belfry_auth_v1, authorize)
+    BELFRY_NEEDS(belfry_auth_v1, close)
+    return nullptr;
+}
 #undef BELFRY_NEEDS
 
 inline const char* missing_slot(const belfry_interface& interface) {
@@ -125,6 +139,7 @@ inline const char* missing_slot(const belfry_interface& interface) {
         case BELFRY_KIND_FILTER: return missing_slot(static_cast<const belfry_filter_v1*>(interface.table));
         case BELFRY_KIND_TRANSPORT: return missing_slot(static_cast<const belfry_transport_v1*>(interface.table));
         case BELFRY_KIND_VALIDATOR: return missing_slot(static_cast<const belfry_validator_v1*>(interface.table));
+        case BELFRY_KIND_AUTH: return missing_slot(static_cast<const belfry_auth_v1*>(interface.table));
         default: return nullptr;  // of a newer minor version; this host has no use for it
     }
 }

@@ -49,7 +49,9 @@ enum {
     BELFRY_UNSUPPORTED = 13,
     BELFRY_INCOMPATIBLE = 14,
     BELFRY_NO_SPACE = 15,
-    BELFRY_TIMEOUT = 16
+    BELFRY_TIMEOUT = 16,
+    /* ---- 1.2 ---- */
+    BELFRY_UNAUTHENTICATED = 17
 };
 
 /* Octets, any value. data may be NULL when size is 0. */
@@ -89,7 +91,9 @@ enum {
     BELFRY_KIND_LOG_STORE = 2,   /* table: belfry_log_store_v1 (log_store.h) */
     BELFRY_KIND_FILTER = 3,      /* table: belfry_filter_v1 (filter.h) */
     BELFRY_KIND_TRANSPORT = 4,   /* table: belfry_transport_v1 (transport.h) */
-    BELFRY_KIND_VALIDATOR = 5    /* table: belfry_validator_v1 (validator.h) */
+    BELFRY_KIND_VALIDATOR = 5,   /* table: belfry_validator_v1 (validator.h) */
+    /* ---- 1.2 ---- */
+    BELFRY_KIND_AUTH = 6 /* table: belfry_auth_v1 (auth.h) */
 };
 
 typedef struct belfry_interface {

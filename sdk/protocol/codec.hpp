@@ -11,9 +11,15 @@
 namespace belfry::protocol {
 
 // A frame of requests or replies: several travel together (pipelining). At most limits::frame_requests_max.
-Bytes encode_requests(std::span<const Request> requests);
+// Who sends them proves by a credential (a token, docs/auth.md) in the frame; empty = none.
+Bytes encode_requests(std::span<const Request> requests, BytesView credential = {});
 Bytes encode_replies(std::span<const Reply> replies);
 Result<std::vector<Request>> decode_requests(BytesView frame);
+struct RequestFrame {
+    std::vector<Request> requests;
+    Bytes credential;
+};
+Result<RequestFrame> decode_request_frame(BytesView frame);
 Result<std::vector<Reply>> decode_replies(BytesView frame);
 
 // Appends one more reply to a frame under construction, so that a busy writer needs no vector of replies.

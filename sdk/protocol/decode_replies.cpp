@@ -246,6 +246,15 @@ PluginsReply read_plugins(Reader& reader) {
     return reply;
 }
 
+AuthenticateReply read_authenticate(Reader& reader) {
+    const Results results(reader, 3);
+    AuthenticateReply reply;
+    reply.token = reader.bytes("token");
+    reply.valid_ms = reader.number("valid");
+    reply.principal = reader.bytes("principal");
+    return reply;
+}
+
 Error read_error(Reader& reader) {
     const Results results(reader, 2);
     const uint64_t code = reader.number("code", INT32_MAX);
@@ -271,6 +280,7 @@ ReplyResult read_result(Reader& reader, uint64_t opcode) {
         case Opcode::record_change: return read_record_change(reader);
         case Opcode::records: return read_records(reader);
         case Opcode::plugins: return read_plugins(reader);
+        case Opcode::authenticate: return read_authenticate(reader);
         case Opcode::member_change:
         case Opcode::leader_transfer:
         case Opcode::error: break;

@@ -211,6 +211,15 @@ PluginsRequest read_plugins(Reader& reader) {
     return {};
 }
 
+AuthenticateRequest read_authenticate(Reader& reader) {
+    arguments(reader, 3);
+    AuthenticateRequest op;
+    op.name = reader.bytes("name");
+    op.password = reader.bytes("password");
+    op.valid_ms = reader.number("valid");
+    return op;
+}
+
 RequestOp read_op(Reader& reader) {
     const uint64_t opcode = reader.number("opcode");
     switch (opcode <= 0xff ? static_cast<Opcode>(opcode) : Opcode::error) {
@@ -232,6 +241,7 @@ RequestOp read_op(Reader& reader) {
         case Opcode::record_change: return read_record_change(reader);
         case Opcode::records: return read_records(reader);
         case Opcode::plugins: return read_plugins(reader);
+        case Opcode::authenticate: return read_authenticate(reader);
         case Opcode::error: break;
     }
     reader.fail_with(Code::unsupported, "opcode " + std::to_string(opcode) + " is not one this hub knows");
@@ -266,6 +276,12 @@ Request read_request(Reader& reader) {
 }  // namespace
 
 Result<std::vector<Request>> decode_requests(BytesView frame) {
+    auto decoded = decode_request_frame(frame);
+    if (!decoded) return std::move(decoded).error();
+    return std::move(decoded->requests);
+}
+
+Result<RequestFrame> decode_request_frame(BytesView frame) {
     if (frame.size() > limits::frame_bytes_max) {
         return Error{Code::too_large, "a frame of requests has " + std::to_string(frame.size()) + " octets; at most " +
                                           std::to_string(limits::frame_bytes_max) + " allowed"};
@@ -273,17 +289,23 @@ Result<std::vector<Request>> decode_requests(BytesView frame) {
     TokenBuffer tokens;
     if (Status status = tokenize(frame, tokens.get()); !status) return std::move(status).error();
     Reader reader(tokens.get(), Code::invalid_argument);
-    reader.array("frame", 2);
+    const size_t fields = reader.array("frame", 2);
     if (!read_version(reader)) return reader.error();
     const size_t size = reader.array("requests", 0, limits::frame_requests_max);
-    std::vector<Request> requests;
+    RequestFrame decoded;
+    std::vector<Request>& requests = decoded.requests;
     requests.reserve(std::min(size, frame.size() / 16 + 1));
     for (size_t i = 0; i < size && reader.ok(); ++i) {
         reader.enter("request", i);
         requests.push_back(read_request(reader));
     }
+    if (fields > 2 && reader.ok()) decoded.credential = reader.bytes("credential");
     if (!reader.ok()) return reader.error();
-    return requests;
+    if (decoded.credential.size() > limits::credential_bytes_max) {
+        return Error{Code::too_large,
+                     "the frame's credential has more than " + std::to_string(limits::credential_bytes_max) + " octets"};
+    }
+    return decoded;
 }
 
 std::vector<uint64_t> salvage_request_ids(BytesView frame) {

@@ -175,6 +175,14 @@ void write(Writer& writer, const PluginsRequest&) {
     writer.array(0);
 }
 
+void write(Writer& writer, const AuthenticateRequest& op) {
+    write_op(writer, Opcode::authenticate);
+    writer.array(3);
+    writer.bytes(op.name);
+    writer.bytes(op.password);
+    writer.number(op.valid_ms);
+}
+
 void write(Writer& writer, const StatusRequest&) {
     write_op(writer, Opcode::status);
     writer.array(0);
@@ -389,6 +397,14 @@ void write(Writer& writer, const PluginsReply& reply) {
     }
 }
 
+void write(Writer& writer, const AuthenticateReply& reply) {
+    write_op(writer, Opcode::authenticate);
+    writer.array(3);
+    writer.bytes(reply.token);
+    writer.number(reply.valid_ms);
+    writer.bytes(reply.principal);
+}
+
 void write_reply_head(Writer& writer, uint64_t id, Revision revision) {
     writer.array(4);
     writer.number(id);
@@ -430,9 +446,9 @@ void set_count(Bytes& out, size_t count) { close_array(out, wire::frame_head_byt
 
 }  // namespace
 
-Bytes encode_requests(std::span<const Request> requests) {
+Bytes encode_requests(std::span<const Request> requests, BytesView credential) {
     Bytes out;
-    size_t size = wire::frame_head_bytes;
+    size_t size = wire::frame_head_bytes + credential.size() + 8;
     for (const Request& request : requests) size += approximate_bytes(request);
     out.reserve(size);
     begin_frame(out);
@@ -450,6 +466,10 @@ Bytes encode_requests(std::span<const Request> requests) {
         } else if (request.dry_run) {
             writer.flag(true);
         }
+    }
+    if (!credential.empty()) {
+        out[0] = '\x93';
+        writer.bytes(credential);
     }
     return out;
 }

@@ -163,10 +163,20 @@ struct RecordsRequest {
 // The plugins of the member that is asked; it answers for itself.
 struct PluginsRequest {};
 
-using RequestOp =
-    std::variant<RangeRequest, PutRequest, DeleteRequest, TxnRequest, CompactRequest, HistoryRequest, ChangesRequest,
-                 SnapshotRequest, ChannelRequest, DigestRequest, StatusRequest, MembersRequest, MemberChangeRequest,
-                 LeaderTransferRequest, BackupRequest, PluginsRequest, RecordChangeRequest, RecordsRequest>;
+// ---- who asks (docs/auth.md) ----
+
+// Shows a password, or (name empty) asks for a newer token under the frame's credential. The answer is a token: what the
+// client puts into its frames from then on, to any member.
+struct AuthenticateRequest {
+    Bytes name;
+    Bytes password;
+    uint64_t valid_ms = 0;  // how long the token should be good; 0 = 5 minutes
+};
+
+using RequestOp = std::variant<RangeRequest, PutRequest, DeleteRequest, TxnRequest, CompactRequest, HistoryRequest,
+                               ChangesRequest, SnapshotRequest, ChannelRequest, DigestRequest, StatusRequest,
+                               MembersRequest, MemberChangeRequest, LeaderTransferRequest, BackupRequest, PluginsRequest,
+                               RecordChangeRequest, RecordsRequest, AuthenticateRequest>;
 
 // Which write of which client this is: whoever sends it again, under the same ticket, has it done once and hears the answer
 // again (docs/protocol.md, "Sessions").
@@ -179,7 +189,7 @@ struct Ticket {
 
 struct Request {
     uint64_t id = 0;  // the client's; the reply repeats it
-    Bytes author;     // who says to make the change; a claim until authentication exists
+    Bytes author;     // who says to make the change; a claim, which the principal replaces where the hub asks who he is
     Bytes comment;
     RequestOp op;
     Ticket ticket = {};  // of what can_change()
@@ -323,9 +333,15 @@ struct PluginsReply {
     std::vector<PluginFacts> plugins;
 };
 
+struct AuthenticateReply {
+    Bytes token;            // empty: this hub asks nobody who he is
+    uint64_t valid_ms = 0;  // from the answer on
+    Bytes principal;
+};
+
 using ReplyResult = std::variant<RangeReply, PutReply, DeleteReply, TxnReply, CompactReply, HistoryReply, ChangesReply,
                                  SnapshotReply, ChannelReply, DigestReply, StatusReply, MembersReply, BackupReply,
-                                 PluginsReply, RecordChangeReply, RecordsReply>;
+                                 PluginsReply, RecordChangeReply, RecordsReply, AuthenticateReply>;
 
 struct Reply {
     uint64_t id = 0;

@@ -174,6 +174,14 @@ Status check(const RecordsRequest& op) {
     return check_size("after", op.after.size(), limits::record_name_bytes_max);
 }
 
+Status check(const AuthenticateRequest& op) {
+    if (op.name.empty() != op.password.empty()) return invalid("authenticate: name and password, or neither");
+    if (Status status = check_size("name", op.name.size(), limits::author_bytes_max); !status) return status;
+    if (Status status = check_size("password", op.password.size(), limits::password_bytes_max); !status) return status;
+    if (op.valid_ms <= limits::token_valid_ms_max) return {};
+    return invalid("authenticate: a token is good for 12 hours at most");
+}
+
 Status check(const Ticket& ticket, const RequestOp& op) {
     if (ticket == Ticket()) return {};
     if (ticket.session == 0) return invalid("ticket: session 0 has no writes; choose a random number");
@@ -221,6 +229,7 @@ size_t bytes_of(const LeaderTransferRequest&) { return 0; }
 size_t bytes_of(const BackupRequest&) { return 0; }
 size_t bytes_of(const PluginsRequest&) { return 0; }
 size_t bytes_of(const RecordChangeRequest& op) { return op.name.size() + op.content.size(); }
+size_t bytes_of(const AuthenticateRequest& op) { return op.name.size() + op.password.size(); }
 size_t bytes_of(const RecordsRequest& op) { return op.prefix.size() + op.after.size(); }
 
 size_t bytes_of(const TxnRequest& op) {

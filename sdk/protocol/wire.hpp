@@ -29,6 +29,7 @@ enum class Opcode : uint8_t {
     plugins = 16,
     record_change = 17,
     records = 18,
+    authenticate = 19,
 };
 
 inline constexpr char channel_letter = 'E';

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sdk/plugin/descriptor.hpp"
+#include "sdk/testing/auth_suite.hpp"
 #include "sdk/testing/filter_suite.hpp"
 #include "sdk/testing/log_store_suite.hpp"
 #include "sdk/testing/state_store_suite.hpp"
@@ -85,6 +86,7 @@ void check_interface(Report& report, const belfry_interface& interface, const st
             return report.add(check_transport({static_cast<const belfry_transport_v1*>(interface.table), directory.path}));
         case BELFRY_KIND_VALIDATOR:
             return report.add(check_validator({static_cast<const belfry_validator_v1*>(interface.table), 1, specs}));
+        case BELFRY_KIND_AUTH: return report.add(check_auth({static_cast<const belfry_auth_v1*>(interface.table), 1}));
         default: return report.pass(plugin::kind_name(interface.kind) + ": there is no suite for it yet");
     }
 }

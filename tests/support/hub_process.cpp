@@ -84,7 +84,14 @@ ClientOptions HubProcess::client_options() const {
 std::shared_ptr<Client> HubProcess::client(std::chrono::milliseconds timeout) const {
     auto options = client_options();
     options.timeout = timeout;
+    options.credentials.token = root_token();
     return std::move(*Client::connect(options));
+}
+
+std::string HubProcess::root_token() const {
+    std::string token = read_text(root_token_file());
+    if (token.ends_with('\n')) token.pop_back();
+    return token;
 }
 
 std::string HubProcess::log() const { return read_text(data_dir_ + ".log"); }

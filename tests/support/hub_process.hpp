@@ -54,8 +54,11 @@ public:
     Process& process() { return *process_; }
 
     ClientOptions client_options() const;
+    // Of the root of trust, where the hub asks who somebody is.
     std::shared_ptr<Client> client(std::chrono::milliseconds timeout = std::chrono::milliseconds(5000)) const;
-    std::string log() const;  // everything it printed
+    std::string root_token_file() const { return data_dir_ + "/root-token"; }
+    std::string root_token() const;  // empty if the hub asks nobody
+    std::string log() const;         // everything it printed
     const std::string& data_dir() const { return data_dir_; }
 
 private:

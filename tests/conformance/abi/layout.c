@@ -5,6 +5,7 @@
  * the others under a comment with its minor version, and mend that struct's SIZE. No other line of this file ever changes
  * (docs/plugins.md, "Appending a slot"). Compiled as C11 and as C++20, on 64-bit machines.
  */
+#include "sdk/plugin/auth.h"
 #include "sdk/plugin/filter.h"
 #include "sdk/plugin/log_store.h"
 #include "sdk/plugin/plugin.h"
@@ -50,6 +51,8 @@ NUMBER(BELFRY_UNSUPPORTED, 13);
 NUMBER(BELFRY_INCOMPATIBLE, 14);
 NUMBER(BELFRY_NO_SPACE, 15);
 NUMBER(BELFRY_TIMEOUT, 16);
+/* 1.2 */
+NUMBER(BELFRY_UNAUTHENTICATED, 17);
 
 NUMBER(BELFRY_LOG_DEBUG, 0);
 NUMBER(BELFRY_LOG_INFO, 1);
@@ -61,6 +64,8 @@ NUMBER(BELFRY_KIND_LOG_STORE, 2);
 NUMBER(BELFRY_KIND_FILTER, 3);
 NUMBER(BELFRY_KIND_TRANSPORT, 4);
 NUMBER(BELFRY_KIND_VALIDATOR, 5);
+/* 1.2 */
+NUMBER(BELFRY_KIND_AUTH, 6);
 
 FIELD(belfry_bytes, data, 0, 8);
 FIELD(belfry_bytes, size, 8, 8);
@@ -254,3 +259,30 @@ FIELD(belfry_validator_v1, close, 40, 8);
 /* 1.2 */
 FIELD(belfry_validator_v1, configure, 48, 8);
 SIZE(belfry_validator_v1, 56);
+
+/* auth.h, since 1.2 */
+NUMBER(BELFRY_ACTION_READ, 1);
+NUMBER(BELFRY_ACTION_WRITE, 2);
+NUMBER(BELFRY_ACTION_DELETE, 4);
+NUMBER(BELFRY_ACTION_WATCH, 8);
+NUMBER(BELFRY_ACTION_LEASE, 16);
+NUMBER(BELFRY_ACTION_ADMIN, 32);
+
+FIELD(belfry_auth_record, name, 0, 16);
+FIELD(belfry_auth_record, content, 16, 16);
+FIELD(belfry_auth_record, removed, 32, 4);
+FIELD(belfry_auth_record, reserved, 36, 4);
+SIZE_FOR_EVER(belfry_auth_record, 40);
+
+FIELD(belfry_auth_v1, struct_size, 0, 4);
+FIELD(belfry_auth_v1, reserved, 4, 4);
+FIELD(belfry_auth_v1, open, 8, 8);
+FIELD(belfry_auth_v1, is_open, 16, 8);
+FIELD(belfry_auth_v1, load, 24, 8);
+FIELD(belfry_auth_v1, check_record, 32, 8);
+FIELD(belfry_auth_v1, authenticate, 40, 8);
+FIELD(belfry_auth_v1, stamp, 48, 8);
+FIELD(belfry_auth_v1, user_of_key, 56, 8);
+FIELD(belfry_auth_v1, authorize, 64, 8);
+FIELD(belfry_auth_v1, close, 72, 8);
+SIZE(belfry_auth_v1, 80);

@@ -27,6 +27,12 @@ TEST_CASE("member messages come back as they were", "[core][cluster]") {
     REQUIRE(requests.requests.size() == 1);
     CHECK(requests.requests[0].author == "me");
     CHECK(std::get<protocol::PutRequest>(requests.requests[0].op).value == "v");
+    CHECK(requests.callers.empty());
+    const auto callers = there_and_back(ForwardedRequests{
+        {{9, "me", "", protocol::PutRequest{"k", "v", {}, false}}, {10, "", "", protocol::CompactRequest{Revision{3}}}},
+        {{"ann", ~0ull}, {"root", 0}}});
+    CHECK(callers.requests.size() == 2);
+    CHECK(callers.callers == std::vector<Principal>{{"ann", ~0ull}, {"root", 0}});
     protocol::Reply reply{9, Revision{4}, Error{Code::conflict, "no"}, {}};
     const auto replies = there_and_back(ForwardedReplies{{reply}});
     REQUIRE(replies.replies.size() == 1);
@@ -49,6 +55,11 @@ TEST_CASE("octets that are no member message are refused by kind and place", "[c
     // What a later release adds to kind 7 is passed over.
     CHECK(decode_member_message(1, encode_member_message({1, Release{4}}) + "more").ok());
     CHECK(decode_member_message(1, "\x07").error().code == Code::invalid_argument);
+    // One caller for each request.
+    const Bytes of_one = encode_member_message(
+        {1, ForwardedRequests{{{9, "me", "", protocol::PutRequest{"k", "v", {}, false}}}, {{"ann", 7}, {"bob", 8}}}});
+    CHECK(decode_member_message(1, of_one).error().detail == "member message: not one caller for each request");
+    CHECK_FALSE(decode_member_message(1, BytesView("\x08\0", 2)).ok());
     // A member forwards only what its door has let in; a key too long was not.
     const Bytes long_key(1000, 'k');
     const Bytes forwarded =

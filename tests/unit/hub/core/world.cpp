@@ -81,7 +81,7 @@ void World::start() {
         if (entry.type != raft::EntryType::change) entry.payload = nullptr;  // as the shell does
         restored.trail.push_back(entry);
     }
-    core = std::make_unique<Core>(options, *store, filters, compile_rule);
+    core = std::make_unique<Core>(options, *store, filters, compile_rule, authority.get());
     const auto started = core->start(std::move(restored), now, output_);
     if (!started) fatal = started.error();
     act();
@@ -104,7 +104,8 @@ void World::restart(bool machine_too) {
 
 uint64_t World::enqueue(protocol::RequestOp op, protocol::Ticket ticket) {
     const uint64_t id = next_id_++;
-    core->step(RequestReceived{9, {id, "tester", "", std::move(op), ticket}}, now, output_);
+    core->step(RequestReceived{9, {id, "tester", "", std::move(op), ticket}, false, {credential, public_key, {}, 0}}, now,
+               output_);
     return id;
 }
 
@@ -116,7 +117,8 @@ uint64_t World::send(protocol::RequestOp op, protocol::Ticket ticket) {
 
 uint64_t World::try_out(protocol::RequestOp op) {
     const uint64_t id = next_id_++;
-    core->step(RequestReceived{9, {id, "tester", "", std::move(op), {}, true}}, now, output_);
+    core->step(RequestReceived{9, {id, "tester", "", std::move(op), {}, true}, false, {credential, public_key, {}, 0}}, now,
+               output_);
     flush();
     return id;
 }
@@ -274,6 +276,9 @@ void World::act() {
     if (output_.install) to_install = output_.install;
     take_snapshot = take_snapshot || output_.take_snapshot;
     for (WriteQuestions& asked : output_.questions) questions.push_back(std::move(asked));
+    for (PasswordQuestion& asked : output_.logins) logins.push_back(std::move(asked));
+    if (output_.keys) keys = output_.keys;
+    for (Audit& line : output_.audit) audit.push_back(std::move(line));
     backup_pieces.insert(backup_pieces.end(), output_.backup_pieces.begin(), output_.backup_pieces.end());
     if (output_.compact_to) compact_to = output_.compact_to->index;
     if (output_.fatal) fatal = output_.fatal;

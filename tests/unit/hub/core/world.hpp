@@ -50,6 +50,9 @@ public:
     Options options;
     plugin::Filters filters;
     CompileRule compile_rule = no_rules;
+    std::unique_ptr<plugin::Authority> authority;  // none: everybody may do everything
+    std::shared_ptr<const Bytes> credential;       // of the frames that clients send from now on
+    std::shared_ptr<const Bytes> public_key;       // that their connections have
     std::unique_ptr<plugin::StateStore> store;
     std::unique_ptr<Core> core;
     Instant now{1'000'000, 1'700'000'000'000};
@@ -71,6 +74,9 @@ public:
     bool take_snapshot = false;
     std::vector<ReadBackupPiece> backup_pieces;
     std::vector<WriteQuestions> questions;
+    std::vector<PasswordQuestion> logins;
+    std::vector<Audit> audit;
+    std::optional<ClientKeys> keys;  // told last
     std::optional<Index> compact_to;
     std::optional<Boundary> to_install;
     uint64_t generation = 0;

@@ -49,13 +49,18 @@ struct Cluster {
 class Hub {
 public:
     using Answer = std::function<std::optional<protocol::Reply>(const protocol::Request&)>;
-    explicit Hub(Answer answer, const std::string& where = "tcp://127.0.0.1:*") : answer_(std::move(answer)) {
+    using AnswerWhom = std::function<std::optional<protocol::Reply>(const protocol::Request&, const Bytes& credential)>;
+    explicit Hub(Answer answer, const std::string& where = "tcp://127.0.0.1:*")
+        : Hub(AnswerWhom([answer = std::move(answer)](const auto& request, const Bytes&) { return answer(request); }),
+              where) {}
+    explicit Hub(AnswerWhom answer, const std::string& where = "tcp://127.0.0.1:*") : answer_(std::move(answer)) {
         zmq_bind(router_, where.c_str());
         endpoint = test::endpoint_of(router_);
         thread_ = std::thread([this] { run(); });
     }
     // Answers everything, in the cluster's name.
-    explicit Hub(Cluster& cluster) : Hub([&cluster](const protocol::Request& request) { return done(cluster, request); }) {}
+    explicit Hub(Cluster& cluster)
+        : Hub(Answer([&cluster](const protocol::Request& request) { return done(cluster, request); })) {}
     ~Hub() { kill(); }
     void kill() {
         if (!thread_.joinable()) return;
@@ -82,9 +87,9 @@ private:
             zmq_poll(items, 1, 5);
             while (!stop_ && test::receive(router_, peer) && test::receive(router_, frame)) {
                 protocol::ReplyFrame replies;
-                const auto requests = protocol::decode_requests(frame);
-                for (const auto& request : *requests) {
-                    if (const auto reply = answer_(request)) replies.add(*reply);
+                const auto decoded = protocol::decode_request_frame(frame);
+                for (const auto& request : decoded->requests) {
+                    if (const auto reply = answer_(request, decoded->credential)) replies.add(*reply);
                 }
                 if (replies.empty()) continue;
                 const Bytes octets = replies.take();
@@ -94,7 +99,7 @@ private:
         }
     }
 
-    Answer answer_;
+    AnswerWhom answer_;
     void* context_ = zmq_ctx_new();
     void* router_ = zmq_socket(context_, ZMQ_ROUTER);
     std::atomic<bool> stop_ = false;
@@ -318,6 +323,107 @@ TEST_CASE("without exactly_once a write has no ticket and is sent once") {
     options.exactly_once = false;
     CHECK((*Client::connect(options))->put("k", "v").error().code == Code::uncertain);
     CHECK(cluster.tickets() == std::vector<Ticket>{{}});
+}
+
+// ---- a hub that asks who somebody is ----
+
+namespace {
+
+// Gives tokens for one password, each good until it is told otherwise.
+struct Asking {
+    std::atomic<int> logins = 0, renewals = 0, refused = 0;
+    std::atomic<bool> forgets = false;         // no token is good any more
+    std::atomic<uint64_t> valid_ms = 300'000;  // of the tokens it gives
+    Cluster cluster;
+    std::string good = "t1-given";
+
+    std::optional<protocol::Reply> answer(const protocol::Request& request, const Bytes& credential) {
+        if (const auto* login = std::get_if<protocol::AuthenticateRequest>(&request.op)) {
+            const bool renews = login->name.empty();
+            ++(renews ? renewals : logins);
+            const bool known = renews ? credential == good && !forgets : login->password == "correct horse";
+            if (!known) return Hub::error(request, Code::unauthenticated);
+            forgets = false;
+            good = "t1-" + std::to_string(logins) + "-" + std::to_string(renewals);
+            return protocol::Reply{request.id, {}, {}, protocol::AuthenticateReply{good, valid_ms, "ann"}};
+        }
+        if (credential == good && !forgets) return Hub::done(cluster, request);
+        ++refused;
+        return Hub::error(request, Code::unauthenticated);
+    }
+    Hub::AnswerWhom as_hub() {
+        return [this](const protocol::Request& request, const Bytes& credential) { return answer(request, credential); };
+    }
+};
+
+}  // namespace
+
+TEST_CASE("login: the password is shown once, for all that waits, and again when the token is not good any more") {
+    Asking asking;
+    Hub hub(asking.as_hub());
+    auto options = options_for({hub.endpoint});
+    options.credentials = {"ann", "correct horse", {}};
+    const auto client = *Client::connect(options);
+    std::vector<std::future<Result<protocol::Reply>>> answers;
+    for (int i = 0; i < 100; ++i) answers.push_back(client->send(protocol::PutRequest{"k", "v", {}, false}));
+    for (auto& answer : answers) CHECK(answer.get()->error.code == Code::ok);
+    CHECK(asking.logins == 1);
+    CHECK(asking.cluster.writes_done() == 100);
+    asking.forgets = true;
+    CHECK(client->put("k", "v").ok());
+    CHECK(asking.logins == 2);
+    CHECK(asking.cluster.writes_done() == 101);
+}
+
+TEST_CASE("login: a wrong password, or none, is told at once, and is not tried for ever") {
+    Asking asking;
+    Hub hub(asking.as_hub());
+    auto options = options_for({hub.endpoint});
+    CHECK((*Client::connect(options))->put("k", "v").error().code == Code::unauthenticated);
+    CHECK(asking.logins == 0);
+    options.credentials = {"ann", "wrong horse", {}};
+    CHECK((*Client::connect(options))->put("k", "v").error().code == Code::unauthenticated);
+    CHECK(asking.logins == 1);
+    options.credentials = {{}, {}, "t1-stolen"};
+    CHECK((*Client::connect(options))->put("k", "v").error().code == Code::unauthenticated);
+    CHECK(asking.cluster.writes_done() == 0);
+}
+
+TEST_CASE("login: a hub that gives tokens and takes none does not keep its client busy") {
+    Asking asking;
+    Hub hub([&](const protocol::Request& request, const Bytes&) -> std::optional<protocol::Reply> {
+        if (std::holds_alternative<protocol::AuthenticateRequest>(request.op)) return asking.answer(request, {});
+        return Hub::error(request, Code::unauthenticated);
+    });
+    auto options = options_for({hub.endpoint});
+    options.credentials = {"ann", "correct horse", {}};
+    CHECK((*Client::connect(options))->put("k", "v").error().code == Code::unauthenticated);
+    CHECK(asking.logins == 1);
+}
+
+TEST_CASE("login: a token is renewed before it ends, without a request that would need it") {
+    Asking asking;
+    asking.valid_ms = 200;
+    Hub hub(asking.as_hub());
+    auto options = options_for({hub.endpoint});
+    options.credentials = {"ann", "correct horse", {}};
+    const auto client = *Client::connect(options);
+    CHECK(client->put("k", "v").ok());
+    std::this_thread::sleep_for(500ms);
+    CHECK(asking.renewals >= 2);
+    CHECK(asking.renewals <= 6);
+    CHECK(client->put("k", "v").ok());
+    CHECK(asking.logins == 1);
+}
+
+TEST_CASE("login: a token that was given is shown from the first request on") {
+    Asking asking;
+    Hub hub(asking.as_hub());
+    auto options = options_for({hub.endpoint});
+    options.credentials.token = "t1-given";
+    CHECK((*Client::connect(options))->put("k", "v").ok());
+    CHECK(asking.refused == 0);
+    CHECK(asking.logins == 0);
 }
 
 }  // namespace belfry

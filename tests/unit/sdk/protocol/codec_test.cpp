@@ -40,7 +40,8 @@ std::vector<Request> one_of_each() {
             request(15, BackupRequest{4, UINT64_MAX, 5}),
             request(16, PluginsRequest{}),
             request(17, RecordChangeRequest{"policy/a", false, Bytes("\0\xff", 2), 7}),
-            request(18, RecordsRequest{"policy/", "policy/a"})};
+            request(18, RecordsRequest{"policy/", "policy/a"}),
+            request(19, AuthenticateRequest{"ann", Bytes("\0\xff", 2), 1000})};
 }
 
 std::vector<Reply> reply_of_each() {
@@ -65,7 +66,8 @@ std::vector<Reply> reply_of_each() {
             {14, {2}, {}, BackupReply{0, 77, 2, 3, {4}, "storage_lmdb", 6, Bytes("\0\xff", 2)}},
             {15, {2}, {}, PluginsReply{3, {{"filter_glob", "1.0.0", "filter 'glob'", "built in", "", true}, {}}}},
             {16, {2}, {}, RecordChangeReply{8}},
-            {17, {2}, {}, RecordsReply{{{"policy/a", Bytes("\0\xff", 2), 3, 1'700'000'000'000, "ann"}}, true}}};
+            {17, {2}, {}, RecordsReply{{{"policy/a", Bytes("\0\xff", 2), 3, 1'700'000'000'000, "ann"}}, true}},
+            {18, {2}, {}, AuthenticateReply{"t1-00", 300'000, "ann"}}};
 }
 
 std::string hex(BytesView octets) {
@@ -83,7 +85,7 @@ TEST_CASE("every kind of request comes back from its octets as it was") {
     const Bytes frame = encode_requests(one_of_each());
     const auto decoded = decode_requests(frame);
     REQUIRE(decoded.ok());
-    REQUIRE(decoded->size() == 18);
+    REQUIRE(decoded->size() == 19);
     CHECK(encode_requests(*decoded) == frame);
     const auto& range = std::get<RangeRequest>((*decoded)[0].op);
     CHECK(range.range == KeyRange::prefix("a/"));
@@ -111,11 +113,36 @@ TEST_CASE("a dry run comes back as one, and has no ticket") {
     CHECK_FALSE(validate({7, "", "", PutRequest{"a", "b", {}, false}, {1, 1, 0}, true}).ok());
 }
 
+TEST_CASE("a frame brings the credential of who sent it, and is otherwise as without") {
+    const std::vector<Request> one{{7, "ann", "", StatusRequest{}}};
+    const Bytes without = encode_requests(one), with = encode_requests(one, "t1-7f");
+    CHECK(decode_request_frame(without)->credential.empty());
+    CHECK(decode_request_frame(with)->credential == "t1-7f");
+    CHECK(decode_request_frame(with)->requests.size() == 1);
+    CHECK(decode_requests(with)->size() == 1);  // who does not look for it passes over it
+    CHECK(encode_requests(one, "") == without);
+    CHECK(hex(with) == "9301dd000000019507c403616e6ec4000b90c40574312d3766");
+    const auto too_long = decode_request_frame(encode_requests(one, Bytes(limits::credential_bytes_max + 1, 'x')));
+    REQUIRE_FALSE(too_long.ok());
+    CHECK(too_long.error().code == Code::too_large);
+    for (size_t size = 0; size < with.size(); ++size) CHECK_FALSE(decode_request_frame(with.substr(0, size)).ok());
+}
+
+TEST_CASE("authenticate has both, name and password, or neither, and no endless token") {
+    const auto valid = [](AuthenticateRequest op) { return validate({7, "", "", std::move(op)}).ok(); };
+    CHECK(valid({"ann", "a password", 0}));
+    CHECK(valid({}));
+    CHECK_FALSE(valid({"ann", "", 0}));
+    CHECK_FALSE(valid({"", "a password", 0}));
+    CHECK_FALSE(valid({"ann", Bytes(limits::password_bytes_max + 1, 'x'), 0}));
+    CHECK_FALSE(valid({"", "", limits::token_valid_ms_max + 1}));
+}
+
 TEST_CASE("every kind of reply comes back from its octets as it was") {
     const Bytes frame = encode_replies(reply_of_each());
     const auto decoded = decode_replies(frame);
     REQUIRE(decoded.ok());
-    REQUIRE(decoded->size() == 17);
+    REQUIRE(decoded->size() == 18);
     CHECK(encode_replies(*decoded) == frame);
     CHECK((*decoded)[11].error.code == Code::compacted);
     CHECK((*decoded)[11].error.detail == "gone");
