@@ -1,18 +1,20 @@
 # Completion of the command belfry for bash; made by `belfry completion bash`.
 _belfry() {
     local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
-    local commands="put get del txn watch history diff log import export status compact digest subscribe bench member leader keygen snapshot policy plugin store completion version help"
-    local common="--endpoint --feed --server-key --key-file --timeout --output --author --help"
+    local commands="put get del txn watch history diff log import export status compact digest subscribe bench member leader keygen snapshot policy user role grant revoke auth login plugin store completion version help"
+    local common="--endpoint --feed --server-key --key-file --timeout --output --author --user --password-file --token-file --help"
     # The command is the first word that is neither a flag nor a common flag's value.
     for ((i = 1; i < COMP_CWORD; i++)); do
         case "${COMP_WORDS[i]}" in
             --endpoint|--feed|--server-key|--key-file|--timeout|--output|-o|--author) ((i++)) ;;
+            --user|--password-file|--token-file) ((i++)) ;;
             -*) ;;
             *) command="${COMP_WORDS[i]}"; break ;;
         esac
     done
     case "$prev" in
         --output|-o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
+        --password-file|--token-file|--new-password-file|--out) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --kind) COMPREPLY=($(compgen -W "prefix exact glob" -- "$cur")); return ;;
         --format) COMPREPLY=($(compgen -W "toml json tree lines" -- "$cur")); return ;;
         --sort) COMPREPLY=($(compgen -W "key create mod version value" -- "$cur")); return ;;
@@ -27,7 +29,7 @@ _belfry() {
         get) flags+=" --prefix --range-end --rev --detail --keys-only --count --limit --sort --desc --raw --format --path --type --local" ;;
         del) flags+=" --prefix --range-end --all --comment --prev --dry-run" ;;
         txn) flags+=" --json --comment --dry-run" ;;
-        watch) flags+=" --kind --rev --snapshot --count --stream --full" ;;
+        watch) flags+=" --by --kind --rev --snapshot --count --stream --full" ;;
         history) flags+=" --limit --before --full" ;;
         diff) flags+=" --prefix --full" ;;
         log) flags+=" --last --from --to --prefix --full" ;;
@@ -40,6 +42,9 @@ _belfry() {
         member) flags+=" --key" ;;
         snapshot) flags+=" --force --data-dir --config --set" ;;
         policy) flags+=" --schema --rules --command --rule --quota-keys --quota-bytes --expect --comment --dry-run" ;;
+        user) flags+=" --roles --new-password-file --no-password" ;;
+        role) flags+=" --prefix --to" ;;
+        login) flags+=" --for --out" ;;
         plugin) flags+=" --verbose" ;;
         store) flags+=" --data --from --to --config" ;;
     esac
@@ -56,6 +61,9 @@ _belfry() {
         leader) COMPREPLY=($(compgen -W "transfer" -- "$cur")) ;;
         policy) COMPREPLY=($(compgen -W "set list show remove" -- "$cur")) ;;
         store) COMPREPLY=($(compgen -W "migrate" -- "$cur")) ;;
+        user) COMPREPLY=($(compgen -W "add passwd disable enable remove list show key" -- "$cur")) ;;
+        role) COMPREPLY=($(compgen -W "add remove list show grant revoke" -- "$cur")) ;;
+        auth) COMPREPLY=($(compgen -W "status enable disable" -- "$cur")) ;;
         snapshot) COMPREPLY=($(compgen -W "save status restore" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         put|get|del|history)

@@ -14,6 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Flag flags[] = {
+    {"by", FlagKind::text, "NAME", "only change sets by this author (a glob)"},
     {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob, regex, json, author, or a plugin's"},
     {"rev", FlagKind::number, "N", "begin with revision N instead of now"},
     {"snapshot", FlagKind::toggle, "", "first print what is there"},
@@ -24,7 +25,7 @@ constexpr Flag flags[] = {
 
 constexpr auto signal_poll = 100ms;
 
-// --author: a filter of change sets, and FILTER says of which keys in them.
+// --by: a filter of change sets, and FILTER says of which keys in them.
 Result<protocol::FilterSpec> filter_by_author(Context& context) {
     const auto escaped = [](BytesView text, BytesView octets) {
         Bytes spelled;
@@ -36,14 +37,14 @@ Result<protocol::FilterSpec> filter_by_author(Context& context) {
         return spelled;
     };
     constexpr BytesView glob_octets = "*?[\\ ";
-    Bytes spec = escaped(context.arguments.text("author"), " ");
+    Bytes spec = escaped(context.arguments.text("by"), " ");
     if (context.arguments.words().empty()) return protocol::FilterSpec{"author", spec};
     const std::string kind = context.has("kind") ? context.arguments.text("kind") : "prefix";
     const Bytes keys = context.word(0);
     if (kind == "prefix") return protocol::FilterSpec{"author", spec + ' ' + escaped(keys, glob_octets) + "**"};
     if (kind == "exact") return protocol::FilterSpec{"author", spec + ' ' + escaped(keys, glob_octets)};
     if (kind == "glob") return protocol::FilterSpec{"author", spec + ' ' + escaped(keys, " ")};
-    return Error{Code::invalid_argument, "--author goes with keys by prefix, exact or glob, not by '" + kind + "'"};
+    return Error{Code::invalid_argument, "--by goes with keys by prefix, exact or glob, not by '" + kind + "'"};
 }
 
 // A snapshot's keys are facts, a live delivery's are changes; both become a change set here.
@@ -126,10 +127,10 @@ Exit print_until_stopped(Context& context, DeliveryQueue& queue) {
 
 Exit run_watch(Context& context) {
     if (context.has("snapshot") && context.has("rev")) return context.misuse("--snapshot and --rev exclude one another");
-    const bool by_author = context.has("author");
+    const bool by_author = context.has("by");
     if (!by_author && context.arguments.words().empty()) return context.misuse("FILTER is missing");
     if (by_author && context.has("snapshot")) {
-        return context.misuse("--author selects change sets, which have no snapshot; begin at a revision with --rev");
+        return context.misuse("--by selects change sets, which have no snapshot; begin at a revision with --rev");
     }
     auto client = context.connect();
     if (!client) return context.fail(client.error());
@@ -170,15 +171,15 @@ Exit run_watch(Context& context) {
 const Command watch_command = {
     .name = "watch",
     .summary = "print every change of some keys, as it happens",
-    .usage = "[FILTER] [--author NAME] [--kind KIND] [--rev N | --snapshot] [--count N] [--stream]",
+    .usage = "[FILTER] [--by NAME] [--kind KIND] [--rev N | --snapshot] [--count N] [--stream]",
     .details =
         "Misses nothing: it reconnects and catches up by itself. Keys changed together come together, each on a line:\n"
         "  [2026-11-23 05:13:25.123] rev 42 PUT db/pool/size = 48 (alice@ops: twice the load)\n"
         "JSON: one line per change set. --stream needs one port instead of two (firewalls), and costs the hub more.\n"
-        "--author (a glob): only the change sets of that author; --author before `watch` means the same.\n\n"
+        "--by (a glob): only the change sets of that author.\n\n"
         "  belfry watch ''                         # everything\n"
         "  belfry watch 'db/*/size' --kind glob\n"
-        "  belfry watch --author 'deploy-*' app/   # who deploys, of what they change what is below app/\n"
+        "  belfry watch --by 'deploy-*' app/       # who deploys, of what they change what is below app/\n"
         "  belfry watch db/ --rev 40 --count 2     # two change sets from revision 40 on, then end",
     .flags = flags,
     .words_min = 0,

@@ -312,16 +312,16 @@ TEST_CASE("filter: change sets by author come once and in order through kills, a
         return run_program(all);
     };
     const std::string rev = std::to_string(last.value - 5);
-    const auto watched = belfry({"watch", "--author", "deploy-*", "app/", "--rev", rev, "--count", "2"});
+    const auto watched = belfry({"watch", "--by", "deploy-*", "app/", "--rev", rev, "--count", "2"});
     INFO(watched.output);
     CHECK(watched.exit_code == 0);
     CHECK(watched.output.find("(deploy-7)") != std::string::npos);
     CHECK(watched.output.find("alice") == std::string::npos);
     CHECK(watched.output.find("other/") == std::string::npos);
-    const auto compacted = belfry({"watch", "--author", "deploy-7", "--rev", "1", "--count", "1"});
+    const auto compacted = belfry({"watch", "--by", "deploy-7", "--rev", "1", "--count", "1"});
     CHECK(compacted.output.find("[compacted] changes after revision 0 up to " + std::to_string(cut.value)) !=
           std::string::npos);
-    CHECK(belfry({"watch", "--author", "x", "--snapshot"}).exit_code == 2);
+    CHECK(belfry({"watch", "--by", "x", "--snapshot"}).exit_code == 2);
     CHECK(belfry({"watch"}).exit_code == 2);
     CHECK(belfry({"digest", "x", "--kind", "author"}).output.find("has no state") != std::string::npos);
     CHECK(hub.stop() == 0);

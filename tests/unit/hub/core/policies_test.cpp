@@ -220,6 +220,7 @@ TEST_CASE("a quota holds across a change of leader with writes under way on ever
     cluster.run(5);  // some are proposed, some forwarded, none need be applied
     cluster.crash(first);
     const uint64_t second = cluster.elect();
+    cluster.run(100);  // until the other one knows: what it sent to the dead leader would be uncertain
     ask_all(10, 40);
     cluster.run(2000);
     uint64_t over = 0;
