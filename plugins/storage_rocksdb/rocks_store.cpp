@@ -17,8 +17,8 @@ constexpr uint32_t format = 1;              // of the directory; raised when an 
 constexpr uint64_t change_bytes = 32;       // of a change in the write-ahead log, beside key and value
 constexpr uint64_t reserve_step = 1 << 20;  // what the reserve is extended by for a large batch
 
-// Only after snapshot_read could not open the database again.
-Error gone() { return {Code::io, "the store is closed, because replacing it by a snapshot failed; start the hub again"}; }
+// Only after the database could not be opened again.
+Error gone() { return {Code::io, "the store is closed, because it could not be opened again; start the hub again"}; }
 
 }  // namespace
 
@@ -82,7 +82,7 @@ Result<Index> RocksStore::applied_index() {
 Status RocksStore::begin() {
     lent_.clear();
     if (!engine_) return gone();
-    engine_->resume_if_troubled();
+    if (!log_failed_) engine_->resume_if_troubled();
     in_batch_ = true;
     batch_bytes_ = 0;
     batch_error_ = {};
@@ -136,11 +136,32 @@ Status RocksStore::commit(Index applied_index) {
 // reserve. Twice the same batch is the same as once.
 rocksdb::Status RocksStore::write_batch() {
     reserve_.shrink(sizes_.buffer_bytes + reserve_step);
-    rocksdb::Status written = engine_->db().Write({}, batch_.GetWriteBatch());
+    rocksdb::Status written = log_failed_ ? rocksdb::Status::NoSpace() : write_once();
     if (written.ok() || written.IsCorruption()) return written;
     reserve_.release();
-    if (!engine_->resume()) return written;
-    return engine_->db().Write({}, batch_.GetWriteBatch());
+    if (Status opened = reopen(); !opened) {
+        host_.log(BELFRY_LOG_ERROR, "storage_rocksdb: not open any more", opened.error().detail);
+        return written;
+    }
+    return write_once();
+}
+
+rocksdb::Status RocksStore::write_once() {
+    rocksdb::Status written = engine_->db().Write({}, batch_.GetWriteBatch());
+    log_failed_ = !written.ok();
+    return written;
+}
+
+// RocksDB's log file that once met a full disk takes nothing any more, yet Resume() writes on into it (Debian's RocksDB
+// ends the process then, by an assertion). Opened anew, the database has another one; what was committed is in the old.
+Status RocksStore::reopen() {
+    replacing_ = true;
+    const std::unique_lock lock(engine_mutex_);
+    replacing_ = false;
+    engine_.reset();
+    if (Status status = open_engine(name_); !status) return status;
+    log_failed_ = false;
+    return {};
 }
 
 void RocksStore::rollback() {
@@ -194,6 +215,7 @@ Status RocksStore::scan(uint32_t table, BytesView from, BytesView to, plugin::Di
 Status RocksStore::sync() {
     const std::shared_lock lock(engine_mutex_);
     if (!engine_) return gone();
+    if (log_failed_) return Error{Code::no_space, "syncing the write-ahead log: it could not be written"};
     const rocksdb::Status synced = engine_->db().SyncWAL();
     return synced.ok() ? Status{} : rocks_error(synced, "syncing the write-ahead log");
 }

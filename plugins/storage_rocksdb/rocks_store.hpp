@@ -51,6 +51,8 @@ private:
     Status room_for(uint64_t bytes);
     Status failed(Status status);
     rocksdb::Status write_batch();
+    rocksdb::Status write_once();
+    Status reopen();
     Result<Index> load_image(const plugin::SnapshotSource& source, const std::string& name);
     Status replace_data(const std::string& name, Index applied);
 
@@ -65,6 +67,7 @@ private:
     std::atomic<bool> replacing_ = false;  // tells a running copy to end
     std::string name_;                     // data-N
     std::unique_ptr<Engine> engine_;
+    std::atomic<bool> log_failed_ = false;  // nothing may be written until reopen()
 
     Index applied_;
     bool in_batch_ = false;

@@ -222,7 +222,7 @@ TEST_CASE("settings: the sample file names every key with its default, and descr
     REQUIRE(parsed.ok());
     Settings settings = *parsed;
     CHECK(settings.listen.transport.settings.size() == 2);
-    CHECK(settings.plugins.size() == 1);
+    CHECK(settings.plugins.size() == 2);
     settings.listen.transport.settings.clear();
     settings.plugins.clear();
     CHECK(to_string(settings) == to_string(Settings{}));

@@ -57,7 +57,10 @@ TEST_CASE("command: it gets nothing of this process but that", "[validate_comman
     CHECK(output_of(folder, "pwd") == folder.path() + "\n");
     CHECK(output_of(folder, "env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD= | sort") ==
           "PATH=/usr/bin:/bin\nWORD=two words\n");
-    CHECK(output_of(folder, "grep -E '^(SigBlk|SigIgn)' /proc/self/status | cut -f 2 | sort -u") == "0000000000000000\n");
+    // glibc's posix_spawn leaves its own two signals (32, 33) ignored, if they are here.
+    CHECK(output_of(folder,
+                    "grep -E '^(SigBlk|SigIgn)' /proc/self/status | cut -f 2 | grep -v '^0000000180000000$' | sort -u") ==
+          "0000000000000000\n");
     CHECK(output_of(folder, "test $(ps -o pgid= -p $$) -eq $$ && echo own group") == "own group\n");
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     std::signal(SIGPIPE, SIG_DFL);
