@@ -70,6 +70,9 @@ function(belfry_test NAME)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
+  if(BELFRY_SANITIZE)  # several times slower
+    math(EXPR ARG_TIMEOUT "${ARG_TIMEOUT} * 2")
+  endif()
   set_tests_properties(${NAME} PROPERTIES TIMEOUT ${ARG_TIMEOUT} SKIP_RETURN_CODE 4 LABELS "${ARG_LABELS}"
                        ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/support/tsan.supp")
 endfunction()
