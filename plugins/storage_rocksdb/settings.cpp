@@ -33,7 +33,7 @@ Result<RocksSettings> parse_settings(const plugin::Settings& settings) {
     RocksSettings parsed;
     for (const auto& [name, value] : settings) {
         const auto* entry =
-            std::find_if(std::begin(known), std::end(known), [&](const Known& k) { return name == k.name; });
+            std::find_if(std::begin(known), std::end(known), [&name = name](const Known& k) { return name == k.name; });
         if (entry == std::end(known)) {
             return Error{Code::invalid_argument, "storage_rocksdb knows no setting '" + name +
                                                      "'; there are: background_threads, cache_bytes, write_buffer_bytes"};

@@ -5,8 +5,9 @@
 #include "hub/model/quotas.hpp"
 #include "hub/plugin/plugin.hpp"
 
-using namespace belfry;
-using namespace belfry::hub;
+using belfry::BytesView;
+namespace model = belfry::hub::model;
+namespace plugin = belfry::hub::plugin;
 
 extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_storage_memory(const belfry_host_v1*, belfry_error*);
 
