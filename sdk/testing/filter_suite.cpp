@@ -18,9 +18,9 @@ namespace {
 constexpr size_t random_specs = 3000;
 constexpr size_t keys_per_spec = 60;
 constexpr size_t set_rounds = 60;
-constexpr size_t leak_rounds = 400;
+constexpr size_t leak_rounds = 100;
 constexpr size_t threads = 4;
-constexpr size_t threaded_rounds = 20;
+constexpr size_t threaded_rounds = 10;
 
 class FilterDriver {
 public:
