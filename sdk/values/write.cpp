@@ -219,8 +219,10 @@ private:
         }
         for (const Node::Member& member : *node.map()) {
             if (&member != &node.map()->front()) out_.append(2 * depth, ' ');
-            if (member.name.size() > 1000) refuse("a name that is longer than YAML's may be");
+            const size_t name_begins = out_.size();
             yaml_text(member.name);
+            // Readers look for the colon in the 1,024 octets from the start of the name on, quotes and escapes included.
+            if (out_.size() - name_begins > 1000) refuse("a name that is longer than YAML's may be, as it is written");
             out_ += ':';
             is_block(member.node) ? void((out_ += '\n').append(2 * depth + 2, ' ')) : void(out_ += ' ');
             at(member.name, [&] { yaml(member.node, depth + 1); });

@@ -112,5 +112,7 @@ TEST_CASE("write: what a form does not have is refused with its place", "[values
               .error()
               .detail.starts_with("at /a: "));
     CHECK(Document::parse("a: [.inf]", Form::yaml)->write(Form::json).error().detail.starts_with("at /a/0: "));
+    const std::string controls(200, '\x08');  // six octets each, escaped
+    CHECK(Document::write(Node{Node::Map{{controls, {}}}}, Form::yaml).error().code == Code::unsupported);
     CHECK(*Document::parse("a: [.inf, -.inf, .nan]", Form::yaml)->write(Form::toml) == "a = [inf, -inf, nan]\n");
 }
