@@ -52,14 +52,14 @@ struct ClientOptions {
     // sent again, to another member too, and is done once all the same. False, or without `retry`: such a write ends
     // `uncertain`.
     bool exactly_once = true;
-    std::string author;  // recorded with every change; "" = user@host. Where hubs ask who somebody is they record that
-    Credentials credentials;
+    std::string author = {};  // recorded with every change; "" = user@host. Where hubs ask who somebody is they record that
+    Credentials credentials = {};
 };
 
 struct WriteOptions {
-    std::string comment;
+    std::string comment = {};
     bool previous = false;
-    LeaseId lease;
+    LeaseId lease = {};
     bool dry_run = false;     // everything is checked and answered as if, and nothing is done
     Bytes content_type = {};  // of put()'s value: "json", "image/png" (sdk/base/content_type.hpp); empty = not said
 };
