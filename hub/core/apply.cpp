@@ -58,11 +58,19 @@ Status Core::Impl::apply_batch(Index limit, Batch& batch, Instant now) {
         applied = apply_entry(pending_[at], batch);
         if (applied && Agreement::is_due(batch.last)) batch.digests.push_back({batch.last, keyspace_.history_digest()});
     }
-    if (applied) applied = keyspace_.finish_batch();
+    if (applied) applied = keyspace_.drop_records();
     if (applied && careful) applied = commit_state(batch.last);
     if (applied) return {};
     const Status restored = restore_held();
     return restored || restored.error().code == Code::no_space ? applied : restored;
+}
+
+Status Core::Impl::decode(Pending& pending) {
+    if (pending.commands) return {};
+    auto decoded = log::decode_entry(*pending.entry.payload);
+    if (decoded) return pending.commands = std::move(*decoded), Status();
+    return Error{decoded.error().code == Code::incompatible ? Code::incompatible : Code::corrupt,
+                 "log entry " + std::to_string(pending.entry.index.value) + ": " + decoded.error().detail};
 }
 
 Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
@@ -71,14 +79,7 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
     ++batch.entries;
     batch.bytes += entry.payload->size() + entry_overhead_bytes;
     if (entry.type != raft::EntryType::command) return {};  // moves the index, nothing else
-    if (!pending.commands) {
-        auto decoded = log::decode_entry(*entry.payload);
-        if (!decoded) {
-            return Error{decoded.error().code == Code::incompatible ? Code::incompatible : Code::corrupt,
-                         "log entry " + std::to_string(entry.index.value) + ": " + decoded.error().detail};
-        }
-        pending.commands = std::move(*decoded);
-    }
+    if (Status decoded = decode(pending); !decoded) return decoded;
     const auto& [time_ms, commands] = *pending.commands;
     using Tell = model::Keyspace::Tell;
     const bool published = ready_ && (feed_.channel_count() > 0 || waiting_changes_.count() > 0);
@@ -128,8 +129,7 @@ void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
     applied_ = batch.last;
     for (OutgoingReply& reply : batch.replies) deliver(std::move(reply), output);
     for (size_t i = 0; i < batch.entries; ++i) {
-        pending_.front().clients.clear();
-        if (store_.in_batch()) held_.entries.push_back(std::move(pending_.front()));
+        if (store_.in_batch()) held_.entries.push_back(std::move(pending_.front().entry));
         pending_.pop_front();
     }
     if (store_.in_batch()) {
@@ -186,15 +186,8 @@ Status Core::Impl::restore_held() {
     behind_ = !held_.entries.empty();
     if (auto forgotten = forget_batch(); !forgotten || !behind_) return forgotten;
     Status restored = store_.begin();
-    for (size_t at = 0; restored && at < held_.entries.size(); ++at) {
-        const Pending& held = held_.entries[at];
-        for (size_t i = 0; restored && held.commands && i < held.commands->commands.size(); ++i) {
-            const auto applied =
-                keyspace_.apply(held.commands->commands[i], held.commands->time_ms, model::Keyspace::Tell::nothing);
-            if (!applied) restored = applied.error();
-        }
-    }
-    if (restored) restored = keyspace_.finish_batch();
+    for (size_t at = 0; restored && at < held_.entries.size(); ++at) restored = apply_again(held_.entries[at]);
+    if (restored) restored = keyspace_.drop_records();
     if (restored) restored = commit_state(applied_);
     if (restored) {
         behind_ = false;
@@ -204,6 +197,18 @@ Status Core::Impl::restore_held() {
     }
     const Status forgotten = forget_batch();
     return forgotten ? restored : forgotten;
+}
+
+// Decoded once more: to keep what was decoded, in case of this, costs every write its place in the processor's cache.
+Status Core::Impl::apply_again(const raft::Entry& entry) {
+    if (entry.type != raft::EntryType::command) return {};
+    Pending held{entry, {}, {}};
+    if (Status decoded = decode(held); !decoded) return decoded;
+    for (const log::Command& command : held.commands->commands) {
+        const auto applied = keyspace_.apply(command, held.commands->time_ms, model::Keyspace::Tell::nothing);
+        if (!applied) return applied.error();
+    }
+    return {};
 }
 
 Status Core::Impl::forget_batch() {

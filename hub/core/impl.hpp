@@ -90,7 +90,7 @@ private:
     };
     // Entries that are applied and told, in the store's open batch. Kept because a failing store forgets that batch.
     struct Held {
-        std::vector<Pending> entries;
+        std::vector<raft::Entry> entries;
         size_t bytes = 0;
         uint64_t commit_at_ms = UINT64_MAX;
     };
@@ -252,7 +252,9 @@ private:
     // apply.cpp
     void apply(Instant now, Output& output);
     Status apply_batch(Index limit, Batch& batch, Instant now);
+    Status decode(Pending& pending);
     Status apply_entry(Pending& pending, Batch& batch);
+    Status apply_again(const raft::Entry& entry);
     void note_records(const log::Command& command, const model::Applied& applied, Batch& batch);
     Status commit_state(Index index);
     Status commit_held();

@@ -26,7 +26,7 @@ void Core::Impl::check_invariants() {
     BELFRY_ASSERT(!ready_ || now.applied >= ready_at_);
     BELFRY_ASSERT(pending_.empty() || !raft_->installing());
     BELFRY_ASSERT(raft_->installing() || store_.in_batch() == (!held_.entries.empty() && !behind_));
-    BELFRY_ASSERT(held_.entries.empty() || held_.entries.back().entry.index == applied_);
+    BELFRY_ASSERT(held_.entries.empty() || held_.entries.back().index == applied_);
     // May change so.
     if (!behind_) {
         BELFRY_ASSERT(now.revision >= last_facts_.revision);

@@ -9,7 +9,8 @@ namespace belfry::log_wal {
 
 namespace {
 
-// Zeros written between two syncs: the log's own syncs queue behind no more than this.
+// Zeros written at once, and between two syncs where they go through the kernel's cache: the log's own syncs queue behind
+// no more than this.
 constexpr uint64_t calm_step_bytes = 128 * 1024;
 // The same when the log fills its segment faster than the spare grows.
 constexpr uint64_t hasty_step_bytes = 1024 * 1024;
@@ -35,7 +36,9 @@ Result<File> make(const std::string& path, uint64_t bytes, Pause&& pause) {
         const auto begun = Clock::now();
         const uint64_t end = std::min(bytes, at + step);
         status = file->zero(at, end);
-        if (status.ok()) status = file->sync();
+        // Past the cache they are at the device already, and each sync would make all others wait for one more.
+        const bool sync = !file->is_direct() || end == bytes;
+        if (status.ok() && sync) status = file->sync();
         at = end;
         if (step = pause(at, Clock::now() - begun); step == 0) status = Error{Code::unavailable, "closing"};
     }

@@ -1,6 +1,7 @@
 // Five members are restarted one after the other, and upgraded one after the other, while clients work: who is stopped
 // hands over and turns its clients away first, so that nobody hears an error.
 #include <catch2/catch_test_macros.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -82,4 +83,18 @@ TEST_CASE("rolling: five members upgraded one by one cost no client an error", "
     INFO(cluster.logs());
     REQUIRE(started);
     roll(cluster, [&](uint64_t id) { cluster.at(id).run_as(upgraded); });
+}
+
+// `./dev upgrade REVISION` builds that older release and names its daemon.
+TEST_CASE("rolling: five members of an older release upgraded one by one cost no client an error",
+          "[integration][cluster][upgrade]") {
+    const char* const older = std::getenv("BELFRY_OLDER_DAEMON");
+    if (older == nullptr) SKIP("BELFRY_OLDER_DAEMON names no older belfryd; ./dev upgrade REVISION builds one");
+    const TemporaryDirectory directory;
+    ClusterProcesses cluster(directory.path(), members);
+    for (const uint64_t id : cluster.ids()) cluster.at(id).run_as(older);
+    const bool started = cluster.start();
+    INFO(cluster.logs());
+    REQUIRE(started);
+    roll(cluster, [&](uint64_t id) { cluster.at(id).run_as(program("belfryd")); });
 }
