@@ -1,12 +1,16 @@
 // Users, roles and tokens, as an administrator sets them up and a user meets them: on every member, across a fail-over and
 // a restart, and back in after a lock-out.
+#include <arpa/inet.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 #include <thread>
 
+#include "sdk/protocol/codec.hpp"
 #include "tests/support/cluster_processes.hpp"
 
 using namespace belfry;
@@ -50,6 +54,66 @@ std::shared_ptr<Client> client_of(ClientOptions options, const std::string& user
     options.credentials = {user, password, {}};
     return std::move(*Client::connect(options));
 }
+
+// A peer that speaks ZMTP 3.0 without encryption by itself, and so can write what it likes into its handshake (libzmq lets
+// nobody choose such properties).
+class RawPeer {
+public:
+    RawPeer(const std::string& endpoint, const std::vector<std::pair<std::string, std::string>>& properties) {
+        socket_ = ::socket(AF_INET, SOCK_STREAM, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(static_cast<uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        REQUIRE(::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+        const timeval patience{10, 0};
+        ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        write(Bytes("\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL", 16) + Bytes(48, '\0'));
+        (void)read(64);
+        Bytes ready = "\x05READY";
+        for (const auto& [name, value] : properties) {
+            ready += static_cast<char>(name.size());
+            ready += name + Bytes(3, '\0') + static_cast<char>(value.size()) + value;
+        }
+        write(Bytes("\x04", 1) + static_cast<char>(ready.size()) + ready);
+        (void)frame();  // the other's READY
+    }
+    ~RawPeer() { ::close(socket_); }
+    RawPeer(const RawPeer&) = delete;
+    RawPeer& operator=(const RawPeer&) = delete;
+
+    protocol::Reply ask(protocol::RequestOp op) {
+        const protocol::Request request{7, "", "", std::move(op)};
+        const Bytes body = protocol::encode_requests({&request, 1});
+        REQUIRE(body.size() < 256);
+        write(Bytes(1, '\0') + static_cast<char>(body.size()) + body);
+        const auto replies = protocol::decode_replies(frame());
+        REQUIRE((replies && replies->size() == 1));
+        return replies->front();
+    }
+
+private:
+    void write(const Bytes& octets) {
+        REQUIRE(::write(socket_, octets.data(), octets.size()) == static_cast<ssize_t>(octets.size()));
+    }
+    Bytes read(size_t size) {
+        Bytes octets(size, '\0');
+        size_t have = 0;
+        for (ssize_t some = 0; have < size; have += static_cast<size_t>(some)) {
+            some = ::read(socket_, octets.data() + have, size - have);
+            REQUIRE(some > 0);
+        }
+        return octets;
+    }
+    Bytes frame() {
+        const Bytes head = read(2);
+        if ((head[0] & 2) == 0) return read(static_cast<unsigned char>(head[1]));
+        size_t size = static_cast<unsigned char>(head[1]);
+        for (const char octet : read(7)) size = size << 8 | static_cast<unsigned char>(octet);
+        return read(size);
+    }
+    int socket_ = -1;
+};
 
 // Users: ann, who may read and write app/; ops, who administrates.
 struct Team {
@@ -229,6 +293,23 @@ TEST_CASE("auth: a member that asks nobody serves nobody, once members must ask"
     CHECK_FALSE(std::ifstream(open.root_token_file()).good());
     CHECK(belfry_at(open, {"auth", "disable"}).exit_code == 5);
     CHECK(open.stop() == 0);
+}
+
+TEST_CASE("auth: without encryption nobody is the user of a key that he writes into his handshake", "[integration][auth]") {
+    const TemporaryDirectory directory;
+    HubProcess hub(directory.path() + "/data", rbac);
+    REQUIRE(hub.start());
+    const Team team(hub);
+    const std::string key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
+    must(as_root(hub, {"user", "key", "add", "ops", key}));
+    for (const char* property : {"User-Id", "user-id", "X-User-Id"}) {
+        INFO(property);
+        RawPeer peer(hub.client_options().endpoints[0], {{"Socket-Type", "DEALER"}, {"Identity", ""}, {property, key}});
+        const auto reply = peer.ask(protocol::RecordsRequest{"auth/", {}});
+        INFO(reply.error.detail);
+        CHECK(reply.error.code == Code::unauthenticated);
+    }
+    CHECK(hub.stop() == 0);
 }
 
 TEST_CASE("auth: wrong passwords are slowed down, right ones of others are not", "[integration][auth]") {

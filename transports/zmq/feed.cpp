@@ -132,7 +132,7 @@ void Feed::on_message(const Message& message) {
 }
 
 void Feed::on_subscription(const Message& message, BytesView topic) {
-    const BytesView key = message.public_key();
+    const BytesView key = visitors_.key_of(message);
     if (!visitors_.admitted().to_feed(key)) {
         counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
         return complaints_.disconnect(message, "a subscriber who may not read the whole feed was disconnected");

@@ -142,7 +142,7 @@ void Requests::on_message(const Message& sender, Message& body) {
         }
         return;
     }
-    const BytesView key = body.public_key();
+    const BytesView key = visitors_.key_of(body);
     if (!visitors_.admitted().to_requests(key)) {
         counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
         return complaints_.disconnect(body, "a client whose key is not known any more was disconnected");

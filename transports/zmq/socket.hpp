@@ -50,8 +50,9 @@ public:
     Message& operator=(const Message&) = delete;
 
     BytesView bytes() const { return {static_cast<const char*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)}; }
-    // Whose key the connection has that it came over; "" = none was asked for. Of a ROUTER: not of the first part.
-    BytesView public_key() const {
+    // What ZAP answered for the connection that it came over: the key it has (Visitors::key_of). Without ZAP nobody vouches
+    // for it: any peer can say so itself. Of a ROUTER: not of the first part.
+    BytesView user_id() const {
         const char* user = zmq_msg_gets(&message_, "User-Id");
         return user == nullptr ? BytesView() : BytesView(user);
     }

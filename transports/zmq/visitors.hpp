@@ -22,6 +22,9 @@ public:
     explicit Visitors(const Admission& admission) : admission_(admission), admitted_(admission.now()) {}
 
     const Admitted& admitted() const { return *admitted_; }
+    // Whose key the connection has; "" without encryption: there the property that ZAP would have filled is whatever the
+    // peer wrote into its own handshake.
+    BytesView key_of(const Message& message) const { return admitted_->plain ? BytesView() : message.user_id(); }
     // `id`: what tells this connection from others. `message`: one that came over it.
     void note(uint64_t id, BytesView key, const Message& message) {
         if (visitors_.size() >= visitors_max) visitors_.clear();
