@@ -3,7 +3,7 @@
 namespace belfry::storage_rocksdb {
 
 BackgroundEnv::BackgroundEnv(int compactions)
-    : rocksdb::EnvWrapper(rocksdb::Env::Default()), flushes_(1), compactions_(compactions) {
+    : rocksdb::EnvWrapper(rocksdb::Env::Default()), flushes_(flush_threads), compactions_(compactions) {
     // Directly, not through the wrapper's functions for each file.
     file_system_ = rocksdb::Env::Default()->GetFileSystem();
     system_clock_ = rocksdb::Env::Default()->GetSystemClock();

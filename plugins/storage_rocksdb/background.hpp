@@ -8,9 +8,11 @@
 
 namespace belfry::storage_rocksdb {
 
+inline constexpr int flush_threads = 2;  // one for each column family
+
 class BackgroundEnv final : public rocksdb::EnvWrapper {
 public:
-    // Files and clock are the system's. One thread writes buffers out, `compactions` of them compact.
+    // Files and clock are the system's. flush_threads write buffers out, `compactions` compact.
     explicit BackgroundEnv(int compactions);
     // After the database is closed.
     ~BackgroundEnv() override = default;

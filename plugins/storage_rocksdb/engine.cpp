@@ -4,18 +4,22 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 namespace belfry::storage_rocksdb {
 
 namespace {
 
 constexpr int open_files_max = 512;
-constexpr int filter_bits_per_key = 10;  // 1 % of the reads of absent keys look into a file in vain
-constexpr size_t block_bytes = 8 * 1024;
+constexpr int filter_bits_per_key = 10;       // 1 % of the reads of absent keys look into a file in vain
+constexpr double buffer_filter_ratio = 0.02;  // of the memory of a buffer
+constexpr const char* changes_name = "changes";
+constexpr size_t block_bytes = 4 * 1024;
 constexpr auto resume_pause = std::chrono::seconds(1);
 
 // RocksDB's own remarks: what went wrong goes to the hub's log, the rest nowhere. It has no log file.
@@ -44,27 +48,54 @@ Code code_of(const rocksdb::Status& status, const std::string& text) {
     return Code::io;
 }
 
-rocksdb::Options options_of(const RocksSettings& settings, const Sizes& sizes) {
+rocksdb::BlockBasedTableOptions table_of(const RocksSettings& settings) {
     rocksdb::BlockBasedTableOptions table;
     table.block_cache = rocksdb::NewLRUCache(settings.cache_bytes);
-    // In parts and in the cache: else their memory would grow with the data.
-    table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
-    table.partition_filters = true;
-    table.cache_index_and_filter_blocks = true;
-    table.pin_top_level_index_and_filter = true;
-    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(filter_bits_per_key));
+    // Files are mapped, so an index and a filter that are not compressed take no memory but pages of their file.
+    table.cache_index_and_filter_blocks = false;
+    table.enable_index_compression = false;
     table.block_size = block_bytes;
     table.format_version = 5;
+    return table;
+}
 
-    rocksdb::Options options;
-    options.create_if_missing = true;
-    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-    options.write_buffer_size = sizes.buffer_bytes;
-    options.max_write_buffer_number = Sizes::write_buffers;
+rocksdb::ColumnFamilyOptions family_of(const Sizes& sizes, uint64_t buffer_bytes) {
+    rocksdb::ColumnFamilyOptions options;
+    options.write_buffer_size = buffer_bytes;
+    options.max_write_buffer_number = Sizes::buffers_each;
     options.target_file_size_base = sizes.file_bytes;
     options.level_compaction_dynamic_level_bytes = true;
-    options.compression = rocksdb::kLZ4Compression;
-    options.max_background_jobs = static_cast<int>(settings.background_threads) + 1;
+    options.compression = rocksdb::kNoCompression;
+    options.bottommost_compression = rocksdb::kLZ4Compression;
+    return options;
+}
+
+// Asked for keys in any order, also for such as are not there.
+rocksdb::ColumnFamilyOptions others_of(rocksdb::BlockBasedTableOptions table, const Sizes& sizes) {
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(filter_bits_per_key));
+    table.block_restart_interval = 8;
+    table.data_block_index_type = rocksdb::BlockBasedTableOptions::kDataBlockBinaryAndHash;
+    rocksdb::ColumnFamilyOptions options = family_of(sizes, sizes.others_buffer_bytes);
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    options.memtable_prefix_bloom_size_ratio = buffer_filter_ratio;
+    options.memtable_whole_key_filtering = true;
+    return options;
+}
+
+// Written and read in order, and asked for what is there.
+rocksdb::ColumnFamilyOptions changes_of(rocksdb::BlockBasedTableOptions table, const Sizes& sizes) {
+    rocksdb::ColumnFamilyOptions options = family_of(sizes, sizes.changes_buffer_bytes);
+    options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    return options;
+}
+
+rocksdb::DBOptions options_of(const RocksSettings& settings) {
+    rocksdb::DBOptions options;
+    options.create_if_missing = true;
+    options.create_missing_column_families = true;
+    options.allow_mmap_reads = true;
+    options.max_background_flushes = flush_threads;
+    options.max_background_compactions = static_cast<int>(settings.background_threads);
     options.max_open_files = open_files_max;
     options.bytes_per_sync = 1024 * 1024;  // a file's pages go to the disk while it is written, not all at its end
     options.max_manifest_file_size = 16 * 1024 * 1024;
@@ -78,6 +109,15 @@ rocksdb::Options options_of(const RocksSettings& settings, const Sizes& sizes) {
     options.stats_dump_period_sec = 0;
     options.stats_persist_period_sec = 0;
     return options;
+}
+
+// A database that is not there yet gets both families.
+bool has_changes(const rocksdb::DBOptions& options, const std::string& directory) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(directory + "/CURRENT", ignored)) return true;
+    std::vector<std::string> names;
+    if (!rocksdb::DB::ListColumnFamilies(options, directory, &names).ok()) return true;  // the open says what is wrong
+    return std::find(names.begin(), names.end(), changes_name) != names.end();
 }
 
 }  // namespace
@@ -104,27 +144,42 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, const
                                              const Sizes& sizes, const plugin::Host& host) {
     std::unique_ptr<Engine> engine(new Engine);
     engine->env_ = std::make_unique<BackgroundEnv>(static_cast<int>(settings.background_threads));
-    rocksdb::Options options = options_of(settings, sizes);
+    rocksdb::DBOptions options = options_of(settings);
     options.env = engine->env_.get();
     options.info_log = engine->logger_ = std::make_shared<HostLogger>(host);
     options.listeners.push_back(engine->listener_ = std::make_shared<Listener>(engine->troubled_));
+    const rocksdb::BlockBasedTableOptions table = table_of(settings);
+    std::vector<rocksdb::ColumnFamilyDescriptor> families;
+    families.emplace_back(rocksdb::kDefaultColumnFamilyName, others_of(table, sizes));
+    if (has_changes(options, directory)) families.emplace_back(changes_name, changes_of(table, sizes));
     rocksdb::DB* db = nullptr;
-    const rocksdb::Status opened = rocksdb::DB::Open(options, directory, &db);
+    std::vector<rocksdb::ColumnFamilyHandle*> handles;
+    const rocksdb::Status opened = rocksdb::DB::Open(options, directory, families, &handles, &db);
     if (!opened.ok()) return rocks_error(opened, directory);
     engine->db_.reset(db);
+    engine->others_ = handles.front();
+    engine->changes_ = handles.back();
     return engine;
 }
 
 Engine::~Engine() {
-    if (db_) (void)db_->Close();
+    if (db_) {
+        for (rocksdb::ColumnFamilyHandle* family : families()) (void)db_->DestroyColumnFamilyHandle(family);
+        (void)db_->Close();
+    }
     db_.reset();
+}
+
+std::vector<rocksdb::ColumnFamilyHandle*> Engine::families() const {
+    if (others_ == changes_) return {others_};
+    return {others_, changes_};
 }
 
 Result<Index> Engine::load_applied(const rocksdb::Snapshot* snapshot) {
     rocksdb::ReadOptions options;
     options.snapshot = snapshot;
     std::string value;
-    const rocksdb::Status status = db_->Get(options, to_slice(applied_key), &value);
+    const rocksdb::Status status = db_->Get(options, others_, to_slice(applied_key), &value);
     if (status.IsNotFound()) return Index{0};
     if (!status.ok()) return rocks_error(status, "the applied index");
     Index index;
@@ -134,10 +189,7 @@ Result<Index> Engine::load_applied(const rocksdb::Snapshot* snapshot) {
 }
 
 void Engine::save_applied(rocksdb::WriteBatch& batch, Index index) {
-    batch.Put(to_slice(applied_key), {reinterpret_cast<const char*>(&index.value), sizeof(index.value)});
-}
-void Engine::save_applied(rocksdb::WriteBatchWithIndex& batch, Index index) {
-    batch.Put(to_slice(applied_key), {reinterpret_cast<const char*>(&index.value), sizeof(index.value)});
+    batch.Put(others_, to_slice(applied_key), {reinterpret_cast<const char*>(&index.value), sizeof(index.value)});
 }
 
 Status Engine::resume() {

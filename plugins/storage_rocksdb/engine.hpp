@@ -1,18 +1,20 @@
 // One open RocksDB: its options, errors as sentences, and getting over a full disk.
 //
-// One column family holds everything; a key begins with the octet of its table, 0 .. 7, and what belongs to the store
-// itself with 255. So a batch is one record of RocksDB's write-ahead log, and whatever a crash leaves ends at a batch, its
-// applied index included: with a family for each table that would need RocksDB to write out all of them together.
+// A key begins with the octet of its table, 0 .. 7, and what belongs to the store itself with 255. Two column families: the
+// hub's table 2, its change records, which come in order of their keys and so are written once and never merged with
+// others, and all the rest. A batch is one record of RocksDB's write-ahead log, which both share; whatever a crash leaves
+// ends at a batch, its applied index included. A database of format 1 has one family, and keeps it until a snapshot
+// replaces it.
 #pragma once
 
 #include <rocksdb/db.h>
 #include <rocksdb/listener.h>
-#include <rocksdb/utilities/write_batch_with_index.h>
 
 #include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "plugins/storage_rocksdb/background.hpp"
 #include "plugins/storage_rocksdb/settings.hpp"
@@ -34,6 +36,8 @@ inline constexpr BytesView applied_key =
 
 class Engine {
 public:
+    static constexpr uint32_t changes_table = 2;
+
     // Opens or creates in `directory`.
     static Result<std::unique_ptr<Engine>> open(const std::string& directory, const RocksSettings& settings,
                                                 const Sizes& sizes, const plugin::Host& host);
@@ -43,10 +47,12 @@ public:
     Engine& operator=(const Engine&) = delete;
 
     rocksdb::DB& db() { return *db_; }
+    rocksdb::ColumnFamilyHandle* family(uint32_t table) const { return table == changes_table ? changes_ : others_; }
+    // Each once.
+    std::vector<rocksdb::ColumnFamilyHandle*> families() const;
     // `snapshot` may be nullptr. 0 for a new store.
     Result<Index> load_applied(const rocksdb::Snapshot* snapshot);
-    static void save_applied(rocksdb::WriteBatch& batch, Index index);
-    static void save_applied(rocksdb::WriteBatchWithIndex& batch, Index index);
+    void save_applied(rocksdb::WriteBatch& batch, Index index);
 
     // After RocksDB has stopped writing (a full disk): tries to make it go on. Ok also if there was nothing wrong.
     Status resume();
@@ -64,6 +70,8 @@ private:
     std::shared_ptr<std::atomic<bool>> troubled_ = std::make_shared<std::atomic<bool>>(false);
     std::chrono::steady_clock::time_point retry_at_{};
     std::unique_ptr<rocksdb::DB> db_;
+    rocksdb::ColumnFamilyHandle* others_ = nullptr;
+    rocksdb::ColumnFamilyHandle* changes_ = nullptr;  // the same one in a database of format 1
 };
 
 }  // namespace belfry::storage_rocksdb

@@ -13,12 +13,36 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* plugin_name = "storage_rocksdb";
-constexpr uint32_t format = 1;              // of the directory; raised when an older release could not read it
+constexpr uint32_t format = 2;              // of the directory; raised when an older release could not read it
 constexpr uint64_t change_bytes = 32;       // of a change in the write-ahead log, beside key and value
 constexpr uint64_t reserve_step = 1 << 20;  // what the reserve is extended by for a large batch
+constexpr size_t record_bytes_kept_max = 8 * 1024 * 1024;
 
 // Only after the database could not be opened again.
 Error gone() { return {Code::io, "the store is closed, because it could not be opened again; start the hub again"}; }
+
+// What is between the iterator's bounds, with the batch's changes there in place of what they change.
+Status walk(rocksdb::Iterator& stored, const std::vector<const Overlay::Change*>& changes, bool forward,
+            const plugin::ScanVisitor& visitor) {
+    forward ? stored.SeekToFirst() : stored.SeekToLast();
+    const auto step = [&] { forward ? stored.Next() : stored.Prev(); };
+    for (size_t at = 0; at < changes.size();) {
+        const Overlay::Change& change = *changes[forward ? at : changes.size() - 1 - at];
+        const int order = stored.Valid() ? stored.key().compare(to_slice(change.key)) : forward ? 1 : -1;
+        if (forward ? order < 0 : order > 0) {
+            if (!visitor(from_slice(stored.key()).substr(1), from_slice(stored.value()))) return {};
+            step();
+            continue;
+        }
+        if (!change.erased && !visitor(change.key.substr(1), change.value)) return {};
+        if (order == 0) step();
+        ++at;
+    }
+    for (; stored.Valid(); step()) {
+        if (!visitor(from_slice(stored.key()).substr(1), from_slice(stored.value()))) return {};
+    }
+    return stored.status().ok() ? Status{} : rocks_error(stored.status(), "scan");
+}
 
 }  // namespace
 
@@ -36,8 +60,7 @@ RocksStore::RocksStore(const plugin::OpenArguments& arguments, const RocksSettin
       host_(arguments.host),
       settings_(settings),
       sizes_(sizes),
-      reserve_(arguments.directory + "/RESERVE"),
-      batch_(rocksdb::BytewiseComparator(), 0, true, 0) {}
+      reserve_(arguments.directory + "/RESERVE") {}
 
 Status RocksStore::start() {
     reserve_.release();  // opening writes a little, also on a full disk
@@ -57,7 +80,7 @@ Status RocksStore::start() {
     if (!fs::exists(directory_ + "/" + plugin::identity_file, ignored)) {
         if (Status status = plugin::write_identity(directory_, plugin_name, format); !status) return status;
     }
-    (void)reserve_.hold(sizes_.buffer_bytes + reserve_step);  // if it cannot be, puts are refused
+    (void)reserve_.hold(sizes_.reserve_bytes() + reserve_step);  // if it cannot be, puts are refused
     return {};
 }
 
@@ -75,12 +98,12 @@ BytesView RocksStore::key_of(uint32_t table, BytesView key) {
 }
 
 Result<Index> RocksStore::applied_index() {
-    lent_.clear();
+    lent_.take_back();
     return applied_;
 }
 
 Status RocksStore::begin() {
-    lent_.clear();
+    lent_.take_back();
     if (!engine_) return gone();
     if (!log_failed_) engine_->resume_if_troubled();
     in_batch_ = true;
@@ -94,48 +117,62 @@ Status RocksStore::failed(Status status) {
     return status;
 }
 
-// The reserve has room for one buffer that is written out and for this batch in the write-ahead log.
+// The reserve has room for the buffers that are written out and for this batch in the write-ahead log.
 Status RocksStore::room_for(uint64_t bytes) {
     batch_bytes_ += bytes + change_bytes;
     if (batch_bytes_ > sizes_.batch_bytes_max) {
         return Error{Code::no_space, "a batch of more than " + std::to_string(sizes_.batch_bytes_max) +
                                          " octets (the largest file size allowed is met)"};
     }
-    return reserve_.hold(sizes_.buffer_bytes + (batch_bytes_ / reserve_step + 1) * reserve_step);
+    return reserve_.hold(sizes_.reserve_bytes() + (batch_bytes_ / reserve_step + 1) * reserve_step);
 }
 
 Status RocksStore::put(uint32_t table, BytesView key, BytesView value) {
-    lent_.clear();
+    lent_.take_back();
     if (!batch_error_) return batch_error_;
     if (Status status = room_for(key.size() + value.size()); !status) return failed(status);
-    const rocksdb::Status done = batch_.Put(to_slice(key_of(table, key)), to_slice(value));
-    return done.ok() ? Status{} : failed(rocks_error(done, "put"));
+    batch_.put(key_of(table, key), value);
+    return {};
 }
 
 Status RocksStore::erase(uint32_t table, BytesView key) {
-    lent_.clear();
+    lent_.take_back();
     if (!batch_error_) return batch_error_;
     if (Status status = room_for(key.size()); !status) return failed(status);
-    const rocksdb::Status done = batch_.Delete(to_slice(key_of(table, key)));
-    return done.ok() ? Status{} : failed(rocks_error(done, "erase"));
+    batch_.erase(key_of(table, key));
+    return {};
 }
 
 Status RocksStore::commit(Index applied_index) {
-    lent_.clear();
+    lent_.take_back();
     Status status = batch_error_;
     if (status) {
-        Engine::save_applied(batch_, applied_index);
-        if (const rocksdb::Status written = write_batch(); !written.ok()) status = rocks_error(written, "commit");
+        rocksdb::Status written = make_record(applied_index);
+        if (written.ok()) written = write_batch();
+        if (!written.ok()) status = rocks_error(written, "commit");
     }
     if (status) applied_ = applied_index;
     rollback();
     return status;
 }
 
+// In order of keys: RocksDB then finds the place of each where that of the one before was.
+rocksdb::Status RocksStore::make_record(Index applied_index) {
+    for (const Overlay::Change* change : batch_.all()) {
+        const rocksdb::Slice key = to_slice(change->key);
+        rocksdb::ColumnFamilyHandle* const family = engine_->family(static_cast<unsigned char>(change->key[0]));
+        const rocksdb::Status added =
+            change->erased ? record_.Delete(family, key) : record_.Put(family, key, to_slice(change->value));
+        if (!added.ok()) return added;
+    }
+    engine_->save_applied(record_, applied_index);
+    return rocksdb::Status::OK();
+}
+
 // A write that RocksDB could not do (others have filled the disk meanwhile) is tried once more with the room of the
 // reserve. Twice the same batch is the same as once.
 rocksdb::Status RocksStore::write_batch() {
-    reserve_.shrink(sizes_.buffer_bytes + reserve_step);
+    reserve_.shrink(sizes_.reserve_bytes() + reserve_step);
     rocksdb::Status written = log_failed_ ? rocksdb::Status::NoSpace() : write_once();
     if (written.ok() || written.IsCorruption()) return written;
     reserve_.release();
@@ -147,7 +184,7 @@ rocksdb::Status RocksStore::write_batch() {
 }
 
 rocksdb::Status RocksStore::write_once() {
-    rocksdb::Status written = engine_->db().Write({}, batch_.GetWriteBatch());
+    rocksdb::Status written = engine_->db().Write({}, &record_);
     log_failed_ = !written.ok();
     return written;
 }
@@ -165,20 +202,24 @@ Status RocksStore::reopen() {
 }
 
 void RocksStore::rollback() {
-    lent_.clear();
-    if (in_batch_) batch_.Clear();
+    lent_.take_back();
+    batch_.clear();
+    if (record_.GetDataSize() > record_bytes_kept_max) record_ = rocksdb::WriteBatch();
+    record_.Clear();
     in_batch_ = false;
 }
 
 Result<BytesView> RocksStore::get(uint32_t table, BytesView key) {
     if (!engine_) return gone();
-    const rocksdb::Slice name = to_slice(key_of(table, key));
-    rocksdb::PinnableSlice& value = lent_.emplace_back();
-    rocksdb::DB& db = engine_->db();
-    const rocksdb::Status found =
-        in_batch_ ? batch_.GetFromBatchAndDB(&db, {}, name, &value) : db.Get({}, db.DefaultColumnFamily(), name, &value);
+    const BytesView name = key_of(table, key);
+    if (const Overlay::Change* change = batch_.find(name)) {
+        if (change->erased) return Error{Code::not_found, {}};
+        return change->value;
+    }
+    rocksdb::PinnableSlice& value = lent_.next();
+    const rocksdb::Status found = engine_->db().Get({}, engine_->family(table), to_slice(name), &value);
     if (found.ok()) return from_slice(value);
-    lent_.pop_back();
+    lent_.drop_last();
     if (found.IsNotFound()) return Error{Code::not_found, {}};
     return rocks_error(found, "get");
 }
@@ -189,27 +230,12 @@ Status RocksStore::scan(uint32_t table, BytesView from, BytesView to, plugin::Di
     const Bytes first = Bytes(key_of(table, from));
     const Bytes end = Bytes(to.empty() ? key_of(table + 1, {}) : key_of(table, to));
     if (end <= first) return {};
-    const bool forward = direction == plugin::Direction::forward;
     const rocksdb::Slice lower = to_slice(first), upper = to_slice(end);
     rocksdb::ReadOptions options;
     options.iterate_lower_bound = &lower;
     options.iterate_upper_bound = &upper;
-    rocksdb::Iterator* stored = engine_->db().NewIterator(options);
-    const std::unique_ptr<rocksdb::Iterator> at(in_batch_ ? batch_.NewIteratorWithBase(stored) : stored);
-    // The batch knows no bounds, so both are looked at here.
-    if (forward) {
-        at->Seek(lower);
-    } else {
-        at->SeekForPrev(upper);
-        if (at->Valid() && at->key() == upper) at->Prev();
-    }
-    while (at->Valid()) {
-        const BytesView found = from_slice(at->key());
-        if (forward ? found >= end : found < first) break;
-        if (!visitor(found.substr(1), from_slice(at->value()))) return {};
-        forward ? at->Next() : at->Prev();
-    }
-    return at->status().ok() ? Status{} : rocks_error(at->status(), "scan");
+    const std::unique_ptr<rocksdb::Iterator> stored(engine_->db().NewIterator(options, engine_->family(table)));
+    return walk(*stored, batch_.within(first, end), direction == plugin::Direction::forward, visitor);
 }
 
 Status RocksStore::sync() {
@@ -227,7 +253,7 @@ Result<Index> RocksStore::snapshot_write(const plugin::SnapshotSink& sink) {
 }
 
 Status RocksStore::snapshot_read(const plugin::SnapshotSource& source) {
-    lent_.clear();
+    lent_.take_back();
     const std::string name = data_name(data_number(name_) + 1);
     std::error_code ignored;
     fs::remove_all(directory_ + "/" + name, ignored);
@@ -250,7 +276,8 @@ Status RocksStore::replace_data(const std::string& name, Index applied) {
     replacing_ = false;
     const std::string old = name_;
     engine_.reset();
-    const Status pointed = point_to(directory_, name);
+    Status pointed = plugin::write_identity(directory_, plugin_name, format);  // the old data may be of an older one
+    if (pointed) pointed = point_to(directory_, name);
     // Also after a failure: whichever one the link names is whole.
     if (Status status = open_engine(pointed ? name : old); !status) return status;
     if (!pointed) return pointed;
@@ -261,7 +288,7 @@ Status RocksStore::replace_data(const std::string& name, Index applied) {
 }
 
 Result<plugin::StateStoreStats> RocksStore::stats() {
-    lent_.clear();
+    lent_.take_back();
     return plugin::StateStoreStats{disk_bytes(directory_), 0};
 }
 

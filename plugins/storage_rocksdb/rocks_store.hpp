@@ -11,15 +11,16 @@
 // changed. RESERVE holds disk space (sdk/plugin/space_reserve.hpp), so that a full disk shows at a put and never keeps the
 // store from opening.
 //
-// The open batch is a WriteBatchWithIndex. Values that get() lends stay pinned until the next call that is neither get nor
-// scan.
+// The open batch is kept beside RocksDB (overlay.hpp) until its commit. Values that get() lends stay where they are until
+// the next call that is neither get nor scan.
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <shared_mutex>
 
 #include "plugins/storage_rocksdb/engine.hpp"
+#include "plugins/storage_rocksdb/lent_values.hpp"
+#include "plugins/storage_rocksdb/overlay.hpp"
 #include "sdk/plugin/space_reserve.hpp"
 #include "sdk/plugin/state_store.hpp"
 
@@ -50,6 +51,7 @@ private:
     BytesView key_of(uint32_t table, BytesView key);
     Status room_for(uint64_t bytes);
     Status failed(Status status);
+    rocksdb::Status make_record(Index applied_index);
     rocksdb::Status write_batch();
     rocksdb::Status write_once();
     Status reopen();
@@ -71,10 +73,11 @@ private:
 
     Index applied_;
     bool in_batch_ = false;
-    rocksdb::WriteBatchWithIndex batch_;
+    Overlay batch_;
+    rocksdb::WriteBatch record_;  // of the batch that is being committed
     uint64_t batch_bytes_ = 0;
     Status batch_error_;  // the first of the open batch
-    std::deque<rocksdb::PinnableSlice> lent_;
+    LentValues lent_;
     Bytes key_;
 };
 

@@ -51,17 +51,19 @@ Result<RocksSettings> parse_settings(const plugin::Settings& settings) {
 
 Sizes sizes_of(const RocksSettings& settings, const std::string& directory) {
     Sizes sizes;
-    uint64_t buffer = settings.write_buffer_bytes / Sizes::write_buffers;
     sizes.file_bytes = file_bytes_default;
     sizes.batch_bytes_max = batch_bytes_default;
-    if (const uint64_t disk = plugin::file_system_bytes(directory); disk != 0) buffer = std::min(buffer, disk / 32);
+    uint64_t buffer_max = UINT64_MAX;
+    if (const uint64_t disk = plugin::file_system_bytes(directory); disk != 0) buffer_max = disk / 32;
     rlimit limit = {};
     if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-        buffer = std::min<uint64_t>(buffer, limit.rlim_cur / 8);
+        buffer_max = std::min<uint64_t>(buffer_max, limit.rlim_cur / 8);
         sizes.file_bytes = std::min<uint64_t>(sizes.file_bytes, limit.rlim_cur / 4);
         sizes.batch_bytes_max = std::min<uint64_t>(sizes.batch_bytes_max, limit.rlim_cur / 4);
     }
-    sizes.buffer_bytes = std::max(buffer, buffer_bytes_min);
+    const uint64_t share = settings.write_buffer_bytes / (4 * Sizes::buffers_each);
+    sizes.changes_buffer_bytes = std::max(std::min(share, buffer_max), buffer_bytes_min);
+    sizes.others_buffer_bytes = std::max(std::min(3 * share, buffer_max), buffer_bytes_min);
     return sizes;
 }
 

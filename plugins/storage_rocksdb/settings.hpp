@@ -10,9 +10,9 @@ namespace belfry::storage_rocksdb {
 
 // Memory is bounded by cache_bytes + write_buffer_bytes, and some MiB for compactions at work.
 struct RocksSettings {
-    uint64_t cache_bytes = 64ull * 1024 * 1024;         // blocks of the files, their indexes and filters
+    uint64_t cache_bytes = 64ull * 1024 * 1024;         // blocks of the files that had to be unpacked
     uint64_t write_buffer_bytes = 64ull * 1024 * 1024;  // what is committed and not in a file yet, all buffers together
-    uint64_t background_threads = 2;                    // that compact; one more writes buffers out
+    uint64_t background_threads = 2;                    // that compact; two more write buffers out
 };
 
 Result<RocksSettings> parse_settings(const plugin::Settings& settings);
@@ -20,10 +20,15 @@ Result<RocksSettings> parse_settings(const plugin::Settings& settings);
 // Sizes that follow from the settings, the file system's size and the process's limit on file sizes: so that a buffer being
 // written out is small beside the disk, and no file meets the limit.
 struct Sizes {
-    uint64_t buffer_bytes = 0;     // one of write_buffers
+    // One of two for the change records and one of two for the rest: one is written to while the other is written out. The
+    // rest comes in any order, and the more of it comes together the less often it is merged.
+    uint64_t changes_buffer_bytes = 0;
+    uint64_t others_buffer_bytes = 0;
+    static constexpr int buffers_each = 2;
     uint64_t file_bytes = 0;       // of a file that a compaction writes
     uint64_t batch_bytes_max = 0;  // of one batch
-    static constexpr int write_buffers = 4;
+    // Of disk: what may be written out at one time.
+    uint64_t reserve_bytes() const { return changes_buffer_bytes + others_buffer_bytes; }
 };
 Sizes sizes_of(const RocksSettings& settings, const std::string& directory);
 

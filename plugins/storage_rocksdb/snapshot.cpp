@@ -41,6 +41,27 @@ private:
     const rocksdb::Snapshot* snapshot_;
 };
 
+Status write_table(Engine& engine, uint32_t table, const rocksdb::Snapshot* snapshot, plugin::StateImageWriter& writer,
+                   const std::atomic<bool>& cancel) {
+    const char first = static_cast<char>(table), behind = static_cast<char>(table + 1);
+    const rocksdb::Slice lower(&first, 1), upper(&behind, 1);
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot;
+    options.fill_cache = false;  // what the hub reads often stays there
+    options.readahead_size = readahead_bytes;
+    options.iterate_lower_bound = &lower;
+    options.iterate_upper_bound = &upper;
+    const std::unique_ptr<rocksdb::Iterator> at(engine.db().NewIterator(options, engine.family(table)));
+    for (at->SeekToFirst(); at->Valid(); at->Next()) {
+        if (cancel.load(std::memory_order_relaxed)) {
+            return Error{Code::unavailable, "the store is being replaced by a snapshot; copy again afterwards"};
+        }
+        if (Status status = writer.add(table, from_slice(at->key()).substr(1), from_slice(at->value())); !status)
+            return status;
+    }
+    return at->status().ok() ? Status{} : rocks_error(at->status(), "copying the state");
+}
+
 }  // namespace
 
 Result<Index> write_image(Engine& engine, const plugin::SnapshotSink& sink, const std::atomic<bool>& cancel) {
@@ -49,23 +70,9 @@ Result<Index> write_image(Engine& engine, const plugin::SnapshotSink& sink, cons
     if (!applied) return applied;
     plugin::StateImageWriter writer(sink);
     if (Status status = writer.start(*applied); !status) return status.error();
-    const char behind_tables = BELFRY_TABLE_COUNT;
-    const rocksdb::Slice upper(&behind_tables, 1);
-    rocksdb::ReadOptions options;
-    options.snapshot = snapshot.get();
-    options.fill_cache = false;  // what the hub reads often stays there
-    options.readahead_size = readahead_bytes;
-    options.iterate_upper_bound = &upper;
-    const std::unique_ptr<rocksdb::Iterator> at(engine.db().NewIterator(options));
-    for (at->SeekToFirst(); at->Valid(); at->Next()) {
-        if (cancel.load(std::memory_order_relaxed)) {
-            return Error{Code::unavailable, "the store is being replaced by a snapshot; copy again afterwards"};
-        }
-        const BytesView key = from_slice(at->key());
-        if (Status status = writer.add(static_cast<unsigned char>(key[0]), key.substr(1), from_slice(at->value())); !status)
-            return status.error();
+    for (uint32_t table = 0; table < BELFRY_TABLE_COUNT; ++table) {
+        if (Status status = write_table(engine, table, snapshot.get(), writer, cancel); !status) return status.error();
     }
-    if (!at->status().ok()) return rocks_error(at->status(), "copying the state");
     if (Status status = writer.finish(); !status) return status.error();
     return *applied;
 }
@@ -83,15 +90,15 @@ Result<Index> read_image(Engine& engine, const plugin::SnapshotSource& source) {
     const auto add = [&](uint32_t table, BytesView key, BytesView value) -> Status {
         name.assign(1, static_cast<char>(table));
         name += key;
-        if (const rocksdb::Status put = batch.Put(to_slice(name), to_slice(value)); !put.ok())
+        if (const rocksdb::Status put = batch.Put(engine.family(table), to_slice(name), to_slice(value)); !put.ok())
             return rocks_error(put, "loading the snapshot");
         return batch.GetDataSize() < load_batch_bytes ? Status{} : write();
     };
     const Result<Index> applied = plugin::StateImageReader(source).read(add);
     if (!applied) return applied;
-    Engine::save_applied(batch, *applied);
+    engine.save_applied(batch, *applied);
     if (Status status = write(); !status) return status.error();
-    const rocksdb::Status flushed = engine.db().Flush({});
+    const rocksdb::Status flushed = engine.db().Flush({}, engine.families());
     if (!flushed.ok()) return rocks_error(flushed, "loading the snapshot");
     return applied;
 }

@@ -1,10 +1,12 @@
 // What the conformance suite cannot know of storage_rocksdb: its folder, its settings, its reserve, its memory.
 #include "plugins/storage_rocksdb/rocks_store.hpp"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <random>
 #include <thread>
 
@@ -161,6 +163,89 @@ TEST_CASE("storage_rocksdb: values lent stay as they are until the next write", 
     for (int i = 0; i < 10'000; ++i) lent.push_back(store->get(2, std::to_string(i)).value());
     for (size_t i = 0; i < lent.size(); ++i) REQUIRE(lent[i] == value_of(i, 1000));
     CHECK(store->applied_index().value() == Index{100});
+}
+
+TEST_CASE("storage_rocksdb: ranges see 2,000 changes of the open batch among 2,000 stored keys", "[storage_rocksdb]") {
+    const Folder folder;
+    const auto store = opened(folder);
+    std::map<Bytes, Bytes> model;
+    REQUIRE(store->begin().ok());
+    for (int i = 0; i < 2000; ++i) {
+        const Bytes key = std::to_string(2 * i);
+        model[key] = "stored";
+        REQUIRE(store->put(1, key, model[key]).ok());
+        REQUIRE(store->put(2, key, "of another table").ok());
+    }
+    REQUIRE(store->commit(Index{1}).ok());
+    REQUIRE(store->begin().ok());
+    for (int i = 0; i < 2000; ++i) {
+        const Bytes key = std::to_string(i * 7919 % 4000);
+        if (i % 3 == 0) {
+            model.erase(key);
+            REQUIRE(store->erase(1, key).ok());
+        } else {
+            model[key] = "changed" + key;
+            REQUIRE(store->put(1, key, model[key]).ok());
+        }
+    }
+    const auto see = [](void* context, belfry_bytes key, belfry_bytes value) -> int32_t {
+        static_cast<std::vector<std::pair<Bytes, Bytes>>*>(context)->emplace_back(plugin::from_c(key),
+                                                                                  plugin::from_c(value));
+        return 0;
+    };
+    for (const auto& [from, to] : {std::pair<Bytes, Bytes>{"", ""}, {"1", "2"}, {"3999", ""}, {"", "10"}, {"7", "7"}}) {
+        std::vector<std::pair<Bytes, Bytes>> up, down;
+        REQUIRE(store->scan(1, from, to, plugin::Direction::forward, plugin::ScanVisitor(see, &up)).ok());
+        REQUIRE(store->scan(1, from, to, plugin::Direction::reverse, plugin::ScanVisitor(see, &down)).ok());
+        const auto end = to.empty() ? model.end() : model.lower_bound(to);
+        const std::vector<std::pair<Bytes, Bytes>> expected(model.lower_bound(from), end);
+        CHECK(up == expected);
+        std::reverse(down.begin(), down.end());
+        CHECK(down == expected);
+    }
+    store->rollback();
+    CHECK(store->get(1, "0").value() == "stored");
+}
+
+TEST_CASE("storage_rocksdb: data of format 1, all in one family, is read and written, and a snapshot renews it",
+          "[storage_rocksdb]") {
+    const Folder folder;
+    {
+        rocksdb::Options options;
+        options.create_if_missing = true;
+        rocksdb::DB* made = nullptr;
+        REQUIRE(rocksdb::DB::Open(options, folder.path + "/data-1", &made).ok());
+        const std::unique_ptr<rocksdb::DB> db(made);
+        const auto write_one = [&](Bytes key, Bytes value) { REQUIRE(db->Put({}, key, value).ok()); };
+        write_one("\x01key", "value");
+        write_one(Bytes("\x02") + "change", "of a key");
+        write_one(
+            "\xff"
+            "applied",
+            Bytes("\7\0\0\0\0\0\0\0", 8));
+    }
+    fs::create_symlink("data-1", folder.path + "/CURRENT");
+    std::ofstream(folder.path + "/PLUGIN") << "storage_rocksdb 1\n";
+    const auto identity = [&] {
+        std::string name, format;
+        std::ifstream(folder.path + "/PLUGIN") >> name >> format;
+        return format;
+    };
+    for (int round = 0; round < 2; ++round) {
+        const auto store = opened(folder);
+        CHECK(store->applied_index().value() == Index{7});
+        CHECK(store->get(1, "key").value() == "value");
+        CHECK(store->get(2, "change").value() == "of a key");
+        REQUIRE(store->begin().ok());
+        REQUIRE(store->put(2, "next", "one").ok());
+        REQUIRE(store->commit(Index{7}).ok());
+        CHECK(identity() == "1");
+    }
+    const auto store = opened(folder);
+    REQUIRE(restore(*store, image_of(*store)).ok());
+    CHECK(identity() == "2");
+    CHECK(store->get(2, "next").value() == "one");
+    CHECK(store->applied_index().value() == Index{7});
 }
 
 TEST_CASE("storage_rocksdb: a damaged file is told as such", "[storage_rocksdb]") {
