@@ -23,6 +23,9 @@ Error bad_token() {
     return {Code::unauthenticated, "the token is none that this cluster gave, or it is no longer good: log in"};
 }
 
+// Names that no user has, also where the users are another directory's: nothing but the token in its file makes root.
+bool is_no_user(BytesView name) { return name == auth::root_name || name == auth::own_name; }
+
 int digit_of(char octet) {
     if (octet >= '0' && octet <= '9') return octet - '0';
     if (octet >= 'a' && octet <= 'f') return octet - 'a' + 10;
@@ -68,6 +71,10 @@ void Access::load(bool all, const std::vector<plugin::Authority::Record>& record
 
 Status Access::check_record(const protocol::RecordChangeRequest& request) const {
     if (request.remove) return {};
+    if (request.name == auth::secret_name) {
+        return Error{Code::invalid_argument,
+                     "the key of its tokens the hub chooses itself: remove the record, and it makes another one"};
+    }
     return authority_ == nullptr ? auth::check_record(request.name, request.content)
                                  : authority_->check_record(request.name, request.content);
 }
@@ -100,7 +107,7 @@ Result<Access::Known> Access::read_token(const Bytes& token) const {
     const uint64_t expires_ms = in.varint();
     const uint64_t stamp = in.u64();
     const Principal principal{Bytes(in.bytes()), stamp};
-    if (!in.ok() || !in.at_end()) return bad_token();
+    if (!in.ok() || !in.at_end() || is_no_user(principal.name)) return bad_token();
     if (Status good = still_good(principal); !good) return good.error();
     return Known{std::make_shared<const Principal>(principal), expires_ms};
 }
@@ -109,7 +116,8 @@ Result<PrincipalPointer> Access::identify_key(BytesView public_key) const {
     if (refusal_.code != Code::ok) return refusal_;
     if (authority_ == nullptr || public_key.empty()) return nobody();
     const auto name = authority_->user_of_key(public_key);
-    return name ? named(*name) : Result<PrincipalPointer>(name.error());
+    if (!name) return name.error();
+    return is_no_user(*name) ? Result<PrincipalPointer>(nobody()) : named(*name);
 }
 
 Result<PrincipalPointer> Access::named(const Bytes& name) const {
@@ -146,6 +154,7 @@ Result<Bytes> Access::token_for(const Bytes& name, uint64_t expires_ms) const {
     if (secret_.empty()) {
         return Error{Code::unavailable, "the cluster is making the key for its tokens; nobody was logged in"};
     }
+    if (is_no_user(name)) return Error{Code::unauthenticated, "'" + name + "' is no user"};
     const auto stamp = authority_->stamp(name);
     if (!stamp) return stamp.error();
     Bytes body;

@@ -4,7 +4,7 @@
 //   a forwarded one      the principal as the member it came to has found it
 //   a write              authorised by the leader, from what it has applied (a new one: when its office begins)
 //   a read               authorised by who answers, after the gate: it has seen every revoke that was acknowledged
-//   a password           after the gate, on the shell's threads; the answer is a token
+//   a password           after the gate, on the shell's threads; the answer is a token, unless the user changed meanwhile
 #include <algorithm>
 
 #include "hub/core/impl.hpp"
@@ -85,6 +85,13 @@ bool Core::Impl::is_still_permitted(RequestReceived& input, Instant now, Output&
     return input.caller.version == access_.version() || is_permitted(input, now, output);
 }
 
+// REQUIRES: knows_caller().
+bool Core::Impl::administrates(const Caller& caller) const {
+    if (access_.is_open()) return true;
+    const auto no_keys = [](const auto&) { return Result<KeyRange>(KeyRange::all()); };
+    return access_.authorize(*caller.principal, protocol::RecordsRequest{}, no_keys).ok();
+}
+
 bool Core::Impl::refuse_caller(const RequestReceived& input, const Error& why, Output& output) {
     ++counters_.denied;
     const Principal* const who = input.caller.principal.get();
@@ -130,8 +137,12 @@ void Core::Impl::on_authenticate(RequestReceived& input, Instant now, Output& ou
         return deliver({input.connection, std::move(reply), {}}, output);
     }
     const uint64_t valid_ms = op.valid_ms != 0 ? op.valid_ms : belfry::limits::token_valid_ms;
-    const Login login{input.connection, input.request.id, op.name, valid_ms};
+    Login login{input.connection, input.request.id, op.name, valid_ms};
     if (op.name.empty()) {
+        // A token would outlive the key when that is taken away.
+        if (!input.caller.credential) {
+            return refuse_now({Code::invalid_argument, "whoever is known by a key needs no token, and gets none"});
+        }
         if (!input.caller.principal->is_root()) return give_token(login, input.caller.principal->name, now, output);
         return refuse_now({Code::invalid_argument, "root's token is used as it is: as long as this member runs, and here"});
     }
@@ -141,6 +152,7 @@ void Core::Impl::on_authenticate(RequestReceived& input, Instant now, Output& ou
     }
     if (logins_.size() >= logins_max) return refuse_now({Code::busy, "too many log in at once; try again"});
     guesses_.begin(op.name, now.monotonic_ms);
+    if (auto user = access_.named(op.name)) login.user = *std::move(user);
     output.logins.push_back({++last_login_, op.name, std::move(op.password)});
     logins_.emplace(last_login_, login);
 }
@@ -150,6 +162,15 @@ void Core::Impl::on(PasswordChecked& input, Instant now, Output& output) {
     if (found.empty()) return;
     const Login& login = found.mapped();
     if (input.verdict) {
+        // What was checked may be the password of before: a token would be good for what came after.
+        const auto user = access_.named(login.name);
+        const bool same = user ? login.user && **user == *login.user : !login.user;
+        if (!same) {
+            guesses_.undo(login.name);
+            const Error changed{Code::unavailable, "users were changed while the password was being checked: try again"};
+            output.audit.push_back({Audit::Event::login_refused, login.name, "authenticate", login.connection, changed});
+            return answer(login.connection, login.request, changed, output);
+        }
         guesses_.succeeded(login.name);
         return give_token(login, login.name, now, output);
     }

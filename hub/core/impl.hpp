@@ -219,6 +219,7 @@ private:
         uint64_t request = 0;
         Bytes name;  // empty: a newer token for a known caller
         uint64_t valid_ms = 0;
+        PrincipalPointer user = {};  // as it was when the password was taken in; none = there was none of this name
     };
     bool knows_caller(RequestReceived& input, Instant now, Output& output);
     Status identify(RequestReceived& input, Instant now);
@@ -226,6 +227,7 @@ private:
     Status identify_client(Caller& caller, Instant now);
     bool is_permitted(RequestReceived& input, Instant now, Output& output);
     bool is_still_permitted(RequestReceived& input, Instant now, Output& output);
+    bool administrates(const Caller& caller) const;
     void tell_keys(Output& output);
     bool may_have_feed(const Caller& caller) const;
     bool refuse_caller(const RequestReceived& input, const Error& why, Output& output);

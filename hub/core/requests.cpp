@@ -55,7 +55,13 @@ void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {
     const auto connection = input.connection;
     const auto id = input.request.id;
     if (std::holds_alternative<protocol::StatusRequest>(op)) {
-        return answer(connection, id, Result<protocol::StatusReply>(status()), output);
+        protocol::StatusReply figures = status();
+        // Patterns of policies say what keys others have.
+        const auto of_policies = [](const auto& figure) {
+            return figure.first.starts_with("quota.") || figure.first.starts_with("policy.");
+        };
+        if (!administrates(input.caller)) std::erase_if(figures.figures, of_policies);
+        return answer(connection, id, Result<protocol::StatusReply>(std::move(figures)), output);
     }
     if (std::holds_alternative<protocol::PluginsRequest>(op)) {
         return answer(connection, id, Result<protocol::PluginsReply>({options_.member_id, options_.plugins}), output);

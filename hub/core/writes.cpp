@@ -30,6 +30,18 @@ log::Command command_of(protocol::Request& request) {
     return command;
 }
 
+// "member add 4 tcp://...", "leader transfer 2"
+std::string task_text(const protocol::RequestOp& op) {
+    using Kind = protocol::MemberChangeRequest::Kind;
+    if (const auto* transfer = std::get_if<protocol::LeaderTransferRequest>(&op)) {
+        return "leader transfer " + (transfer->id != 0 ? std::to_string(transfer->id) : std::string("to the best"));
+    }
+    const auto& change = std::get<protocol::MemberChangeRequest>(op);
+    const char* const word = change.kind == Kind::add ? "add " : change.kind == Kind::promote ? "promote " : "remove ";
+    const std::string text = "member " + (word + std::to_string(change.id));
+    return change.kind == Kind::add ? text + " " + change.address : text;
+}
+
 // That entries of this format follow (releases.hpp).
 log::Command announcement(uint64_t format) {
     return {"belfry",
@@ -57,7 +69,7 @@ void Core::Impl::lead(RequestReceived& input, Instant now, Output& output) {
         if (!knows_policies()) return early_writes_.push_back(std::move(input));
         if (!is_permitted(input, now, output)) return;
     }
-    audit_administration(input, name_of(input.request.op), output);
+    audit_administration(input, "begin " + task_text(input.request.op), output);
     add_task(input, now, output);
 }
 

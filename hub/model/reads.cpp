@@ -260,6 +260,7 @@ Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest&
                 return true;
             }
             for (ChangeEvent event; reader.next(event); ++examined) {
+                if (!filter.range().contains(event.key)) continue;  // whoever asks may read that range, not more
                 const plugin::Sight sight = sight_of(filter, event);
                 if (filter.reads_value()) read_by_filter += event.now.value.size() + event.before.value.size();
                 if (sight == plugin::Sight::nothing) continue;

@@ -3,50 +3,16 @@
 #include <set>
 
 #include "hub/core/guesses.hpp"
-#include "sdk/protocol/auth_records.hpp"
-#include "tests/unit/hub/core/cluster.hpp"
-
-extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_auth_open(const belfry_host_v1*, belfry_error*);
-extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_auth_rbac(const belfry_host_v1*, belfry_error*);
+#include "sdk/protocol/policy.hpp"
+#include "sdk/protocol/quota.hpp"
+#include "tests/unit/hub/core/asking.hpp"
 
 using namespace belfry;
 using namespace belfry::hub;
 using namespace belfry::hub::core;
 using namespace belfry::protocol;
-using auth::Action;
-using auth::Permission;
 
 namespace {
-
-constexpr const char* root_token = "r1-of-this-test";
-
-std::unique_ptr<hub::plugin::Authority> authority_of(belfry_plugin_entry_function entry) {
-    static const belfry_host_v1 host = {};
-    const auto plugin = hub::plugin::link_plugin(entry, host);
-    REQUIRE(plugin);
-    auto opened = hub::plugin::Authority::open(host, *plugin->auth(), plugin->descriptor->name, {});
-    REQUIRE(opened);
-    return std::move(*opened);
-}
-
-Options asking_options() {
-    Options options = World::default_options();
-    options.root_token = root_token;
-    options.entropy = Bytes(auth::secret_bytes, 'e');
-    return options;
-}
-
-std::shared_ptr<const Bytes> shown(const Bytes& token) { return std::make_shared<const Bytes>(token); }
-
-Permission may(Action action, KeyRange range) { return {static_cast<uint32_t>(action), std::move(range)}; }
-Permission may(Action action) { return may(action, KeyRange::all()); }
-
-RecordChangeRequest role_of(std::vector<Permission> permissions) {
-    return {"auth/role/role", false, auth::encode_role({std::move(permissions)}), {}};
-}
-RecordChangeRequest user_of(const Bytes& name, uint64_t stamp = 1, bool disabled = false) {
-    return {"auth/user/" + name, false, auth::encode_user({disabled, stamp, {"role"}}), {}};
-}
 
 // ---- the table ----
 
@@ -57,11 +23,6 @@ struct Row {
     bool only_users = true;         // false: it is how one becomes a user
 };
 
-RangeRequest range(KeyRange keys) {
-    RangeRequest op;
-    op.range = std::move(keys);
-    return op;
-}
 RangeRequest local(RangeRequest op) {
     op.local = true;
     return op;
@@ -70,7 +31,6 @@ RangeRequest later(RangeRequest op) {
     op.min_revision = Revision{1};
     return op;
 }
-PutRequest put(const Bytes& key) { return {key, "v", {}, false}; }
 Compare compare(KeyRange keys) { return {std::move(keys), Compare::Target::version, Compare::Op::equal, 0, {}}; }
 TxnRequest then(TxnOp op) { return {{}, {std::move(op)}, {}}; }
 TxnRequest otherwise(TxnOp op) { return {{}, {}, {std::move(op)}}; }
@@ -124,66 +84,6 @@ std::vector<Row> rows() {
 
 // A kind of request that is added needs a row above (and a place in hub/core/permit.cpp).
 static_assert(std::variant_size_v<RequestOp> == 19);
-
-bool refused(const Reply& reply) { return reply.error.code == Code::denied || reply.error.code == Code::unauthenticated; }
-
-// A hub, or a cluster, that asks who somebody is; `ask` sends to the member under test.
-struct Asking {
-    explicit Asking(uint64_t members) : cluster(members, asking_options()) {
-        for (uint64_t id = 1; id <= members; ++id) {
-            cluster.crash(id);
-            cluster.at(id).authority = authority_of(belfry_plugin_entry_auth_rbac);
-            cluster.restart(id);
-        }
-        leader = cluster.elect();
-        member = members == 1 ? leader : cluster.other_than(leader);
-        as_root(put("app/x"));
-        as_root(user_of("ann"));
-        as_root(role_of({}));
-        cluster.run(1500);  // the key for tokens is there, everywhere
-        token = log_in("ann");
-    }
-    Reply ask(RequestOp op, const Bytes& credential) {
-        cluster.at(member).credential = credential.empty() ? nullptr : shown(credential);
-        return cluster.ask(member, std::move(op));
-    }
-    void as_root(RequestOp op) {
-        const Reply reply = ask(std::move(op), root_token);
-        INFO(reply.error.detail);
-        REQUIRE(reply.error.code == Code::ok);
-    }
-    Bytes log_in(const Bytes& name) {
-        World& world = cluster.at(member);
-        world.logins.clear();
-        world.credential = nullptr;
-        const uint64_t id = world.send(AuthenticateRequest{name, "its password", 0});
-        cluster.run_until([&] { return !world.logins.empty(); });
-        CHECK(world.logins[0].password == "its password");
-        world.step(PasswordChecked{world.logins[0].login, {}});
-        world.flush();
-        REQUIRE(world.reply(id) != nullptr);
-        INFO(world.reply(id)->error.detail);
-        REQUIRE(world.reply(id)->error.code == Code::ok);
-        const auto reply = std::get<AuthenticateReply>(world.reply(id)->result);
-        CHECK(reply.principal == name);
-        return reply.token;
-    }
-    Reply log_in_again(const Bytes& name, Status verdict) {
-        World& world = cluster.at(member);
-        world.logins.clear();
-        world.credential = nullptr;
-        const uint64_t id = world.send(AuthenticateRequest{name, "its password", 0});
-        cluster.run_until([&] { return !world.logins.empty() || world.reply(id) != nullptr; });
-        if (!world.logins.empty()) world.step(PasswordChecked{world.logins[0].login, std::move(verdict)});
-        world.flush();
-        return *world.reply(id);
-    }
-
-    Cluster cluster;
-    uint64_t leader = 0;
-    uint64_t member = 0;
-    Bytes token;
-};
 
 // Authentication alone waits for a thread of the shell's, which is the test's next step.
 bool waits_for_a_password(const RequestOp& op) {
@@ -506,6 +406,84 @@ TEST_CASE("refusals and what administrators do are told, with who and what, and 
         CHECK(member->audit[0].principal == "root");
         CHECK(member->audit[0].about == "set auth/password/ann");
     }
+}
+
+TEST_CASE("a change of the members is told with which one, when it begins", "[core][access]") {
+    Asking hub(3);
+    World& leader = hub.cluster.at(hub.leader);
+    leader.audit.clear();
+    using Kind = MemberChangeRequest::Kind;
+    const std::pair<RequestOp, const char*> asked[] = {
+        {MemberChangeRequest{Kind::add, 9, "tcp://10.0.0.9:7430"}, "begin member add 9 tcp://10.0.0.9:7430"},
+        {MemberChangeRequest{Kind::remove, 9, {}}, "begin member remove 9"},
+        {MemberChangeRequest{Kind::promote, 77, {}}, "begin member promote 77"},
+        {LeaderTransferRequest{77}, "begin leader transfer 77"},
+    };
+    for (const auto& [op, about] : asked) {
+        leader.audit.clear();
+        (void)hub.ask(op, root_token);
+        REQUIRE(leader.audit.size() == 1);
+        CHECK(leader.audit[0].principal == "root");
+        CHECK(leader.audit[0].about == about);
+    }
+}
+
+TEST_CASE("status says of quotas and policies only to who administrates", "[core][access]") {
+    Asking hub(1);
+    const PolicyRule rule{std::string(quota_kind), encode_quota({5000, {}})};
+    hub.as_root(RecordChangeRequest{policy_name("others/**"), false, encode_policy({"others/**", {rule}}), {}});
+    const auto tells = [&](const Bytes& credential) {
+        const Reply reply = hub.ask(StatusRequest{}, credential);
+        REQUIRE(reply.error.code == Code::ok);
+        const auto& figures = std::get<StatusReply>(reply.result).figures;
+        CHECK(figures.size() > 20);
+        return std::any_of(figures.begin(), figures.end(),
+                           [](const auto& figure) { return figure.first.find("others") != std::string::npos; });
+    };
+    CHECK(tells(root_token));
+    CHECK_FALSE(tells(hub.token));
+    hub.as_root(role_of({may(Action::read)}));
+    CHECK_FALSE(tells(hub.token));
+    hub.as_root(role_of({may(Action::admin)}));
+    CHECK(tells(hub.token));
+}
+
+TEST_CASE("a filter that matches more than it says shows no more than it says", "[core][access]") {
+    static const belfry_filter_v1 boaster = [] {
+        belfry_filter_v1 table = prefix_filter;
+        table.kind = "boaster";  // its range is the prefix, and everything matches
+        table.matches = [](const belfry_filter*, belfry_bytes, belfry_bytes) -> int32_t { return 1; };
+        return table;
+    }();
+    Asking hub(1);
+    World& world = hub.cluster.at(1);
+    REQUIRE(world.filters.add(boaster));
+    hub.as_root(role_of({may(Action::read, KeyRange::prefix("app/"))}));
+    const Revision before = world.core->revision();
+    hub.as_root(put("other/secret"));
+    hub.as_root(put("app/x"));
+    hub.as_root(DeleteRequest{KeyRange::one("other/secret"), false});
+    const FilterSpec filter{"boaster", "app/"};
+    const auto keys_of = [](const ChangesReply& reply) {
+        std::vector<Bytes> keys;
+        for (const ChangeSet& change : reply.changes) {
+            for (const Event& event : change.events) keys.push_back(event.kv.key);
+        }
+        return keys;
+    };
+    const Reply changes = hub.ask(ChangesRequest{filter, before, {}, 0}, hub.token);
+    REQUIRE(changes.error.code == Code::ok);
+    CHECK(keys_of(std::get<ChangesReply>(changes.result)) == std::vector<Bytes>{"app/x"});
+    const Reply snapshot = hub.ask(SnapshotRequest{filter, {}, {}, 0}, hub.token);
+    REQUIRE(snapshot.error.code == Code::ok);
+    CHECK(std::get<SnapshotReply>(snapshot.result).kvs.size() == 1);
+    // And one that waits.
+    world.credential = shown(hub.token);
+    const uint64_t id = world.send(ChangesRequest{filter, world.core->revision(), {}, 0, 10'000});
+    hub.as_root(put("other/secret"));
+    hub.as_root(put("app/x"));
+    hub.cluster.run_until([&] { return world.reply(id) != nullptr; });
+    for (const Bytes& key : keys_of(std::get<ChangesReply>(world.reply(id)->result))) CHECK(key == "app/x");
 }
 
 TEST_CASE("records never show a secret, not even to root", "[core][access]") {
