@@ -17,12 +17,17 @@ public:
     void tell(const std::vector<core::Audit>& lines, uint64_t now_ms);
 
 private:
+    // Of one kind of lines that strangers can cause.
+    struct Bound {
+        uint64_t second = 0;
+        uint64_t told = 0;    // in this second
+        uint64_t untold = 0;  // since a line said how many
+    };
     void tell(const core::Audit& line);
-    bool may_tell_refusal(uint64_t now_ms);
+    bool may_tell(Bound& bound, core::Audit::Event event, uint64_t now_ms);
     Logger& logger_;
-    uint64_t second_ = 0;
-    uint64_t told_ = 0;    // in this second
-    uint64_t untold_ = 0;  // since a line said how many
+    Bound refusals_;
+    Bound logins_;
 };
 
 }  // namespace belfry::hub::shell

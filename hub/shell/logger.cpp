@@ -1,8 +1,11 @@
 #include "hub/shell/logger.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+
+#include "sdk/base/utf8.hpp"
 
 namespace belfry::hub::shell {
 
@@ -22,26 +25,45 @@ std::string timestamp() {
     return text;
 }
 
-// Quotes for both forms: JSON escapes are readable in text too.
+// Letters that end a line, move the cursor, or make text look like other text: strangers choose names and keys.
+bool is_unseen(uint32_t letter) {
+    return letter < 0x20 || (letter >= 0x7f && letter < 0xa0) || letter == 0xad || letter == 0x61c ||
+           (letter >= 0x200b && letter <= 0x200f) || (letter >= 0x2028 && letter <= 0x202e) ||
+           (letter >= 0x2060 && letter <= 0x206f) || letter == 0xfeff;
+}
+
+// REQUIRES: `octets` is one letter in UTF-8.
+uint32_t letter_of(std::string_view octets) {
+    const auto first = static_cast<unsigned char>(octets[0]);
+    uint32_t letter = octets.size() == 1 ? first : first & (0x7fu >> octets.size());
+    for (const char octet : octets.substr(1)) letter = letter << 6 | (static_cast<unsigned char>(octet) & 0x3fu);
+    return letter;
+}
+
+// Quotes for both forms: JSON escapes are readable in text too. An octet that is no UTF-8 is shown by its number.
 std::string quoted(std::string_view value) {
     std::string out = "\"";
-    for (const char c : value) {
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
+    while (!value.empty()) {
+        const size_t size = utf8_length(value);
+        const std::string_view octets = value.substr(0, size == 0 ? 1 : size);
+        const uint32_t letter = size == 0 ? static_cast<unsigned char>(value[0]) : letter_of(octets);
+        if (letter == '"' || letter == '\\') out += '\\';
+        if (size == 0 || is_unseen(letter)) {
             char escape[8];
-            std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
+            std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(letter));
             out += escape;
         } else {
-            out += c;
+            out += octets;
         }
+        value.remove_prefix(octets.size());
     }
     return out + '"';
 }
 
 bool is_plain(std::string_view value) {
-    return !value.empty() && value.find_first_of(" \"\\=\n\t") == std::string_view::npos;
+    return !value.empty() && std::all_of(value.begin(), value.end(), [](char octet) {
+        return octet > ' ' && octet < 0x7f && octet != '"' && octet != '\\' && octet != '=';
+    });
 }
 
 void host_log(void* context, int32_t level, const char* message, const char* detail) {

@@ -1,5 +1,5 @@
 // Structured log lines on standard error, quiet by default: one line per event, text ("time level message key=value ...")
-// or JSON. Thread-safe. Never give it a secret.
+// or JSON; a value never makes it two lines, nor moves a terminal's cursor. Thread-safe. Never give it a secret.
 #pragma once
 
 #include <cstdint>
