@@ -50,7 +50,32 @@ Status check_roles(Client& client, const std::vector<std::string>& roles) {
     return {};
 }
 
-// The password first: a user that exists has it already.
+Result<std::vector<std::string>> keys_of(Client& client, const std::string& name) {
+    const auto records = read_records(client, auth::key_prefix);
+    if (!records) return records.error();
+    std::vector<std::string> keys;
+    for (const Record& record : *records) {
+        const auto owner = auth::decode_key(record.content);
+        if (owner && *owner == name) keys.push_back(record.name.substr(auth::key_prefix.size()));
+    }
+    return keys;
+}
+
+// Password and keys, if there are any.
+Status remove_proofs(Client& client, const std::string& name) {
+    const Status password = remove_record(client, password_name(name));
+    if (!password && password.error().code != Code::conflict) return password;
+    const auto keys = keys_of(client, name);
+    if (!keys) return keys.error();
+    for (const std::string& key : *keys) {
+        const Status removed = remove_record(client, Bytes(auth::key_prefix) + key);
+        if (!removed && removed.error().code != Code::conflict) return removed;
+    }
+    return {};
+}
+
+// The password first: a user that exists has it already. And before that, what a removal that ended in the middle has left
+// of a former user of this name: he must not be the new one.
 Exit add_user(Context& context, Client& client) {
     const std::string& name = context.word(1);
     if (auto named = auth::check_name("a user", name); !named) return context.fail(named.error());
@@ -61,6 +86,7 @@ Exit add_user(Context& context, Client& client) {
     const auto there = read_record(client, user_name(name));
     if (!there) return context.fail(there.error());
     if (*there) return context.fail({Code::conflict, "there is a user '" + name + "' already"});
+    if (auto removed = remove_proofs(client, name); !removed) return context.fail(removed.error());
     if (!context.has("no-password")) {
         if (auto set = set_password(context, client, name); !set) return context.fail(set.error());
     }
@@ -85,32 +111,14 @@ Exit set_disabled(Context& context, Client& client, bool disabled) {
     return done(context, "user " + name + (disabled ? " disabled" : " enabled"));
 }
 
-Result<std::vector<std::string>> keys_of(Client& client, const std::string& name) {
-    const auto records = read_records(client, auth::key_prefix);
-    if (!records) return records.error();
-    std::vector<std::string> keys;
-    for (const Record& record : *records) {
-        const auto owner = auth::decode_key(record.content);
-        if (owner && *owner == name) keys.push_back(record.name.substr(auth::key_prefix.size()));
-    }
-    return keys;
-}
-
 // What is left when this ends in the middle belongs to nobody.
 Exit remove_user(Context& context, Client& client) {
     const std::string& name = context.word(1);
-    const auto keys = keys_of(client, name);
-    if (!keys) return context.fail(keys.error());
     if (auto removed = remove_record(client, user_name(name)); !removed) {
         if (removed.error().code != Code::conflict) return context.fail(removed.error());
         return context.fail({Code::not_found, "there is no user '" + printable(name, 64) + "'"});
     }
-    const Status password = remove_record(client, password_name(name));
-    if (!password && password.error().code != Code::conflict) return context.fail(password.error());
-    for (const std::string& key : *keys) {
-        if (auto removed = remove_record(client, Bytes(auth::key_prefix) + key); !removed)
-            return context.fail(removed.error());
-    }
+    if (auto removed = remove_proofs(client, name); !removed) return context.fail(removed.error());
     return done(context, "user " + name + " removed");
 }
 
@@ -169,16 +177,25 @@ Exit show_user(Context& context, Client& client) {
     return Exit::ok;
 }
 
-Exit change_key(Context& context, Client& client, bool adds) {
-    const Bytes name = Bytes(auth::key_prefix) + context.word(adds ? 3 : 2);
-    if (!adds) {
-        const auto removed = remove_record(client, name);
-        return removed ? done(context, "key removed") : context.fail(removed.error());
-    }
+Exit add_key(Context& context, Client& client) {
     const std::string& user = context.word(2);
+    const Bytes name = Bytes(auth::key_prefix) + context.word(3);
     if (const auto known = read_user(client, user); !known) return context.fail(known.error());
-    const auto written = write_record(client, name, auth::encode_key(user), std::nullopt);
+    const auto there = read_record(client, name);
+    if (!there) return context.fail(there.error());
+    const auto owner = *there ? auth::decode_key((*there)->content) : Result<std::string>(user);
+    if (!owner) return context.fail(owner.error());
+    if (*owner != user) {
+        return context.fail({Code::conflict, "this key is user '" + printable(*owner, 64) +
+                                                 "' until it is taken away (belfry user key remove KEY)"});
+    }
+    const auto written = write_record(client, name, auth::encode_key(user), *there ? (*there)->version : 0);
     return written ? done(context, "whoever has this key's secret half is " + user) : context.fail(written.error());
+}
+
+Exit remove_key(Context& context, Client& client) {
+    const auto removed = remove_record(client, Bytes(auth::key_prefix) + context.word(2));
+    return removed ? done(context, "key removed") : context.fail(removed.error());
 }
 
 Exit run_user(Context& context) {
@@ -193,12 +210,8 @@ Exit run_user(Context& context) {
     if (words == 2 && what == "show") run = show_user;
     if (words == 2 && what == "disable") run = [](Context& c, Client& client) { return set_disabled(c, client, true); };
     if (words == 2 && what == "enable") run = [](Context& c, Client& client) { return set_disabled(c, client, false); };
-    if (words == 4 && what == "key" && context.word(1) == "add") {
-        run = [](Context& c, Client& client) { return change_key(c, client, true); };
-    }
-    if (words == 3 && what == "key" && context.word(1) == "remove") {
-        run = [](Context& c, Client& client) { return change_key(c, client, false); };
-    }
+    if (words == 4 && what == "key" && context.word(1) == "add") run = add_key;
+    if (words == 3 && what == "key" && context.word(1) == "remove") run = remove_key;
     if (run == nullptr) {
         return context.misuse(
             "write `user add|passwd|disable|enable|remove|show NAME`, `user list`, `user key add NAME KEY` or "

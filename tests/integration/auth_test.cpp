@@ -312,6 +312,27 @@ TEST_CASE("auth: without encryption nobody is the user of a key that he writes i
     CHECK(hub.stop() == 0);
 }
 
+TEST_CASE("auth: a key is one user's, and nobody inherits what proved a former user of his name", "[integration][auth]") {
+    const TemporaryDirectory directory;
+    HubProcess hub(directory.path() + "/data", rbac);
+    REQUIRE(hub.start());
+    const Team team(hub);
+    const std::string key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7";
+    must(as_root(hub, {"user", "key", "add", "ann", key}));
+    must(as_root(hub, {"user", "key", "add", "ann", key}));  // again: as it was
+    const auto other = as_root(hub, {"user", "key", "add", "ops", key});
+    CHECK(other.exit_code != 0);
+    CHECK(has(other.output, "this key is user 'ann'"));
+    // A removal that ended in the middle.
+    REQUIRE(hub.client()->call(protocol::RecordChangeRequest{"auth/user/ann", true, {}, {}}));
+    must(as_root(hub, {"user", "add", "ann", "--roles", "app", "--no-password"}));
+    CHECK(as_user(hub, "ann", team.ann, {"get", "app/x"}).exit_code == 5);
+    const auto shown = as_root(hub, {"user", "show", "ann"}).output;
+    CHECK(has(shown, "password\tnone"));
+    CHECK_FALSE(has(shown, "key\t"));
+    CHECK(hub.stop() == 0);
+}
+
 TEST_CASE("auth: wrong passwords are slowed down, right ones of others are not", "[integration][auth]") {
     const TemporaryDirectory directory;
     HubProcess hub(directory.path() + "/data", rbac);
