@@ -22,6 +22,7 @@ Index Core::applied() const { return impl_->applied(); }
 raft::Role Core::role() const { return impl_->role(); }
 Term Core::term() const { return impl_->term(); }
 const char* Core::state() const { return impl_->state(); }
+std::string Core::unlike_members() const { return impl_->unlike_members(); }
 
 Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule,
                  plugin::Authority* authority)
@@ -34,7 +35,8 @@ Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filte
       access_(authority, options_.root_token),
       policies_(std::move(compile_rule)),
       compaction_(options_.keep_revisions, options_.keep_ms),
-      releases_(options_.member_id, options_.entry_format, options_.entry_format_of_all),
+      releases_(options_.member_id, {options_.entry_format, Releases::digest_of(options_.plugins)},
+                options_.entry_format_of_all),
       log_bytes_(options_.log_bytes_at_start) {}
 
 // ---- start ----

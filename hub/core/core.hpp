@@ -268,6 +268,8 @@ public:
     Term term() const;
     // "ready", or what is amiss: "starting", "no leader", "installing a snapshot", "store full", "log full"; static text.
     const char* state() const;
+    // Members whose filters, validators or authentication are not this one's; "2 3". They have said so, lately or not.
+    std::string unlike_members() const;
 
 private:
     class Impl;

@@ -62,6 +62,7 @@ public:
     Revision revision() const { return keyspace_.revision(); }
     Index applied() const { return applied_; }
     const char* state() const;  // status.cpp
+    std::string unlike_members() const { return releases_.unlike(members_); }
     Term term() const { return raft_ ? raft_->term() : Term{}; }
     raft::Role role() const { return raft_ ? raft_->role() : raft::Role::unavailable; }
 

@@ -57,6 +57,7 @@ void write(Writer& out, const StateDigest& body) {
 void write(Writer& out, const Release& body) {
     begin(out, Kind::release);
     out.varint(body.entry_format);
+    out.u64(body.plugins);
 }
 
 Error nonsense(const std::string& what) { return {Code::invalid_argument, "member message: " + what}; }
@@ -116,8 +117,9 @@ Result<MemberMessage> numbers_of(uint64_t peer, Kind kind, BytesView octets) {
 
 Result<MemberMessage> release_of(uint64_t peer, BytesView octets) {
     Reader in(octets);
-    const Release release{in.varint()};
+    Release release{in.varint()};
     if (!in.ok()) return nonsense("a release without an entry format");
+    if (in.remaining() >= sizeof(release.plugins)) release.plugins = in.u64();
     return MemberMessage{peer, release};
 }
 

@@ -7,7 +7,7 @@
 //      4 requests           a frame of requests as clients send it (docs/protocol.md)
 //      5 replies            a frame of replies
 //      6 state digest       varint index, u64 digest
-//      7 release            varint entry format, more to come: what follows is passed over
+//      7 release            varint entry format, [u64 digest of plugins], more to come: what follows is passed over
 //      8 requests of whom   varint count, count of (bytes principal, u64 stamp), then a frame of as many requests
 // Integers as in hub/base/binary.hpp. Members of one cluster may run different releases for a while: numbers are never
 // reused, an unknown kind is `incompatible` and is dropped by who receives it.
@@ -46,9 +46,10 @@ struct StateDigest {
     uint64_t digest = 0;
 };
 
-// The newest format of log entries (hub/log/entry.hpp) that the sender reads.
+// The newest format of log entries (hub/log/entry.hpp) that the sender reads, and what decides there (releases.hpp).
 struct Release {
     uint64_t entry_format = 0;
+    uint64_t plugins = 0;  // 0: an older release, which does not say
 };
 
 struct MemberMessage {

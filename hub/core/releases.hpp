@@ -5,6 +5,9 @@
 // thread.
 //
 //     told by all ─▶ the leader: record, then the write ─▶ allowed for good
+//
+// With it goes a digest of the filters, validators and authentication a member runs: where they are not the same, what a
+// client sees and may do depends on the member it asks. That is no reason to stop, but one to warn.
 #pragma once
 
 #include <map>
@@ -25,10 +28,12 @@ public:
     static constexpr uint64_t believed_ms = 3500;
 
     // `of_all`: what needs no asking.
-    Releases(uint64_t own_id, uint64_t own_format, uint64_t of_all)
-        : own_id_(own_id), own_format_(own_format), of_all_(of_all), allowed_(of_all) {}
+    Releases(uint64_t own_id, const Release& own, uint64_t of_all)
+        : own_id_(own_id), own_(own), of_all_(of_all), allowed_(of_all) {}
+    // Of the plugins in use that decide something, in any order; never 0.
+    static uint64_t digest_of(const std::vector<protocol::PluginFacts>& plugins);
 
-    void receive(uint64_t peer, const Release& release, uint64_t now_ms) { told_[peer] = {release.entry_format, now_ms}; }
+    void receive(uint64_t peer, const Release& release, uint64_t now_ms) { told_[peer] = {release, now_ms}; }
     // What is due to the others, now and then, and at once when there is another leader.
     void tell(const std::vector<raft::Member>& members, uint64_t leader, uint64_t now_ms, std::vector<MemberMessage>& out);
     uint64_t wake_at_ms(const std::vector<raft::Member>& members) const;
@@ -49,16 +54,18 @@ public:
     bool leader_is_older(uint64_t leader) const;
     // Members that have not said lately that they read what this one writes; "2 3".
     std::string behind(const std::vector<raft::Member>& members, uint64_t now_ms) const;
+    // Members that said last that they run other plugins than this one; likewise.
+    std::string unlike(const std::vector<raft::Member>& members) const;
 
 private:
     struct Told {
-        uint64_t format = 0;
+        Release release;
         uint64_t at_ms = 0;
     };
     bool reads(uint64_t peer, uint64_t format, uint64_t now_ms) const;
 
     uint64_t own_id_;
-    uint64_t own_format_;
+    Release own_;
     uint64_t of_all_;
     uint64_t allowed_;
     std::map<uint64_t, Told> told_;  // by member

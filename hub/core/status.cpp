@@ -71,6 +71,7 @@ protocol::StatusReply Core::Impl::status() const {
     add("sessions", keyspace_.session_count());
     add("entry_format", releases_.allowed());
     reply.figures.emplace_back("entry_format.behind", releases_.behind(members_, now_ms_));
+    reply.figures.emplace_back("plugins.unlike", releases_.unlike(members_));
     add("streams.waiting", waiting_changes_.count());
     reply.figures.emplace_back("auth", std::string(access_.is_open() ? "open" : "asked"));
     add("auth.refused", counters_.denied);

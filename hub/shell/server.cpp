@@ -16,6 +16,8 @@ namespace {
 // How long a reply waits for others to share its frame with.
 constexpr uint64_t reply_wait_us_max = 100;
 
+constexpr uint64_t unlike_look_every_ms = 1000;
+
 // Few commands: whoever sent them waits for nothing else.
 bool is_lone_write(const core::Persist& persist) {
     constexpr size_t lone_bytes_max = 4096;
@@ -270,6 +272,7 @@ Status Server::run() {
         const bool may_end = output.may_end;
         act(output);
         tell_state();
+        tell_unlike_members(instant);
         if (!items.empty()) round_latency_us_.add(now_us() - begun_us);
         const std::lock_guard lock(fatal_mutex_);
         if (fatal_) return *fatal_;
@@ -349,6 +352,23 @@ void Server::tell_state() {
     const bool good = std::string_view(state) == "ready";
     logger_.log(good ? LogLevel::info : LogLevel::warning, "state", {{"now", state}, {"before", state_}});
     state_ = state;
+}
+
+// Once for each set of them: a rolling upgrade shows both sets for a while.
+void Server::tell_unlike_members(Instant now) {
+    if (now.monotonic_ms < unlike_look_at_ms_) return;
+    unlike_look_at_ms_ = now.monotonic_ms + unlike_look_every_ms;
+    std::string unlike = core_->unlike_members();
+    if (unlike == unlike_members_) return;
+    if (unlike.empty()) {
+        logger_.info("plugins", {{"now", "all members run the same"}});
+    } else {
+        logger_.warning("plugins", {{"unlike_members", unlike},
+                                    {"reason",
+                                     "their filters, validators or authentication are not this member's: what a "
+                                     "client sees and may do depends on the member; belfry plugin list shows them"}});
+    }
+    unlike_members_ = std::move(unlike);
 }
 
 core::FiguresMeasured Server::measure() {

@@ -69,6 +69,7 @@ private:
     void send_messages(core::Output& output);
     void act(core::Output& output);
     void tell_state();
+    void tell_unlike_members(Instant now);
     core::FiguresMeasured measure();
     void fail(Error error);
     Status end(Status outcome);
@@ -102,6 +103,8 @@ private:
     std::vector<core::Input> answers_;  // of the log writer, within a round
     Histogram round_latency_us_;
     const char* state_ = "starting";  // last told; static
+    std::string unlike_members_;      // likewise
+    uint64_t unlike_look_at_ms_ = 0;
 
     std::atomic<bool> stopping_{false};
     std::mutex fatal_mutex_;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <thread>
 
 #include "tests/support/cluster_processes.hpp"
 
@@ -140,6 +141,19 @@ TEST_CASE("plugin list: every member of a cluster tells what it runs, and where 
     INFO(status.output);
     CHECK(status.exit_code == 0);
     CHECK(has(status.output, "members differ: filter_suffix (filter 'suffix')"));
+
+    // Each member warns by itself, once.
+    const auto warns = [&](uint64_t id, const std::string& of) {
+        for (int tries = 0; tries < 500 && !has(cluster.at(id).log(), "unlike_members=" + of); ++tries) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+        const std::string log = cluster.at(id).log();
+        INFO(log);
+        CHECK(has(log, "unlike_members=" + of));
+        CHECK(log.find("unlike_members") == log.rfind("unlike_members"));
+    };
+    warns(1, "2");
+    warns(3, "2");
 
     const auto alone = run_program({program("belfry"), "plugin", "list", "--endpoint", first});
     INFO(alone.output);

@@ -22,7 +22,8 @@ TEST_CASE("member messages come back as they were", "[core][cluster]") {
     CHECK((answer.round == 300 && answer.granted && answer.index == Index{5}));
     const auto digest = there_and_back(StateDigest{Index{128}, 0x1234567890abcdef});
     CHECK((digest.index == Index{128} && digest.digest == 0x1234567890abcdef));
-    CHECK(there_and_back(Release{5}).entry_format == 5);
+    CHECK(there_and_back(Release{5, 7}).entry_format == 5);
+    CHECK(there_and_back(Release{5, 7}).plugins == 7);
     const auto requests = there_and_back(ForwardedRequests{{{9, "me", "why", protocol::PutRequest{"k", "v", {}, true}}}});
     REQUIRE(requests.requests.size() == 1);
     CHECK(requests.requests[0].author == "me");
@@ -54,6 +55,7 @@ TEST_CASE("octets that are no member message are refused by kind and place", "[c
     CHECK_FALSE(decode_member_message(1, whole + "x").ok());
     // What a later release adds to kind 7 is passed over.
     CHECK(decode_member_message(1, encode_member_message({1, Release{4}}) + "more").ok());
+    CHECK(decode_member_message(1, "\x07\x04").ok());  // of a release that does not speak of plugins
     CHECK(decode_member_message(1, "\x07").error().code == Code::invalid_argument);
     // One caller for each request.
     const Bytes of_one = encode_member_message(

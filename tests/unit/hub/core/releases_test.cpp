@@ -134,4 +134,27 @@ TEST_CASE("an older release does not start on a state whose cluster writes what 
     CHECK(refused.error().detail.find("run a newer release") != std::string::npos);
 }
 
+TEST_CASE("members that decide by other plugins are named", "[core][releases]") {
+    const protocol::PluginFacts glob{"filter_glob", "1.0.0", "filter 'glob'", "built in", "", true};
+    const protocol::PluginFacts rules{"validate_rules", "1.0.0", "validator 'rules'", "built in", "", true};
+    const protocol::PluginFacts lmdb{"storage_lmdb", "1.0.0", "state store", "built in", "", true};
+    auto other = rules, elsewhere = rules;
+    other.sha256 = "ab";
+    elsewhere.origin = "/opt/rules.so";
+    const auto digest = [](std::vector<protocol::PluginFacts> facts) { return Releases::digest_of(facts); };
+    CHECK(digest({glob, rules}) == digest({rules, glob}));
+    CHECK(digest({glob, rules}) == digest({glob, elsewhere, lmdb}));  // any store, from anywhere
+    CHECK(digest({glob, rules}) != digest({glob}));
+    CHECK(digest({glob, rules}) != digest({glob, other}));
+
+    Releases releases(1, {6, digest({glob})}, 2);
+    const std::vector<raft::Member> members{{1, "a", {}}, {2, "b", {}}, {3, "c", {}}, {4, "d", {}}};
+    releases.receive(2, {6, digest({glob})}, 1000);
+    releases.receive(3, {6, digest({glob, rules})}, 1000);
+    releases.receive(4, {5, 0}, 1000);  // does not say
+    CHECK(releases.unlike(members) == "3");
+    releases.receive(3, {6, digest({glob})}, 2000);
+    CHECK(releases.unlike(members) == "");
+}
+
 }  // namespace belfry::hub::core
