@@ -58,7 +58,7 @@ Status Core::Impl::apply_batch(Index limit, Batch& batch, Instant now) {
         applied = apply_entry(pending_[at], batch);
         if (applied && Agreement::is_due(batch.last)) batch.digests.push_back({batch.last, keyspace_.history_digest()});
     }
-    if (applied) applied = keyspace_.drop_records();
+    if (applied) applied = keyspace_.finish_batch();
     if (applied && careful) applied = commit_state(batch.last);
     if (applied) return {};
     const Status restored = restore_held();
@@ -187,7 +187,7 @@ Status Core::Impl::restore_held() {
     if (auto forgotten = forget_batch(); !forgotten || !behind_) return forgotten;
     Status restored = store_.begin();
     for (size_t at = 0; restored && at < held_.entries.size(); ++at) restored = apply_again(held_.entries[at]);
-    if (restored) restored = keyspace_.drop_records();
+    if (restored) restored = keyspace_.finish_batch();
     if (restored) restored = commit_state(applied_);
     if (restored) {
         behind_ = false;

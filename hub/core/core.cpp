@@ -73,7 +73,9 @@ Status Core::Impl::load_state() {
     }
     // A new store: its first facts are written in a batch of their own.
     if (auto begun = store_.begin(); !begun) return begun;
-    if (auto loaded = keyspace_.load(); !loaded) return store_.rollback(), loaded;
+    auto loaded = keyspace_.load();
+    if (loaded) loaded = keyspace_.finish_batch();
+    if (!loaded) return store_.rollback(), loaded;
     return keyspace_.commit(Index{});
 }
 

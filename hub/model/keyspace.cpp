@@ -106,14 +106,14 @@ Result<Applied> Keyspace::execute(const log::Command& command, Tell tell) {
     return applied;
 }
 
-Status Keyspace::write_back() {
+Status Keyspace::finish_batch() {
+    if (Status status = drop_records(); !status) return status;
     if (Status status = sessions_.write_back(); !status) return status;
     if (Status status = quotas_.write_back(); !status) return status;
     return store_.put(table_meta, meta_key, encode_meta(meta_));
 }
 
 Status Keyspace::commit(Index applied_index) {
-    if (Status status = write_back(); !status) return status;
     const Status committed = store_.commit(applied_index);
     if (committed) {
         sessions_.committed();

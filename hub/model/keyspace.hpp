@@ -72,10 +72,10 @@ public:
     // Applies one command inside the store's open batch; one with a ticket that was applied before is answered as it was
     // then. A Status error is the store's: roll back, stop.
     Result<Applied> apply(const log::Command& command, uint64_t time_ms, Tell tell = Tell::change);
-    // Drops some of what compaction left behind, as much as the commands since the last call are due; after each few.
-    Status drop_records();
-    // Writes what has been kept in memory since the last commit (meta, sessions, quotas) and ends the store's batch, as
-    // StateStore::commit. After a failure of the first the batch is still open: roll back.
+    // Writes meta, sessions and quotas; call after each few commands, before they are told. A store that took this has room
+    // for the commit too, so that nothing was told that a full disk then takes back.
+    Status finish_batch();
+    // Ends the store's batch, as StateStore::commit.
     Status commit(Index applied_index);
 
     // ---- reads, at the state applied so far; any request may come ----
@@ -114,7 +114,7 @@ private:
     Status record(const ChangeEvent& event);
     Status write_current(BytesView key, const Version& version);
     Status undo();
-    Status write_back();
+    Status drop_records();
     Status tell_change(const log::Command& command, Tell tell, Applied& applied) const;
 
     // txn.cpp

@@ -155,7 +155,7 @@ public:
     plugin::StateStore& store() { return *store_; }
     void begin() { REQUIRE(store_->begin()); }
     void commit() {
-        REQUIRE(keyspace_->drop_records());
+        REQUIRE(keyspace_->finish_batch());
         REQUIRE(keyspace_->commit(Index{++applied_}));
     }
     void rollback() {

@@ -199,7 +199,7 @@ TEST_CASE("sessions: a restart and an image keep them, a rollback takes them bac
 
         hub.begin();
         hub.apply(plain_put("b", "2"), 0, {}, {session, 4, 3});
-        REQUIRE(hub.keys().drop_records());
+        REQUIRE(hub.keys().finish_batch());
         hub.apply(plain_put("c", "2"), 0, {}, {session + 1, 1, 0});
         hub.rollback();
         CHECK(hub.keys().session_count() == 1);
