@@ -102,8 +102,9 @@ void Core::Impl::hand_over_proposals(Output& output) {
             continue;
         }
         protocol::RequestOp op = std::visit([](auto& one) { return protocol::RequestOp(std::move(one)); }, command.op);
-        protocol::Request request{client.request, std::move(command.author), std::move(command.comment), std::move(op),
-                                  command.ticket};
+        protocol::Request request{
+            client.request, std::move(command.author), std::move(command.comment), std::move(op), command.ticket,
+            false,          std::move(command.labels)};
         RequestReceived received{client.connection, std::move(request)};
         if (!access_.is_open()) {  // then the author is who made it
             auto who = access_.named(received.request.author);

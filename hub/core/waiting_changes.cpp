@@ -78,7 +78,7 @@ void WaitingChanges::note(const ChangeSet& change, const feed::ValuesBefore& bef
         const auto replaced = before.empty() || !before[i] ? std::nullopt : std::optional<BytesView>(*before[i]);
         index_.ask(event.kv.key, now, replaced, [&](feed::Channel& channel, plugin::Sight) {
             Group& group = static_cast<Group&>(channel);
-            if (group.members.empty() || group.touched || !group.filter->takes(change.author)) return;
+            if (group.members.empty() || group.touched || !group.filter->takes(change.author, change.labels)) return;
             group.touched = true;
             touched.push_back(&group);
         });

@@ -21,7 +21,8 @@ constexpr size_t asked_max = 1024;
 
 // REQUIRES: can_change(op), or a transaction.
 log::Command command_of(protocol::Request& request) {
-    log::Command command{std::move(request.author), std::move(request.comment), {}, request.ticket};
+    log::Command command{
+        std::move(request.author), std::move(request.comment), {}, request.ticket, std::move(request.labels)};
     if (auto* put = std::get_if<protocol::PutRequest>(&request.op)) command.op = std::move(*put);
     if (auto* erase = std::get_if<protocol::DeleteRequest>(&request.op)) command.op = std::move(*erase);
     if (auto* txn = std::get_if<protocol::TxnRequest>(&request.op)) command.op = std::move(*txn);

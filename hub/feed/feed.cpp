@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hub/base/assert.hpp"
+#include "sdk/base/labels.hpp"
 #include "sdk/base/limits.hpp"
 #include "sdk/protocol/codec.hpp"
 
@@ -105,7 +106,7 @@ void Feed::add(const ChangeSet& change, const ValuesBefore& before) {
     if (channels_.empty()) return;
     BELFRY_ASSERT(before.size() == change.events.size() || (before.empty() && !wants_values_before()));
     for (Channel* channel : of_changes_) {
-        if (!channel->filter->takes(change.author)) continue;
+        if (!channel->filter->takes(change.author, change.labels)) continue;
         for (const Event& event : change.events) {
             const auto now = event.type == EventType::put ? std::optional<BytesView>(event.kv.value) : std::nullopt;
             gather(*channel, channel->filter->sight(event.kv.key, now, std::nullopt), change, event);
@@ -137,7 +138,8 @@ void Feed::gather(Channel& channel, const ChangeSet& change, const Event& event)
         pending.change.time_ms = change.time_ms;
         pending.change.author = change.author;
         pending.change.comment = change.comment;
-        pending.bytes = change_overhead_bytes + change.author.size() + change.comment.size();
+        pending.change.labels = change.labels;
+        pending.bytes = change_overhead_bytes + change.author.size() + change.comment.size() + labels_bytes(change.labels);
     }
     PendingChange& pending = channel.pending.back();
     if (pending.announce_only) return;

@@ -24,7 +24,7 @@ using protocol::TxnRequest;
 
 // On disk since 1.0; never reuse one.
 enum Kind : uint8_t { kind_put = 1, kind_delete = 2, kind_txn = 3, kind_compact = 4, kind_range = 5, kind_record = 6 };
-constexpr uint8_t flag_ticket = 128;                         // beside the kind of a command
+constexpr uint8_t flag_ticket = 128, flag_labels = 64;       // beside the kind of a command
 constexpr uint8_t flag_previous = 1, flag_content_type = 2;  // of a put; of a delete the first alone
 constexpr uint8_t flag_remove = 1, flag_expected = 2;
 constexpr uint8_t flag_keys_only = 1, flag_count_only = 2, flag_local = 4;
@@ -81,6 +81,11 @@ void write(Writer& out, const Ticket& ticket) {
     out.u64(ticket.session);
     out.varint(ticket.sequence);
     out.varint(ticket.sequence - ticket.acknowledged);
+}
+
+void write(Writer& out, const Labels& labels) {
+    out.varint(labels.size());
+    for (const Bytes& label : labels) out.bytes(label);
 }
 
 constexpr Kind kind_of(const PutRequest&) { return kind_put; }
@@ -226,13 +231,22 @@ Ticket read_ticket(Reader& in) {
     return ticket;
 }
 
+Labels read_labels(Reader& in) {
+    const uint64_t count = in.varint();
+    if (count == 0 || count > belfry::limits::labels_max) in.fail();
+    Labels labels;
+    for (uint64_t i = 0; i < count && in.ok(); ++i) labels.emplace_back(in.bytes());
+    return labels;
+}
+
 Command read_command(Reader& in) {
     Command command;
     uint8_t kind = in.u8();
     if ((kind & flag_ticket) != 0) command.ticket = read_ticket(in);
-    kind &= static_cast<uint8_t>(~flag_ticket);
     command.author = in.bytes();
     command.comment = in.bytes();
+    if ((kind & flag_labels) != 0) command.labels = read_labels(in);
+    kind &= static_cast<uint8_t>(~(flag_ticket | flag_labels));
     switch (kind) {
         case kind_put: command.op = read_put(in); break;
         case kind_delete: command.op = read_delete(in); break;
@@ -259,6 +273,7 @@ bool has_content_type(const TxnRequest& txn) { return has_content_type(txn.then_
 }  // namespace
 
 uint8_t format_of(const Command& command) {
+    if (!command.labels.empty()) return 6;
     const auto* put = std::get_if<PutRequest>(&command.op);
     const auto* txn = std::get_if<TxnRequest>(&command.op);
     if (put != nullptr ? !put->content_type.empty() : txn != nullptr && has_content_type(*txn)) return 4;
@@ -274,13 +289,15 @@ void EntryBuilder::add(const Command& command) {
     if (body_.empty()) body_.assign(header_bytes, '\0');
     Writer out(body_);
     const bool has_ticket = command.ticket.session != 0;
+    const bool has_labels = !command.labels.empty();
     format_ = std::max(format_, format_of(command));
     std::visit(
         [&](const auto& op) {
-            out.u8(static_cast<uint8_t>(kind_of(op) | (has_ticket ? flag_ticket : 0)));
+            out.u8(static_cast<uint8_t>(kind_of(op) | (has_ticket ? flag_ticket : 0) | (has_labels ? flag_labels : 0)));
             if (has_ticket) write(out, command.ticket);
             out.bytes(command.author);
             out.bytes(command.comment);
+            if (has_labels) write(out, command.labels);
             write(out, op);
         },
         command.op);

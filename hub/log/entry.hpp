@@ -3,9 +3,10 @@
 //
 // entry   := u8 format, u64 time_ms, u32 command_count, command*
 //            format: 1; 2 if a command has a ticket; 3 if one changes a record; 4 if one puts a value with a content type;
-//            5 if one sets a quota
-// command := u8 kind, bytes author, bytes comment, op
-//          | u8 kind + 128, u64 session, varint sequence, varint sequence - acknowledged, bytes author, bytes comment, op
+//            5 if one sets a quota; 6 if one has labels
+// command := u8 kind + flags (128 = ticket, 64 = labels), [ticket], bytes author, bytes comment, [labels], op
+// ticket  := u64 session, varint sequence, varint sequence - acknowledged
+// labels  := varint n (1 to 16), bytes*n
 // op      := put (kind 1)     bytes key, bytes value, varint lease, u8 flags (1 = previous, 2 = content type), [bytes type]
 //          | delete (kind 2)  bytes begin, bytes end, u8 flags (1 = previous)
 //          | txn (kind 3)     varint n, compare*n, varint n, txn_op*n (then), varint n, txn_op*n (else)
@@ -15,7 +16,8 @@
 // txn_op  := u8 kind, op     with one more kind:
 //            range (kind 5)   bytes begin, bytes end, varint limit, varint at, varint min_revision, u8 sort_target,
 //                             u8 sort_order, u8 flags (1 = keys_only, 2 = count_only, 4 = local)
-// A command is one mutating request with its author and comment. Reads never enter the log, but inside a transaction.
+// A command is one mutating request with its author, comment and labels. Reads never enter the log, but inside a
+// transaction.
 #pragma once
 
 #include <variant>
@@ -28,7 +30,7 @@ namespace belfry::hub::log {
 // Types of log entries, as given to the log store. On disk since 1.0; never reuse one.
 enum class EntryType : uint32_t { command = 1, barrier = 2, change = 3 };  // libraft's numbers
 
-inline constexpr uint8_t entry_format = 5;
+inline constexpr uint8_t entry_format = 6;
 // What every release reads that can be a member of a cluster. The leader writes newer formats only when all members read
 // them (hub/core/releases.hpp).
 inline constexpr uint8_t entry_format_of_all = 3;
@@ -39,7 +41,8 @@ struct Command {
     std::variant<protocol::PutRequest, protocol::DeleteRequest, protocol::TxnRequest, protocol::CompactRequest,
                  protocol::RecordChangeRequest>
         op;
-    protocol::Ticket ticket = {};  // valid (protocol::validate)
+    protocol::Ticket ticket = {};  // valid (protocol::validate), as are the labels
+    Labels labels = {};
 };
 
 struct CommandEntry {

@@ -80,7 +80,7 @@ Result<Applied> Keyspace::execute(const log::Command& command, Tell tell) {
     change_.clear();
     events_ = 0;
     visible_bytes_ = 0;
-    encode_change_header({meta_.time_ms, command.author, command.comment}, change_);
+    encode_change_header({meta_.time_ms, command.author, command.comment, command.labels}, change_);
     Applied applied{run_command(command), {}, {}, {}};
     if (applied.reply) {
         if (Status within = quotas_.check(); !within) applied.reply = within.error();
@@ -98,6 +98,7 @@ Result<Applied> Keyspace::execute(const log::Command& command, Tell tell) {
         }
         if (Status status = store_.put(table_changes, view(revision_key(newest())), change_); !status)
             return status.error();
+        if (!command.labels.empty()) meta_.format = std::max(meta_.format, meta_format_labels);
         meta_.revision = newest();
         meta_.digest = std::rotl(meta_.digest, 1) * digest_factor + hash64(change_);
     }
@@ -152,7 +153,7 @@ Result<protocol::PutReply> Keyspace::put(const protocol::PutRequest& request) {
     ChangeEvent event;
     event.key = request.key;
     event.now = {meta_.revision.next(), meta_.revision.next(), 1, request.lease, request.value, request.content_type};
-    if (!request.content_type.empty()) meta_.format = meta_format;
+    if (!request.content_type.empty()) meta_.format = std::max(meta_.format, meta_format_values);
     if (found->has_value()) {
         event.previous = ChangeEvent::Previous::live;
         event.before = **found;
@@ -236,7 +237,7 @@ Result<protocol::RecordChangeReply> Keyspace::change_own_record(const protocol::
     }
     auto reply = own_records_.change(request, author, meta_.time_ms);
     if (!reply) return reply;
-    if (quota) meta_.format = meta_format;
+    if (quota) meta_.format = std::max(meta_.format, meta_format_values);
     if (is_policy) {
         if (Status set = quotas_.set(pattern, quota, use); !set) return set.error();
     }
@@ -344,7 +345,8 @@ Status Keyspace::drop_records() {
 
 Status Keyspace::tell_change(const log::Command& command, Tell tell, Applied& applied) const {
     const Revision now = meta_.revision.next();
-    ChangeSet& change = applied.change.emplace(ChangeSet{now, meta_.time_ms, command.author, command.comment, {}});
+    ChangeSet& change =
+        applied.change.emplace(ChangeSet{now, meta_.time_ms, command.author, command.comment, {}, command.labels});
     change.events.reserve(events_);
     ChangeReader events(change_, now);
     for (ChangeEvent event; events.next(event);) {

@@ -8,6 +8,7 @@
 
 #include "hub/base/limits.hpp"
 #include "hub/model/keyspace.hpp"
+#include "sdk/base/labels.hpp"
 
 namespace belfry::hub::model {
 
@@ -209,13 +210,14 @@ Result<protocol::HistoryReply> Keyspace::history(const protocol::HistoryRequest&
             item.time_ms = reader.header().time_ms;
             item.author = reader.header().author;
             item.comment = reader.header().comment;
+            item.labels = reader.header().labels;
             link = *event;
         } else {
             link.previous = Previous::nothing;
         }
         if (version.mod >= end) continue;
         bytes += version.value.size() + version.content_type.size() + request.key.size() + event_envelope_bytes +
-                 item.author.size() + item.comment.size();
+                 item.author.size() + item.comment.size() + labels_bytes(item.labels);
         const bool fits = reply.versions.empty() || bytes <= belfry::limits::range_reply_bytes_max;
         if (!fits || (request.limit > 0 && reply.versions.size() == request.limit)) {
             reply.more = true;
@@ -255,7 +257,7 @@ Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest&
         size_t size = 0;
         ChangeReader reader(record, revision);
         if (examined < changes_examined_max && read_by_filter < hub::limits::filtered_value_bytes_max) {
-            if (!filter.takes(reader.header().author)) {
+            if (!filter.takes(reader.header().author, reader.header().labels)) {
                 ++examined;
                 return true;
             }
@@ -270,7 +272,7 @@ Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest&
             }
             if (damage = reader.status(); !damage) return false;
             if (change.events.empty()) return true;
-            size += reader.header().author.size() + reader.header().comment.size();
+            size += reader.header().author.size() + reader.header().comment.size() + labels_bytes(reader.header().labels);
         }
         if (size == 0 || (!reply.changes.empty() && bytes + size > bytes_max)) {
             reply.more = true;
@@ -282,6 +284,7 @@ Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest&
         change.time_ms = reader.header().time_ms;
         change.author = reader.header().author;
         change.comment = reader.header().comment;
+        change.labels = reader.header().labels;
         reply.changes.push_back(std::move(change));
         return true;
     };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "sdk/base/limits.hpp"
+
 namespace belfry::hub::model {
 
 namespace {
@@ -128,10 +130,13 @@ Revision revision_of(BytesView key) {
 
 void encode_change_header(const ChangeHeader& header, Bytes& out) {
     Writer writer(out);
-    writer.u8(change_format);
+    writer.u8(header.labels.empty() ? change_format : change_format_labels);
     writer.u64(header.time_ms);
     writer.bytes(header.author);
     writer.bytes(header.comment);
+    if (header.labels.empty()) return;
+    writer.varint(header.labels.size());
+    for (const Bytes& label : header.labels) writer.bytes(label);
 }
 
 void encode_change_event(const ChangeEvent& event, Bytes& out) {
@@ -156,10 +161,15 @@ void encode_change_event(const ChangeEvent& event, Bytes& out) {
 }
 
 ChangeReader::ChangeReader(BytesView record, Revision revision) : in_(record), revision_(revision) {
-    if (in_.u8() != change_format) in_.fail();
+    const uint8_t format = in_.u8();
+    if (format != change_format && format != change_format_labels) in_.fail();
     header_.time_ms = in_.u64();
     header_.author = in_.bytes();
     header_.comment = in_.bytes();
+    if (format != change_format_labels) return;
+    const uint64_t count = in_.varint();
+    if (count == 0 || count > belfry::limits::labels_max) in_.fail();
+    for (uint64_t i = 0; i < count && in_.ok(); ++i) header_.labels.emplace_back(in_.bytes());
 }
 
 ChangeReader ChangeReader::events(BytesView octets, Revision revision) { return {Reader(octets), revision}; }

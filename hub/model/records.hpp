@@ -2,12 +2,13 @@
 // hub/base/binary.hpp; key:rev is a revision as 8 octets, big-endian, so that the table is in revision order. On disk since
 // 1.0: numbers are never reused.
 //
-// table 0 meta     "keyspace" -> u32 format (3; 4 with a content type or quota), u64 revision, u64 compacted, u64 dropped,
-// u64 drop_target, u64 key_count,
-//                                u64 time_ms, u64 digest (not in format 1), u64 session_ms (not in 1, 2)
+// table 0 meta     "keyspace" -> u32 format (3; 4 with a content type or quota; 5 with labels), u64 revision,
+//                                u64 compacted, u64 dropped, u64 drop_target, u64 key_count, u64 time_ms,
+//                                u64 digest (not in format 1), u64 session_ms (not in 1, 2)
 // table 1 current  key        -> varint create, varint mod, varint version, varint lease, value (the rest);
 //                                if the value has a content type, in front of that: varint 0, bytes type (not in 1 to 3)
-// table 2 changes  key:rev    -> u8 format (1), u64 time_ms, bytes author, bytes comment, event*      (to the end)
+// table 2 changes  key:rev    -> u8 format (1; 2 with labels), u64 time_ms, bytes author, bytes comment,
+//                                [varint n (1 to 16), bytes label*n,] event*      (to the end)
 // table 3 deleted  key        -> varint revision of the delete
 // table 4 sessions            -> hub/model/session_record.hpp
 // table 5 records             -> hub/model/own_records.hpp
@@ -43,11 +44,14 @@ enum Table : uint32_t {
     table_own_records = 5
 };
 
-// The newest; a state is of format 3 until the first content type or quota is in it, so that members of an older release
-// can take its snapshots for as long as there is nothing in it that they cannot read.
-inline constexpr uint32_t meta_format = 4;
-inline constexpr uint32_t meta_format_least = 3;  // that is written
+// The newest; a state is of format 3 until the first content type or quota, or label, is in it, so that members of an older
+// release can take its snapshots for as long as there is nothing in it that they cannot read.
+inline constexpr uint32_t meta_format = 5;
+inline constexpr uint32_t meta_format_least = 3;   // that is written
+inline constexpr uint32_t meta_format_values = 4;  // content types and quotas
+inline constexpr uint32_t meta_format_labels = 5;
 inline constexpr uint8_t change_format = 1;
+inline constexpr uint8_t change_format_labels = 2;  // of a record that has some
 inline constexpr BytesView meta_key = "keyspace";
 
 struct Meta {
@@ -98,6 +102,7 @@ struct ChangeHeader {
     uint64_t time_ms = 0;
     BytesView author;
     BytesView comment;
+    Labels labels = {};
 };
 void encode_change_header(const ChangeHeader& header, Bytes& out);
 void encode_change_event(const ChangeEvent& event, Bytes& out);

@@ -1,5 +1,8 @@
 #include "hub/plugin/filter.hpp"
 
+#include <array>
+
+#include "hub/base/assert.hpp"
 #include "sdk/base/hash.hpp"
 #include "sdk/base/limits.hpp"
 
@@ -46,9 +49,12 @@ bool Filter::matches(BytesView key, BytesView value) const {
     return table_.matches(filter_, belfry::plugin::to_c(key), belfry::plugin::to_c(value)) != 0;
 }
 
-bool Filter::takes(BytesView author) const {
+bool Filter::takes(BytesView author, const Labels& labels) const {
     if (!of_changes_) return true;
-    const belfry_change change = {sizeof(belfry_change), 0, belfry::plugin::to_c(author), nullptr, 0};
+    std::array<belfry_bytes, limits::labels_max> views;
+    BELFRY_ASSERT(labels.size() <= views.size());
+    for (size_t i = 0; i < labels.size(); ++i) views[i] = belfry::plugin::to_c(BytesView(labels[i]));
+    const belfry_change change = {sizeof(belfry_change), 0, belfry::plugin::to_c(author), views.data(), labels.size()};
     return table_.matches_change(filter_, &change) != 0;
 }
 

@@ -31,7 +31,7 @@ public:
     // A filter of change sets: it has no state, and says by takes() which sets its subscriber gets. Of their events sight()
     // then speaks as of a filter by key alone. Every filter of keys takes all sets.
     bool of_changes() const { return of_changes_; }
-    bool takes(BytesView author) const;
+    bool takes(BytesView author, const Labels& labels) const;
     bool matches(BytesView key, BytesView value) const;
     // `now`: none = deleted. `before`: the value that was replaced or deleted, none = there was no such key; not looked at
     // unless reads_value(). A value that stops matching takes the key away as a delete would.

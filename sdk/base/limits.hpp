@@ -28,6 +28,9 @@ inline constexpr size_t password_bytes_max = 1024;
 inline constexpr uint64_t token_valid_ms = 300'000;
 inline constexpr uint64_t token_valid_ms_max = 12 * 3'600'000;
 inline constexpr size_t comment_bytes_max = 4096;
+// Of a change set: marks for machines, not a document.
+inline constexpr size_t labels_max = 16;
+inline constexpr size_t label_bytes_max = 64;
 // Of a value: every media type that is registered fits.
 inline constexpr size_t content_type_bytes_max = 64;
 inline constexpr size_t filter_spec_bytes_max = 1024;
@@ -49,6 +52,7 @@ inline constexpr size_t chunk_bytes = 256 * 1024;
 // Keys of one unlimited range reply; past it the reply says `more` and the client pages.
 inline constexpr size_t range_reply_bytes_max = 64 * 1024 * 1024;
 
-static_assert(value_bytes_max + key_bytes_max + comment_bytes_max + author_bytes_max < frame_bytes_max);
+static_assert(value_bytes_max + key_bytes_max + comment_bytes_max + author_bytes_max + labels_max * label_bytes_max <
+              frame_bytes_max);
 
 }  // namespace belfry::limits

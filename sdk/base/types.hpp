@@ -67,6 +67,9 @@ struct Event {
     friend bool operator==(const Event&, const Event&) = default;
 };
 
+// What a change set is marked with (sdk/base/labels.hpp): in order, each once.
+using Labels = std::vector<Bytes>;
+
 // Everything one revision did, to be applied at once or not at all.
 struct ChangeSet {
     Revision revision;
@@ -74,6 +77,7 @@ struct ChangeSet {
     Bytes author;          // UTF-8
     Bytes comment;         // UTF-8, may be empty
     std::vector<Event> events;
+    Labels labels = {};
     friend bool operator==(const ChangeSet&, const ChangeSet&) = default;
 };
 

@@ -64,7 +64,7 @@ std::string_view nearest(std::string_view typed, std::span<const std::string_vie
 
 Status Arguments::take(const Flag& flag, std::string value) {
     if (auto status = check_kind(flag, value); !status) return status;
-    values_.insert_or_assign(std::string(flag.name), std::move(value));
+    values_[std::string(flag.name)].push_back(std::move(value));
     return {};
 }
 
@@ -111,17 +111,22 @@ Result<Arguments> Arguments::parse(std::span<const std::string> line, std::span<
 
 std::string Arguments::text(std::string_view name, std::string_view fallback) const {
     const auto found = values_.find(name);
-    return found == values_.end() ? std::string(fallback) : found->second;
+    return found == values_.end() ? std::string(fallback) : found->second.back();
+}
+
+std::vector<std::string> Arguments::all(std::string_view name) const {
+    const auto found = values_.find(name);
+    return found == values_.end() ? std::vector<std::string>() : found->second;
 }
 
 uint64_t Arguments::number(std::string_view name, uint64_t fallback) const {
     const auto found = values_.find(name);
-    return found == values_.end() ? fallback : parse_number(found->second).value();
+    return found == values_.end() ? fallback : parse_number(found->second.back()).value();
 }
 
 std::chrono::milliseconds Arguments::duration(std::string_view name, std::chrono::milliseconds fallback) const {
     const auto found = values_.find(name);
-    return found == values_.end() ? fallback : parse_duration(found->second).value();
+    return found == values_.end() ? fallback : parse_duration(found->second.back()).value();
 }
 
 }  // namespace belfry::cli

@@ -32,6 +32,7 @@ public:
     bool has(std::string_view name) const { return values_.contains(name); }
     // Given twice, the last one stands.
     std::string text(std::string_view name, std::string_view fallback = {}) const;
+    std::vector<std::string> all(std::string_view name) const;  // in the order given
     uint64_t number(std::string_view name, uint64_t fallback = 0) const;
     std::chrono::milliseconds duration(std::string_view name, std::chrono::milliseconds fallback) const;
 
@@ -39,7 +40,7 @@ private:
     Status take(const Flag& flag, std::string value);
 
     std::vector<std::string> words_;
-    std::map<std::string, std::string, std::less<>> values_;
+    std::map<std::string, std::vector<std::string>, std::less<>> values_;
 };
 
 // The candidate nearest to what was typed, if it is near enough to be a slip; otherwise empty.

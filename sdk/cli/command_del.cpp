@@ -11,6 +11,7 @@ constexpr Flag flags[] = {
     {"range-end", FlagKind::text, "END", "every key from KEY up to, not including, END"},
     {"all", FlagKind::toggle, "", "with --prefix '': yes, really every key"},
     {"comment", FlagKind::text, "TEXT", "why; kept in the history"},
+    {"label", FlagKind::text, "LABEL", "marks the change set: WORD or NAME=VALUE; may be repeated"},
     {"prev", FlagKind::toggle, "", "also print what was deleted"},
     {"dry-run", FlagKind::toggle, "", "would it be taken? delete nothing"},
 };
@@ -28,6 +29,7 @@ Exit run_del(Context& context) {
     if (!client) return context.fail(client.error());
     WriteOptions options;
     options.comment = context.arguments.text("comment");
+    options.labels = context.arguments.all("label");
     options.previous = context.has("prev");
     options.dry_run = context.has("dry-run");
     auto result = (*client)->erase(range, options);
@@ -55,7 +57,7 @@ Exit run_del(Context& context) {
 const Command del_command = {
     .name = "del",
     .summary = "delete a key, or many at once",
-    .usage = "KEY [--prefix | --range-end END] [--comment TEXT] [--prev] [--dry-run]",
+    .usage = "KEY [--prefix | --range-end END] [--comment TEXT] [--label LABEL]... [--prev] [--dry-run]",
     .details =
         "All keys go in one change set. Exit 1 if there was nothing to delete.\n\n"
         "  belfry del db/pool/size\n"

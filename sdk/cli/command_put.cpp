@@ -11,6 +11,7 @@ namespace {
 
 constexpr Flag flags[] = {
     {"comment", FlagKind::text, "TEXT", "why; kept in the history"},
+    {"label", FlagKind::text, "LABEL", "marks the change set: WORD or NAME=VALUE; may be repeated"},
     {"prev", FlagKind::toggle, "", "also print the value it had"},
     {"cas", FlagKind::number, "REV", "only if the key's mod revision is REV; 0 = only if there is no such key"},
     {"lease", FlagKind::number, "ID", "bind the key to a lease"},
@@ -79,6 +80,7 @@ Exit run_put(Context& context) {
     if (!client) return context.fail(client.error());
     WriteOptions options;
     options.comment = context.arguments.text("comment");
+    options.labels = context.arguments.all("label");
     options.previous = context.has("prev");
     options.dry_run = context.has("dry-run");
     options.content_type = std::move(*type);
@@ -97,12 +99,13 @@ Exit run_put(Context& context) {
 const Command put_command = {
     .name = "put",
     .summary = "write a key",
-    .usage = "KEY VALUE|-|@FILE [--comment TEXT] [--type TYPE] [--cas REV] [--prev] [--dry-run]",
+    .usage = "KEY VALUE|-|@FILE [--comment TEXT] [--label LABEL]... [--type TYPE] [--cas REV] [--prev] [--dry-run]",
     .details =
         "VALUE is the text itself, - for standard input, or @FILE for the octets of a file. Other users of the machine\n"
         "can see a command line: give secrets by - or @FILE. Prints the revision of the change.\n"
         "A file that ends in .json, .toml, .yaml or .yml and is such a document gets that content type by itself\n"
-        "(--type none: not); readers go by it (`belfry get --format`, the SDK's documents).\n\n"
+        "(--type none: not); readers go by it (`belfry get --format`, the SDK's documents).\n"
+        "Labels are seen in the history.\n\n"
         "  belfry put db/pool/size 32 --comment 'twice the load since Monday'\n"
         "  belfry put app/db '{\"size\": 32}' --type json\n"
         "  belfry put tls/key @server.key\n"

@@ -10,6 +10,7 @@ namespace {
 constexpr Flag flags[] = {
     {"json", FlagKind::toggle, "", "the input is JSON"},
     {"comment", FlagKind::text, "TEXT", "why; kept in the history"},
+    {"label", FlagKind::text, "LABEL", "marks the change set: WORD or NAME=VALUE; may be repeated"},
     {"dry-run", FlagKind::toggle, "", "which branch would run, and would it be taken? change nothing"},
 };
 
@@ -24,6 +25,7 @@ Exit run_txn(Context& context) {
     if (!client) return context.fail(client.error());
     WriteOptions options;
     options.comment = context.arguments.text("comment");
+    options.labels = context.arguments.all("label");
     options.dry_run = context.has("dry-run");
     auto result = (*client)->txn(std::move(*txn), options);
     if (!result) return context.fail(result.error());
@@ -44,7 +46,7 @@ Exit run_txn(Context& context) {
 const Command txn_command = {
     .name = "txn",
     .summary = "compare, then change several keys at once",
-    .usage = "[FILE|-] [--json] [--comment TEXT]",
+    .usage = "[FILE|-] [--json] [--comment TEXT] [--label LABEL]...",
     .details =
         "Reads a transaction: compares under `if`, what to do if all of them hold under `then`, otherwise under `else`.\n"
         "Exit 1 if they did not hold. Words with blanks are put in double quotes (\\n \\t \\\\ \\\" \\xHH inside).\n\n"

@@ -54,6 +54,7 @@ ChangeSet change_set_of(const Delivery& delivery) {
     change.time_ms = delivery.time_ms;
     change.author = delivery.author;
     change.comment = delivery.comment;
+    change.labels = delivery.labels;
     for (const KeyChange& key : delivery.changes) {
         Event event;
         event.type = key.after ? EventType::put : EventType::erase;

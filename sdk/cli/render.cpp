@@ -7,10 +7,14 @@
 namespace belfry::cli {
 namespace {
 
-void write_author(JsonWriter& json, uint64_t time_ms, BytesView author, BytesView comment) {
+void write_author(JsonWriter& json, uint64_t time_ms, BytesView author, BytesView comment, const Labels& labels) {
     json.field("time_ms", time_ms).field("time", std::string_view(utc_time(time_ms)));
     json.field("author", author);
     if (!comment.empty()) json.field("comment", comment);
+    if (labels.empty()) return;
+    json.name("labels").begin_array();
+    for (const Bytes& label : labels) json.value(label);
+    json.end_array();
 }
 
 void write_json(JsonWriter& json, const protocol::TxnOpReply& op) {
@@ -63,7 +67,7 @@ void write_json(JsonWriter& json, const KeyValue& kv, bool with_value) {
 
 void write_json(JsonWriter& json, const ChangeSet& change) {
     json.begin_object().field("revision", change.revision);
-    write_author(json, change.time_ms, change.author, change.comment);
+    write_author(json, change.time_ms, change.author, change.comment, change.labels);
     json.name("events").begin_array();
     for (const Event& event : change.events) {
         json.begin_object().field("type", event.type == EventType::put ? "put" : "delete");
@@ -81,7 +85,7 @@ void write_json(JsonWriter& json, const ChangeSet& change) {
 void write_json(JsonWriter& json, const protocol::HistoryVersion& version) {
     json.begin_object().field("revision", version.kv.mod_revision);
     json.field("type", version.type == EventType::put ? "put" : "delete");
-    write_author(json, version.time_ms, version.author, version.comment);
+    write_author(json, version.time_ms, version.author, version.comment, version.labels);
     if (version.type == EventType::put) {
         json.field("value", version.kv.value).field("create_revision", version.kv.create_revision);
         json.field("version", version.kv.version);
@@ -104,16 +108,20 @@ std::string detail_text(const KeyValue& kv) {
            (kv.content_type.empty() ? "" : "\ncontent_type     " + printable(kv.content_type)) + "\n";
 }
 
-std::string credit_text(BytesView author, BytesView comment) {
-    if (author.empty() && comment.empty()) return "";
-    std::string text = " (" + printable(author);
-    if (!comment.empty()) text += (author.empty() ? "" : ": ") + printable(comment);
-    return text + ")";
+std::string credit_text(BytesView author, BytesView comment, const Labels& labels) {
+    std::string text;
+    if (!author.empty() || !comment.empty()) {
+        text = " (" + printable(author);
+        if (!comment.empty()) text += (author.empty() ? "" : ": ") + printable(comment);
+        text += ")";
+    }
+    for (const Bytes& label : labels) text += (&label == &labels.front() ? " [" : " ") + printable(label);
+    return labels.empty() ? text : text + "]";
 }
 
 std::string change_text(const ChangeSet& change, size_t value_max) {
     const std::string head = "[" + local_time(change.time_ms) + "] rev " + std::to_string(change.revision.value) + " ";
-    const std::string credit = credit_text(change.author, change.comment);
+    const std::string credit = credit_text(change.author, change.comment, change.labels);
     std::string text;
     const size_t shown =
         value_max == std::string::npos ? change.events.size() : std::min(change.events.size(), events_shown_max);
@@ -130,7 +138,7 @@ std::string history_text(const protocol::HistoryVersion& version, size_t value_m
     } else {
         text += " PUT v" + std::to_string(version.kv.version) + " = " + printable(version.kv.value, value_max);
     }
-    return text + credit_text(version.author, version.comment) + "\n";
+    return text + credit_text(version.author, version.comment, version.labels) + "\n";
 }
 
 std::string txn_text(const protocol::TxnReply& reply, size_t depth) {

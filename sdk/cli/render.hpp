@@ -21,8 +21,8 @@ void write_json(JsonWriter& json, const protocol::TxnReply& reply);
 
 // The facts of a key, one to a line.
 std::string detail_text(const KeyValue& kv);
-// "(author: comment)", "(author)" or nothing; ready to be appended, with a blank before it.
-std::string credit_text(BytesView author, BytesView comment);
+// "(author: comment)", "(author)" or nothing, and "[label label]"; ready to be appended, with a blank before it.
+std::string credit_text(BytesView author, BytesView comment, const Labels& labels = {});
 // One line per key, all with the same head: "[2026-11-23 05:13:25.123] rev 42 PUT key = value (author: comment)".
 std::string change_text(const ChangeSet& change, size_t value_max);
 std::string history_text(const protocol::HistoryVersion& version, size_t value_max);

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "sdk/base/labels.hpp"
 #include "sdk/base/limits.hpp"
 #include "sdk/client/client_impl.hpp"
 #include "sdk/client/loop.hpp"
@@ -67,7 +68,8 @@ Result<std::shared_ptr<Client>> Client::connect(ClientOptions options) {
 const ClientOptions& Client::options() const { return impl_->options; }
 
 Status Client::send(protocol::RequestOp op, Completion completion, const WriteOptions& options) {
-    protocol::Request request{0, impl_->options.author, options.comment, std::move(op), {}, options.dry_run};
+    protocol::Request request{
+        0, impl_->options.author, options.comment, std::move(op), {}, options.dry_run, canonical_labels(options.labels)};
     if (Status status = protocol::validate(request); !status) return status;
     return impl_->loop->submit(std::move(request), std::move(completion));
 }

@@ -61,6 +61,7 @@ struct WriteOptions {
     bool previous = false;
     LeaseId lease = {};
     bool dry_run = false;     // everything is checked and answered as if, and nothing is done
+    Labels labels = {};       // of the change set (sdk/base/labels.hpp): "canary", "rollout=42"; in any order
     Bytes content_type = {};  // of put()'s value: "json", "image/png" (sdk/base/content_type.hpp); empty = not said
 };
 

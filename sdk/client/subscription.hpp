@@ -30,9 +30,9 @@ struct KeyChange {
 };
 
 // What one delivery did. A snapshot (first start, or after compaction overtook us) is delivered as the difference to the
-// view before it, with is_snapshot set; live change sets carry author, time and comment. A filter of change sets has no
-// snapshot: where compaction overtook it, a delivery without changes says after which revision, and up to its own, the
-// filter's change sets are lost to this subscriber.
+// view before it, with is_snapshot set; live change sets carry author, time, comment and labels. A filter of change sets
+// has no snapshot: where compaction overtook it, a delivery without changes says after which revision, and up to its own,
+// the filter's change sets are lost to this subscriber.
 struct Delivery {
     Revision revision;
     bool is_snapshot = false;
@@ -41,6 +41,7 @@ struct Delivery {
     Bytes author;
     Bytes comment;
     std::vector<KeyChange> changes;
+    Labels labels = {};
 };
 
 struct SubscriptionOptions {

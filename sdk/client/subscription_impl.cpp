@@ -236,6 +236,7 @@ void Subscription::Impl::take_change(ChangeSet& change) {
         delivery.time_ms = change.time_ms;
         delivery.author = std::move(change.author);
         delivery.comment = std::move(change.comment);
+        delivery.labels = std::move(change.labels);
         delivery.changes.reserve(change.events.size());
     }
     for (Event& event : change.events) {

@@ -465,7 +465,7 @@ void Tracker::apply(const std::vector<ChangeSet>& changes, TrackerOutput& output
             if (!wanted_(event.kv.key)) continue;
             if (mine == nullptr) {
                 mine = &output.changes.emplace_back(
-                    ChangeSet{change.revision, change.time_ms, change.author, change.comment, {}});
+                    ChangeSet{change.revision, change.time_ms, change.author, change.comment, {}, change.labels});
                 mine->events.reserve(std::min(change.events.size(), reserved_events_max));
             }
             mine->events.push_back(event);

@@ -58,7 +58,8 @@ ChangeSet read_change_set(Reader& reader) {
     const size_t events = reader.array("events", 0);
     change.events.reserve(std::min(events, reserved_max));
     for (size_t i = 0; i < events && reader.ok(); ++i) change.events.push_back(read_event(reader));
-    reader.skip(reader.ok() ? size - 5 : 0);
+    if (reader.ok() && size > 5) change.labels = read_labels(reader, 0, SIZE_MAX);
+    reader.skip(reader.ok() && size > 6 ? size - 6 : 0);
     return change;
 }
 
@@ -68,6 +69,14 @@ std::vector<ChangeSet> read_change_sets(Reader& reader) {
     changes.reserve(std::min(size, reserved_max));
     for (size_t i = 0; i < size && reader.ok(); ++i) changes.push_back(read_change_set(reader));
     return changes;
+}
+
+Labels read_labels(Reader& reader, size_t least, size_t most) {
+    Labels labels;
+    const size_t size = reader.array("labels", least, most);
+    labels.reserve(std::min(size, reserved_max));
+    for (size_t i = 0; i < size && reader.ok(); ++i) labels.emplace_back(reader.bytes("label"));
+    return labels;
 }
 
 bool read_version(Reader& reader) {

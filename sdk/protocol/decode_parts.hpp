@@ -14,6 +14,7 @@ KeyValue read_key_value(Reader& reader);
 std::vector<KeyValue> read_key_values(Reader& reader, const char* what);
 ChangeSet read_change_set(Reader& reader);
 std::vector<ChangeSet> read_change_sets(Reader& reader);
+Labels read_labels(Reader& reader, size_t least, size_t most);
 
 inline Revision read_revision(Reader& reader, const char* what) { return {reader.number(what)}; }
 

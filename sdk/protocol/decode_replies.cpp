@@ -94,7 +94,8 @@ HistoryReply read_history(Reader& reader) {
         version.time_ms = reader.number("time");
         version.author = reader.bytes("author");
         version.comment = reader.bytes("comment");
-        reader.skip(reader.ok() ? fields - 5 : 0);
+        if (reader.ok() && fields > 5) version.labels = read_labels(reader, 0, SIZE_MAX);
+        reader.skip(reader.ok() && fields > 6 ? fields - 6 : 0);
         reply.versions.push_back(std::move(version));
     }
     reply.more = reader.flag("more");

@@ -258,7 +258,7 @@ Ticket read_ticket(Reader& reader) {
 }
 
 Request read_request(Reader& reader) {
-    const size_t fields = reader.array("request", 5, 6);
+    const size_t fields = reader.array("request", 5, 7);
     Request request;
     request.id = reader.number("id");
     request.author = reader.bytes("author");
@@ -270,6 +270,7 @@ Request read_request(Reader& reader) {
     } else {
         request.ticket = read_ticket(reader);
     }
+    if (fields > 6) request.labels = read_labels(reader, 1, limits::labels_max);
     return request;
 }
 

@@ -188,6 +188,11 @@ void write(Writer& writer, const StatusRequest&) {
     writer.array(0);
 }
 
+void write(Writer& writer, const Labels& labels) {
+    writer.array(labels.size());
+    for (const Bytes& label : labels) writer.bytes(label);
+}
+
 void write(Writer& writer, const Ticket& ticket) {
     writer.array(3);
     writer.number(ticket.session);
@@ -239,19 +244,20 @@ void write(Writer& writer, const HistoryReply& reply) {
     writer.array(3);
     writer.array(reply.versions.size());
     for (const HistoryVersion& version : reply.versions) {
-        writer.array(5);
+        writer.array(version.labels.empty() ? 5 : 6);
         writer.number(static_cast<uint64_t>(version.type));
         writer.key_value(version.kv);
         writer.number(version.time_ms);
         writer.bytes(version.author);
         writer.bytes(version.comment);
+        if (!version.labels.empty()) write(writer, version.labels);
     }
     writer.flag(reply.more);
     writer.flag(reply.compacted);
 }
 
 void write_change_set(Writer& writer, const ChangeSet& change) {
-    writer.array(5);
+    writer.array(change.labels.empty() ? 5 : 6);
     writer.number(change.revision);
     writer.number(change.time_ms);
     writer.bytes(change.author);
@@ -268,6 +274,7 @@ void write_change_set(Writer& writer, const ChangeSet& change) {
             writer.number(event.kv.mod_revision);
         }
     }
+    if (!change.labels.empty()) write(writer, change.labels);
 }
 
 void write_after_from(Writer& writer, const ChangesReply& reply) {
@@ -456,16 +463,18 @@ Bytes encode_requests(std::span<const Request> requests, BytesView credential) {
     Writer writer(out);
     for (const Request& request : requests) {
         const bool numbered = request.ticket.session != 0;
-        writer.array(numbered || request.dry_run ? 6 : 5);
+        const bool labelled = !request.labels.empty();
+        writer.array(labelled ? 7 : numbered || request.dry_run ? 6 : 5);
         writer.number(request.id);
         writer.bytes(request.author);
         writer.bytes(request.comment);
         std::visit([&](const auto& op) { write(writer, op); }, request.op);
         if (numbered) {
             write(writer, request.ticket);
-        } else if (request.dry_run) {
-            writer.flag(true);
+        } else if (labelled || request.dry_run) {
+            writer.flag(request.dry_run);
         }
+        if (labelled) write(writer, request.labels);
     }
     if (!credential.empty()) {
         out[0] = '\x93';

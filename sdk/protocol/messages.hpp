@@ -195,6 +195,7 @@ struct Request {
     Ticket ticket = {};  // of what can_change()
     // Of what can_change(), and then without a ticket: everything is checked and answered as if, and nothing is done.
     bool dry_run = false;
+    Labels labels = {};  // of a put, delete or transaction
 };
 
 // ---- replies ----
@@ -232,6 +233,7 @@ struct HistoryVersion {
     uint64_t time_ms = 0;
     Bytes author;
     Bytes comment;
+    Labels labels = {};
 };
 struct HistoryReply {
     std::vector<HistoryVersion> versions;

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "sdk/base/content_type.hpp"
+#include "sdk/base/labels.hpp"
 #include "sdk/base/limits.hpp"
 #include "sdk/protocol/codec.hpp"
 
@@ -196,6 +197,13 @@ Status check(const Ticket& ticket, const RequestOp& op) {
                    std::to_string(ticket.acknowledged));
 }
 
+Status check(const Labels& labels, const RequestOp& op) {
+    const bool of_keys = std::holds_alternative<PutRequest>(op) || std::holds_alternative<DeleteRequest>(op) ||
+                         std::holds_alternative<TxnRequest>(op);
+    if (!labels.empty() && !of_keys) return invalid("labels: only puts, deletes and transactions have them");
+    return check_labels(labels);
+}
+
 // ---- changes ----
 
 bool can_change(const TxnRequest& txn);
@@ -275,13 +283,14 @@ Status validate(const Request& request) {
     if (Status status = check_size("comment", request.comment.size(), limits::comment_bytes_max); !status) return status;
     if (Status status = std::visit([](const auto& op) { return check(op); }, request.op); !status) return status;
     if (Status status = check(request.ticket, request.op); !status) return status;
+    if (Status status = check(request.labels, request.op); !status) return status;
     if (request.dry_run && !can_change(request.op)) return invalid("dry run: only writes have one");
     if (request.dry_run && request.ticket.session != 0) return invalid("dry run: without a ticket");
     return check_size("request", approximate_bytes(request), limits::frame_bytes_max);
 }
 
 size_t approximate_bytes(const Request& request) {
-    return 2 * envelope_bytes + request.author.size() + request.comment.size() +
+    return 2 * envelope_bytes + request.author.size() + request.comment.size() + labels_bytes(request.labels) +
            std::visit([](const auto& op) { return bytes_of(op); }, request.op);
 }
 
@@ -298,7 +307,7 @@ size_t approximate_bytes(const KeyValue& kv) {
 }
 
 size_t approximate_bytes(const ChangeSet& change) {
-    size_t bytes = envelope_bytes + change.author.size() + change.comment.size();
+    size_t bytes = envelope_bytes + change.author.size() + change.comment.size() + labels_bytes(change.labels);
     for (const Event& event : change.events) bytes += approximate_bytes(event.kv);
     return bytes;
 }

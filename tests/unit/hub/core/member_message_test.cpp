@@ -24,9 +24,11 @@ TEST_CASE("member messages come back as they were", "[core][cluster]") {
     CHECK((digest.index == Index{128} && digest.digest == 0x1234567890abcdef));
     CHECK(there_and_back(Release{5, 7}).entry_format == 5);
     CHECK(there_and_back(Release{5, 7}).plugins == 7);
-    const auto requests = there_and_back(ForwardedRequests{{{9, "me", "why", protocol::PutRequest{"k", "v", {}, true}}}});
+    const auto requests =
+        there_and_back(ForwardedRequests{{{9, "me", "why", protocol::PutRequest{"k", "v", {}, true}, {}, false, {"a"}}}});
     REQUIRE(requests.requests.size() == 1);
     CHECK(requests.requests[0].author == "me");
+    CHECK(requests.requests[0].labels == Labels{"a"});
     CHECK(std::get<protocol::PutRequest>(requests.requests[0].op).value == "v");
     CHECK(requests.callers.empty());
     const auto callers = there_and_back(ForwardedRequests{

@@ -116,6 +116,51 @@ TEST_CASE("a follower sends nothing to an older leader that this one cannot read
     CHECK(cluster.put(follower, "a", "1").error.code == Code::ok);
 }
 
+TEST_CASE("labels are written when all read them, and go with a write that is forwarded or handed over",
+          "[core][releases]") {
+    Cluster cluster(3);
+    cluster.crash(3);
+    cluster.at(3).options.entry_format = log::entry_format - 1;
+    cluster.restart(3);
+    cluster.elect();
+    cluster.run(Releases::believed_ms + 500);
+    World& first = cluster.at(cluster.leader());
+    World& second = cluster.at(cluster.other_than(cluster.leader()));
+    const auto put = [&](World& world, const Bytes& key, Labels labels) {
+        world.labels = std::move(labels);
+        const uint64_t id = world.send(protocol::PutRequest{key, "v", {}, false});
+        world.labels.clear();
+        return id;
+    };
+    const auto answer = [&](World& world, uint64_t id) {
+        cluster.run_until([&] { return world.reply(id) != nullptr; });
+        return world.reply(id)->error;
+    };
+    const Error refused = answer(first, put(first, "a", {"canary"}));
+    CHECK(refused.code == Code::unsupported);
+    CHECK(refused.detail.find("read it: 3 run an older release") != std::string::npos);
+    CHECK(answer(first, put(first, "a", {})).code == Code::ok);
+    cluster.crash(3);
+    cluster.at(3).options.entry_format = log::entry_format;
+    cluster.restart(3);
+    cluster.run(2000);
+
+    World& leader = cluster.at(cluster.elect());
+    World& follower = &leader == &first ? second : first;
+    CHECK(answer(follower, put(follower, "a", {"forwarded"})).code == Code::ok);
+    leader.send(protocol::LeaderTransferRequest{follower.options.member_id});
+    const uint64_t late = put(leader, "a", {"handed-over", "n=1"});
+    CHECK(leader.reply(late) == nullptr);
+    CHECK(answer(leader, late).code == Code::ok);
+    CHECK(cluster.leader() == follower.options.member_id);
+    const auto history = cluster.ask(3, protocol::HistoryRequest{"a", 0, {}});
+    const auto& versions = std::get<protocol::HistoryReply>(history.result).versions;
+    REQUIRE(versions.size() == 3);
+    CHECK(versions[0].labels == Labels{"handed-over", "n=1"});
+    CHECK(versions[1].labels == Labels{"forwarded"});
+    CHECK(versions[2].labels.empty());
+}
+
 TEST_CASE("an older release does not start on a state whose cluster writes what it cannot read", "[core][releases]") {
     World world(options(new_format));
     world.compile_rule = anything;

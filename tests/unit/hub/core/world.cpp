@@ -104,8 +104,8 @@ void World::restart(bool machine_too) {
 
 uint64_t World::enqueue(protocol::RequestOp op, protocol::Ticket ticket) {
     const uint64_t id = next_id_++;
-    core->step(RequestReceived{9, {id, "tester", "", std::move(op), ticket}, false, {credential, public_key, {}, 0}}, now,
-               output_);
+    protocol::Request request{id, "tester", "", std::move(op), ticket, false, labels};
+    core->step(RequestReceived{9, std::move(request), false, {credential, public_key, {}, 0}}, now, output_);
     return id;
 }
 

@@ -53,6 +53,7 @@ public:
     std::unique_ptr<plugin::Authority> authority;  // none: everybody may do everything
     std::shared_ptr<const Bytes> credential;       // of the frames that clients send from now on
     std::shared_ptr<const Bytes> public_key;       // that their connections have
+    Labels labels;                                 // of their writes
     std::unique_ptr<plugin::StateStore> store;
     std::unique_ptr<Core> core;
     Instant now{1'000'000, 1'700'000'000'000};

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "hub/base/binary.hpp"
+#include "sdk/base/limits.hpp"
 #include "sdk/protocol/policy.hpp"
 
 using namespace belfry;
@@ -37,7 +38,8 @@ Bytes rich_entry() {
     builder.add({"", "", protocol::DeleteRequest{{"a", "b"}, false}});
     builder.add({"bob", "", rich_txn()});
     builder.add({"", "old", protocol::CompactRequest{{77}}, {1ull << 60, 5000, 904}});
-    CHECK(builder.command_count() == 4);
+    builder.add({"eve", "", protocol::DeleteRequest{{"c", ""}, true}, {}, {"canary", "rollout=42"}});
+    CHECK(builder.command_count() == 5);
     const size_t size = builder.size();
     Bytes entry = builder.take(1234567);
     CHECK(entry.size() == size);
@@ -59,7 +61,7 @@ TEST_CASE("entry: every kind of command comes back", "[log]") {
     const auto entry = decode_entry(octets);
     REQUIRE(entry);
     CHECK(entry->time_ms == 1234567);
-    REQUIRE(entry->commands.size() == 4);
+    REQUIRE(entry->commands.size() == 5);
     CHECK(entry->commands[0].comment == "why");
     const auto& put = std::get<protocol::PutRequest>(entry->commands[0].op);
     CHECK(put.value == "value");
@@ -73,6 +75,8 @@ TEST_CASE("entry: every kind of command comes back", "[log]") {
     CHECK(std::get<protocol::PutRequest>(txn.then_ops[1].op).lease.value == 1ull << 63);
     CHECK(entry->commands[0].ticket == protocol::Ticket());
     CHECK(entry->commands[3].ticket == protocol::Ticket{1ull << 60, 5000, 904});
+    CHECK(entry->commands[3].labels.empty());
+    CHECK(entry->commands[4].labels == Labels{"canary", "rollout=42"});
     CHECK(encode_again(*entry) == octets);
     CHECK(decode_entry(EntryBuilder().take(5))->commands.empty());
 }
@@ -145,6 +149,28 @@ TEST_CASE("entry: a value with a content type is of format 4, also within a tran
     octets = builder.take(2);
     CHECK(octets[0] == 4);
     CHECK(encode_again(*decode_entry(octets)) == octets);
+    builder.add({"me", "", protocol::PutRequest{"k", "v", {}, true}});
+    CHECK(builder.take(2)[0] == 1);
+}
+
+TEST_CASE("entry: with labels it is of format 6, whose octets stay as they are", "[log]") {
+    EntryBuilder builder;
+    builder.add({"me", "", protocol::PutRequest{"k", "v", {}, false}, {7, 300, 299}, {"a", "b=1"}});
+    Bytes octets = builder.take(2);
+    CHECK(octets == Bytes("\x06\x02\0\0\0\0\0\0\0\x01\0\0\0\xc1\x07\0\0\0\0\0\0\0\xac\x02\x01\x02me\0\x02\x01"
+                          "a\x03"
+                          "b=1\x01k\x01v\0\0",
+                          42));
+    CHECK(decode_entry(octets)->commands[0].labels == Labels{"a", "b=1"});
+    CHECK(decode_entry(octets)->commands[0].ticket == protocol::Ticket{7, 300, 299});
+    octets[0] = 5;
+    CHECK(decode_entry(octets).error().code == Code::corrupt);
+    // None, or too many, are no second spelling.
+    CHECK(decode_entry(Bytes("\x06\x02\0\0\0\0\0\0\0\x01\0\0\0\x44\x02me\0\0\x01", 20)).error().code == Code::corrupt);
+    builder.add({"me", "", protocol::DeleteRequest{{"a", "b"}, false}, {}, Labels(belfry::limits::labels_max, "l")});
+    CHECK(encode_again(*decode_entry(builder.take(2))).size() > 2 * belfry::limits::labels_max);
+    builder.add({"me", "", protocol::DeleteRequest{{"a", "b"}, false}, {}, Labels(belfry::limits::labels_max + 1, "l")});
+    CHECK(decode_entry(builder.take(2)).error().code == Code::corrupt);
     builder.add({"me", "", protocol::PutRequest{"k", "v", {}, true}});
     CHECK(builder.take(2)[0] == 1);
 }

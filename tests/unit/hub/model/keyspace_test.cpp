@@ -473,6 +473,42 @@ TEST_CASE("load: a newer format is refused by name", "[model]") {
     CHECK(hub.keys().load().error().code == Code::incompatible);
 }
 
+TEST_CASE("labels are kept with their change set, and the state says that it has some", "[model]") {
+    Hub hub(GENERATE(from_range(stores())));
+    const auto format = [&] { return decode_meta(*hub.store().get(table_meta, meta_key))->format; };
+    const auto marked = [&](auto op) {
+        hub.begin();
+        auto applied = hub.keys().apply({"ada", {}, std::move(op), {}, {"canary", "n=1"}}, 0);
+        REQUIRE(applied);
+        hub.commit();
+        return *std::move(applied);
+    };
+    hub.apply(put("a", "1"));
+    CHECK_FALSE(marked(erase("nothing")).change);
+    CHECK(format() == meta_format_least);  // no record has them
+    const Applied applied = marked(put("a", "2"));
+    REQUIRE(applied.change);
+    CHECK(applied.change->labels == Labels{"canary", "n=1"});
+    CHECK(format() == meta_format_labels);
+    marked(erase("a"));
+    auto typed = put("a", "{}");
+    typed.content_type = "json";
+    hub.apply(typed);
+    CHECK(format() == meta_format_labels);  // it does not go back
+    hub.restart();
+    const auto history = hub.keys().history({"a", 0, {}});
+    REQUIRE(history);
+    REQUIRE(history->versions.size() == 4);
+    CHECK(history->versions[0].labels.empty());
+    for (const size_t version : {1u, 2u}) CHECK(history->versions[version].labels == Labels{"canary", "n=1"});
+    CHECK(history->versions[3].labels.empty());
+    const auto changes = hub.keys().changes({{}, {1}, {3}, 0}, *prefix(""));
+    REQUIRE(changes);
+    REQUIRE(changes->changes.size() == 2);
+    CHECK(changes->changes[0] == *applied.change);
+    CHECK(changes->changes[1].labels == Labels{"canary", "n=1"});
+}
+
 TEST_CASE("changes by author: their own change sets, puts and deletes as they are; no state, and what is lost is said",
           "[model]") {
     Hub hub(GENERATE(from_range(stores())));

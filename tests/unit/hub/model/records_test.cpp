@@ -9,9 +9,9 @@ using namespace belfry::hub::model;
 
 namespace {
 
-Bytes rich_change() {
+Bytes rich_change(Labels labels = {}) {
     Bytes record;
-    encode_change_header({5, "ada", "why"}, record);
+    encode_change_header({5, "ada", "why", std::move(labels)}, record);
     encode_change_event({EventType::put, "a", {{9}, {9}, 1, {7}, "v"}, ChangeEvent::Previous::nothing, {}}, record);
     encode_change_event(
         {EventType::put, "b", {{9}, {9}, 1, {}, "w"}, ChangeEvent::Previous::tombstone, {{}, {4}, 0, {}, {}}}, record);
@@ -74,10 +74,35 @@ TEST_CASE("records: a content type costs nothing where there is none, and its oc
     }
 }
 
+TEST_CASE("change record: labels make it one of format 2, whose octets stay as they are", "[model]") {
+    Bytes record;
+    encode_change_header({5, "ada", "why"}, record);
+    CHECK(record == Bytes("\x01\x05\0\0\0\0\0\0\0\x03"
+                          "ada\x03why",
+                          17));
+    record.clear();
+    encode_change_header({5, "ada", "why", {"canary", "n=1"}}, record);
+    CHECK(record == Bytes("\x02\x05\0\0\0\0\0\0\0\x03"
+                          "ada\x03why\x02\x06"
+                          "canary\x03n=1",
+                          29));
+    ChangeReader reader(record, {9});
+    CHECK(reader.header().labels == Labels{"canary", "n=1"});
+    ChangeEvent event;
+    CHECK_FALSE(reader.next(event));
+    CHECK(reader.status());
+    record[17] = 0;
+    CHECK_FALSE(ChangeReader(record, {9}).status());  // none would be a second spelling
+    record[17] = 17;
+    CHECK_FALSE(ChangeReader(record, {9}).status());
+    record[0] = 3;
+    CHECK_FALSE(ChangeReader(record, {9}).status());
+}
+
 TEST_CASE("change record: any octets end with a status", "[model]") {
     std::mt19937 random(2);
     for (int i = 0; i < 20000; ++i) {
-        Bytes record = rich_change();
+        Bytes record = rich_change(i % 2 == 0 ? Labels() : Labels{"canary", "n=1"});
         record[random() % record.size()] = static_cast<char>(random());
         record.resize(random() % (record.size() + 1));
         ChangeReader reader(record, {9});

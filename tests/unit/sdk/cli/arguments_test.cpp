@@ -25,6 +25,9 @@ TEST_CASE("arguments: flags stand before, between and after the words", "[cli][a
     CHECK(arguments->has("prefix"));
     CHECK(arguments->number("limit") == 4);
     CHECK(arguments->text("comment") == "a=b");
+    CHECK(arguments->all("comment") == std::vector<std::string>{"a=b"});
+    CHECK(parse({"--comment", "1", "x", "--comment=2"})->all("comment") == std::vector<std::string>{"1", "2"});
+    CHECK(arguments->all("none").empty());
     CHECK(arguments->duration("timeout", std::chrono::milliseconds(9)) == std::chrono::milliseconds(9));
 }
 

@@ -55,10 +55,22 @@ TEST_CASE("render: a change set is one JSON object", "[cli][render]") {
                          R"("create_revision":0,"version":2},{"type":"delete","key":"db/old"}]})");
 }
 
+TEST_CASE("render: labels follow the credit, and are a list in JSON", "[cli][render]") {
+    ChangeSet change = pool_change();
+    change.labels = {"canary", "rollout=42"};
+    change.events.resize(1);
+    CHECK(change_text(change, 120).ends_with(" db/pool/size = 48 (alice@ops: twice the load) [canary rollout=42]\n"));
+    JsonWriter json;
+    write_json(json, change);
+    CHECK(json.take().find(R"("comment":"twice the load","labels":["canary","rollout=42"],"events":)") !=
+          std::string::npos);
+}
+
 TEST_CASE("render: credit without author or comment", "[cli][render]") {
     CHECK(credit_text("", "").empty());
     CHECK(credit_text("bob", "") == " (bob)");
     CHECK(credit_text("", "why") == " (why)");
+    CHECK(credit_text("", "", {"a"}) == " [a]");
 }
 
 TEST_CASE("exit codes: scripts depend on these numbers", "[cli][exit]") {

@@ -2,6 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "sdk/base/labels.hpp"
 #include "sdk/base/limits.hpp"
 
 namespace belfry::protocol {
@@ -242,6 +243,79 @@ TEST_CASE("a content type stands at the end, and only where there is one") {
     for (const char* wrong : {" json", "json ", "a\nb", "\xc3\xa4"}) {
         CHECK(validate({1, "", "", PutRequest{"k", "v", {}, false, wrong}, {}}).error().code == Code::invalid_argument);
     }
+}
+
+TEST_CASE("labels stand at the end, and only where there are some") {
+    const PutRequest put{"k", "v", {}, false};
+    const std::vector<Request> one{{1, "", "", put, {}, false, {"a", "b=1"}},
+                                   {2, "", "", put, {7, 2, 1}, false, {"a"}},
+                                   {3, "", "", put, {}, true, {"a"}},
+                                   {4, "", "", put}};
+    const Bytes frame = encode_requests(one);
+    CHECK(hex(encode_requests(std::span(one).first(1))) ==
+          "9201dd000000019701c400c4000294c4016bc4017600c2c292c40161c403623d31");
+    const auto decoded = decode_requests(frame);
+    REQUIRE(decoded.ok());
+    CHECK((*decoded)[0].labels == Labels{"a", "b=1"});
+    CHECK_FALSE((*decoded)[0].dry_run);
+    CHECK((*decoded)[1].ticket == Ticket{7, 2, 1});
+    CHECK((*decoded)[1].labels == Labels{"a"});
+    CHECK((*decoded)[2].dry_run);
+    CHECK((*decoded)[3].labels.empty());
+    CHECK(encode_requests(*decoded) == frame);
+    for (const Request& request : *decoded) CHECK(validate(request).ok());
+    CHECK_FALSE(decode_requests(encode_requests(std::vector<Request>{{1, "", "", put, {}, false, Labels(17, "a")}})).ok());
+    Bytes none = encode_requests(std::span(one).last(1));
+    none.replace(7, 1, "\x97");
+    none += Bytes("\xc2\x90", 2);
+    CHECK_FALSE(decode_requests(none).ok());  // none would be a second spelling
+
+    ChangeSet change{{5}, 6, "a", "c", {{EventType::erase, {"b", "", {}, {5}, 0, {}}}}};
+    Bytes plain, marked;
+    append_change_set(change, plain);
+    change.labels = {"a", "b=1"};
+    append_change_set(change, marked);
+    CHECK(plain[0] == '\x95');
+    CHECK(hex(marked) == "96" + hex(plain.substr(1)) + "92c40161c403623d31");
+    const auto feed = decode_feed(encode_feed({{77}, 1, 2, {4}, {5}, false, {change}}));
+    REQUIRE(feed.ok());
+    CHECK(feed->changes == std::vector{change});
+    const std::vector<Reply> replies{
+        {1, {2}, {}, HistoryReply{{{EventType::erase, {}, 7, "ann", "why", {"a"}}, {}}, false, false}}};
+    const auto history = decode_replies(encode_replies(replies));
+    REQUIRE(history.ok());
+    const auto& versions = std::get<HistoryReply>((*history)[0].result).versions;
+    REQUIRE(versions.size() == 2);
+    CHECK(versions[0].labels == Labels{"a"});
+    CHECK(versions[1].labels.empty());
+}
+
+TEST_CASE("labels are words or names with a value, in order, at most 16, and only of writes of keys") {
+    const auto code = [](RequestOp op, Labels labels) {
+        const Status status = validate({1, "", "", std::move(op), {}, false, std::move(labels)});
+        return status.ok() ? Code::ok : status.error().code;
+    };
+    const PutRequest put{"k", "v", {}, false};
+    CHECK(code(put, {"-", "a/B.c:d@e+f_9", "rollout=42"}) == Code::ok);
+    CHECK(code(DeleteRequest{KeyRange::one("k"), false}, {"a"}) == Code::ok);
+    CHECK(code(TxnRequest{{}, {{put}}, {}}, {"a"}) == Code::ok);
+    CHECK(code(CompactRequest{{1}}, {"a"}) == Code::invalid_argument);
+    CHECK(code(RecordChangeRequest{"policy/a", true, {}, {}}, {"a"}) == Code::invalid_argument);
+    CHECK(code(StatusRequest{}, {"a"}) == Code::invalid_argument);
+    for (const Bytes& bad : {Bytes(), Bytes("="), Bytes("a="), Bytes("=a"), Bytes("a=b=c"), Bytes("a b"), Bytes("a,b"),
+                             Bytes("a*"), Bytes("\xc3\xa4"), Bytes(1, '\0')}) {
+        CHECK(code(put, {bad}) == Code::invalid_argument);
+    }
+    CHECK(code(put, {Bytes(limits::label_bytes_max, 'a')}) == Code::ok);
+    CHECK(code(put, {Bytes(limits::label_bytes_max + 1, 'a')}) == Code::too_large);
+    CHECK(code(put, {"b", "a"}) == Code::invalid_argument);
+    CHECK(code(put, {"a", "a"}) == Code::invalid_argument);
+    CHECK(canonical_labels({"b", "a", "b"}) == Labels{"a", "b"});
+    Labels many;
+    for (char c = 'a'; many.size() < limits::labels_max; ++c) many.emplace_back(1, c);
+    CHECK(code(put, many) == Code::ok);
+    many.push_back("z");
+    CHECK(code(put, many) == Code::too_large);
 }
 
 TEST_CASE("the octets of version 1 are frozen") {
