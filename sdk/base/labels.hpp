@@ -1,5 +1,5 @@
 // What a change set is marked with, beside its author and comment, for those who look for it or wait for it: "canary",
-// "rollout=42". The hub keeps labels and goes by none of them.
+// "rollout=42". The hub keeps labels and goes by none of them; filters of the kind `label` do.
 //
 //     label := word | name=value     each of letters, digits and . _ - / : @ +; 64 octets at most in all
 //
@@ -11,7 +11,7 @@
 
 namespace belfry {
 
-// `invalid_argument` or `too_large`, naming the label.
+// `invalid_argument`, naming it, or `too_large`.
 Status check_label(BytesView label);
 // All of one change set, in their order.
 Status check_labels(const Labels& labels);

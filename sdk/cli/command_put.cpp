@@ -105,7 +105,7 @@ const Command put_command = {
         "can see a command line: give secrets by - or @FILE. Prints the revision of the change.\n"
         "A file that ends in .json, .toml, .yaml or .yml and is such a document gets that content type by itself\n"
         "(--type none: not); readers go by it (`belfry get --format`, the SDK's documents).\n"
-        "Labels are seen in the history.\n\n"
+        "Labels are seen in the history, and `belfry watch --label` waits for them.\n\n"
         "  belfry put db/pool/size 32 --comment 'twice the load since Monday'\n"
         "  belfry put app/db '{\"size\": 32}' --type json\n"
         "  belfry put tls/key @server.key\n"

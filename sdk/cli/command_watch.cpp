@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "sdk/base/labels.hpp"
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/delivery_queue.hpp"
 #include "sdk/cli/json_writer.hpp"
@@ -15,7 +16,9 @@ using namespace std::chrono_literals;
 
 constexpr Flag flags[] = {
     {"by", FlagKind::text, "NAME", "only change sets by this author (a glob)"},
-    {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob, regex, json, author, or a plugin's"},
+    {"label", FlagKind::text, "LABEL", "only change sets with this label: WORD (also WORD=...) or NAME=VALUE"},
+    {"kind", FlagKind::text, "KIND",
+     "what FILTER is: prefix (default), exact, glob, regex, json, author, label, or a plugin's"},
     {"rev", FlagKind::number, "N", "begin with revision N instead of now"},
     {"snapshot", FlagKind::toggle, "", "first print what is there"},
     {"count", FlagKind::number, "N", "end after N change sets"},
@@ -25,8 +28,8 @@ constexpr Flag flags[] = {
 
 constexpr auto signal_poll = 100ms;
 
-// --by: a filter of change sets, and FILTER says of which keys in them.
-Result<protocol::FilterSpec> filter_by_author(Context& context) {
+// --by, --label: a filter of change sets, and FILTER says of which keys in them.
+Result<protocol::FilterSpec> filter_of_changes(Context& context) {
     const auto escaped = [](BytesView text, BytesView octets) {
         Bytes spelled;
         for (const char octet : text) {
@@ -37,14 +40,18 @@ Result<protocol::FilterSpec> filter_by_author(Context& context) {
         return spelled;
     };
     constexpr BytesView glob_octets = "*?[\\ ";
-    Bytes spec = escaped(context.arguments.text("by"), " ");
-    if (context.arguments.words().empty()) return protocol::FilterSpec{"author", spec};
+    const std::string of = context.has("label") ? "label" : "author";
+    const Bytes spec = context.has("label") ? context.arguments.text("label") : escaped(context.arguments.text("by"), " ");
+    if (context.has("label")) {
+        if (Status status = check_label(spec); !status) return status.error();
+    }
+    if (context.arguments.words().empty()) return protocol::FilterSpec{of, spec};
     const std::string kind = context.has("kind") ? context.arguments.text("kind") : "prefix";
     const Bytes keys = context.word(0);
-    if (kind == "prefix") return protocol::FilterSpec{"author", spec + ' ' + escaped(keys, glob_octets) + "**"};
-    if (kind == "exact") return protocol::FilterSpec{"author", spec + ' ' + escaped(keys, glob_octets)};
-    if (kind == "glob") return protocol::FilterSpec{"author", spec + ' ' + escaped(keys, " ")};
-    return Error{Code::invalid_argument, "--by goes with keys by prefix, exact or glob, not by '" + kind + "'"};
+    if (kind == "prefix") return protocol::FilterSpec{of, spec + ' ' + escaped(keys, glob_octets) + "**"};
+    if (kind == "exact") return protocol::FilterSpec{of, spec + ' ' + escaped(keys, glob_octets)};
+    if (kind == "glob") return protocol::FilterSpec{of, spec + ' ' + escaped(keys, " ")};
+    return Error{Code::invalid_argument, "--by and --label go with keys by prefix, exact or glob, not by '" + kind + "'"};
 }
 
 // A snapshot's keys are facts, a live delivery's are changes; both become a change set here.
@@ -128,18 +135,21 @@ Exit print_until_stopped(Context& context, DeliveryQueue& queue) {
 
 Exit run_watch(Context& context) {
     if (context.has("snapshot") && context.has("rev")) return context.misuse("--snapshot and --rev exclude one another");
-    const bool by_author = context.has("by");
-    if (!by_author && context.arguments.words().empty()) return context.misuse("FILTER is missing");
-    if (by_author && context.has("snapshot")) {
-        return context.misuse("--by selects change sets, which have no snapshot; begin at a revision with --rev");
+    const bool of_changes = context.has("by") || context.has("label");
+    if (!of_changes && context.arguments.words().empty()) return context.misuse("FILTER is missing");
+    if (context.has("by") && context.has("label")) return context.misuse("--by and --label exclude one another");
+    if (context.arguments.all("label").size() > 1) return context.misuse("--label: one only");
+    if (of_changes && context.has("snapshot")) {
+        return context.misuse(
+            "--by and --label select change sets, which have no snapshot; begin at a revision with --rev");
     }
     auto client = context.connect();
     if (!client) return context.fail(client.error());
     const std::string kind = context.arguments.text("kind");
     auto queue = std::make_shared<DeliveryQueue>();
     SubscriptionOptions options;
-    if (by_author) {
-        auto filter = filter_by_author(context);
+    if (of_changes) {
+        auto filter = filter_of_changes(context);
         if (!filter) return context.misuse(filter.error().detail);
         options.filter = *std::move(filter);
     } else {
@@ -172,15 +182,16 @@ Exit run_watch(Context& context) {
 const Command watch_command = {
     .name = "watch",
     .summary = "print every change of some keys, as it happens",
-    .usage = "[FILTER] [--by NAME] [--kind KIND] [--rev N | --snapshot] [--count N] [--stream]",
+    .usage = "[FILTER] [--by NAME | --label LABEL] [--kind KIND] [--rev N | --snapshot] [--count N] [--stream]",
     .details =
         "Misses nothing: it reconnects and catches up by itself. Keys changed together come together, each on a line:\n"
         "  [2026-11-23 05:13:25.123] rev 42 PUT db/pool/size = 48 (alice@ops: twice the load)\n"
         "JSON: one line per change set. --stream needs one port instead of two (firewalls), and costs the hub more.\n"
-        "--by (a glob): only the change sets of that author.\n\n"
+        "--by (a glob): only the change sets of that author. --label: only those marked so (`belfry put --label`).\n\n"
         "  belfry watch ''                         # everything\n"
         "  belfry watch 'db/*/size' --kind glob\n"
         "  belfry watch --by 'deploy-*' app/       # who deploys, of what they change what is below app/\n"
+        "  belfry watch --label rollout=42         # what belongs to that rollout; --label rollout: to any\n"
         "  belfry watch db/ --rev 40 --count 2     # two change sets from revision 40 on, then end",
     .flags = flags,
     .words_min = 0,

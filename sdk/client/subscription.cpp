@@ -32,7 +32,7 @@ Subscription::~Subscription() {
 Result<std::shared_ptr<Subscription>> Subscription::open(std::shared_ptr<Client> client, SubscriptionOptions options) {
     const protocol::Request asked{0, {}, {}, protocol::ChannelRequest{options.filter}};
     if (Status status = protocol::validate(asked); !status) return std::move(status).error();
-    if (options.filter.kind == "author") options.of_changes = true;
+    if (options.filter.kind == "author" || options.filter.kind == "label") options.of_changes = true;
     if (options.of_changes && options.keep_view) {
         return Error{Code::invalid_argument, "filter '" + options.filter.kind +
                                                  "' selects change sets, there is nothing to view: set keep_view = false"};

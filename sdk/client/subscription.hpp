@@ -51,9 +51,10 @@ struct SubscriptionOptions {
     // Ask for changes over the connection for requests instead of listening to the feed: one port is enough, and each
     // subscription costs the hub a request per second and per change. The hub serves those so who may not read the feed.
     bool private_stream = false;
-    bool keep_view = true;    // false: no local view, deliveries only (KeyChange.before is then empty)
-    bool of_changes = false;  // the filter's kind selects change sets, so there is nothing to view: deliveries only,
-                              // from `from` on or from now. Known of `author`; to be said of kinds that plugins add.
+    bool keep_view = true;  // false: no local view, deliveries only (KeyChange.before is then empty)
+    bool of_changes =
+        false;  // the filter's kind selects change sets, so there is nothing to view: deliveries only,
+                // from `from` on or from now. Known of `author` and `label`; to be said of kinds that plugins add.
     std::function<void(const Delivery&)> on_change = {};  // may be empty
 };
 

@@ -27,7 +27,7 @@ typedef struct belfry_change {
     uint32_t struct_size;
     uint32_t reserved;
     belfry_bytes author;
-    const belfry_bytes* labels; /* each "word" or "name=value" */
+    const belfry_bytes* labels; /* each "word" or "name=value"; in order, each once */
     uint64_t label_count;
 } belfry_change;
 

@@ -118,6 +118,7 @@ class FilterTable {
         if constexpr (requires(const T filter, const Change& change) { filter.matches_change(change); }) {
             return [](const belfry_filter* filter, const belfry_change* given) -> int32_t {
                 Change change{from_c(given->author), {}};
+                change.labels.reserve(given->label_count);
                 for (uint64_t i = 0; i < given->label_count; ++i) change.labels.push_back(from_c(given->labels[i]));
                 return of(filter).matches_change(change) ? 1 : 0;
             };

@@ -214,7 +214,7 @@ TEST_CASE("filter: the tool takes every kind, and says why one is refused", "[in
     const auto unquoted = belfry({"subscribe", "app/** /name = main", "--kind", "json"});
     CHECK(unquoted.exit_code != 0);
     CHECK(unquoted.output.find("string in quotes") != std::string::npos);
-    for (const char* plugin : {"filter_regex", "filter_json", "filter_author"}) {
+    for (const char* plugin : {"filter_regex", "filter_json", "filter_author", "filter_label"}) {
         const auto checked = run_program(
             {program("belfry"), "plugin", "check", program("../lib/belfry/plugins/" + std::string(plugin) + ".so")}, 60);
         INFO(checked.output);

@@ -21,6 +21,7 @@ const belfry_plugin_descriptor* belfry_plugin_entry_filter_glob(const belfry_hos
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_prefix(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_regex(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_author(const belfry_host_v1*, belfry_error*);
+const belfry_plugin_descriptor* belfry_plugin_entry_filter_label(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_json(const belfry_host_v1*, belfry_error*);
 }
 
@@ -49,6 +50,8 @@ TEST_CASE("every filter of this tree keeps the contract", "[conformance][filter]
                "** /a exists", "** /a = true", "** . = \"a\"", "a* . < 1e300"}},
         {belfry_plugin_entry_filter_author,
          Specs{"alice", "*@build-7 app/**", "a\\ b  a/*", "[ab]* [!a]*", "** **", "\\* a"}},
+        {belfry_plugin_entry_filter_label,
+         Specs{"canary", "rollout=42 app/**", "a **", "a  a/*", "a/b@c:1=-+ [!a]*", "a \\* \\a"}},
     }));
     const Report report = check_filter({&table_of(entry), 20261123, specs});
     for (const Check& check : report.checks) {

@@ -25,6 +25,7 @@ const belfry_plugin_descriptor* belfry_plugin_entry_filter_glob(const belfry_hos
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_prefix(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_regex(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_author(const belfry_host_v1*, belfry_error*);
+const belfry_plugin_descriptor* belfry_plugin_entry_filter_label(const belfry_host_v1*, belfry_error*);
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_json(const belfry_host_v1*, belfry_error*);
 }
 
@@ -62,7 +63,8 @@ Filters all_filters() {
     Filters filters;
     for (const auto entry :
          {&belfry_plugin_entry_filter_exact, &belfry_plugin_entry_filter_glob, &belfry_plugin_entry_filter_prefix,
-          &belfry_plugin_entry_filter_regex, &belfry_plugin_entry_filter_author, &belfry_plugin_entry_filter_json}) {
+          &belfry_plugin_entry_filter_regex, &belfry_plugin_entry_filter_author, &belfry_plugin_entry_filter_label,
+          &belfry_plugin_entry_filter_json}) {
         REQUIRE(filters.add(*static_cast<const belfry_filter_v1*>(entry(nullptr, nullptr)->interfaces[0].table)).ok());
     }
     return filters;
@@ -107,6 +109,10 @@ std::vector<std::string> hostile_specs(const std::string& kind) {
     if (kind == "author") {
         for (const std::string& glob : globs) specs.push_back(glob + " " + glob);
     }
+    if (kind == "label") {
+        specs.push_back(std::string(limits::label_bytes_max, 'a'));
+        for (const std::string& glob : globs) specs.push_back("a=b " + glob);
+    }
     if (kind == "json") {
         specs.clear();
         for (const std::string& glob : globs) specs.push_back(glob + " /a exists");
@@ -141,7 +147,7 @@ std::vector<Bytes> hostile_values() {
 }  // namespace
 
 TEST_CASE("hostile specs: each kind refuses them with a sentence or stays fast", "[conformance][filter][hostile]") {
-    const std::string kind = GENERATE("exact", "prefix", "glob", "regex", "json", "author");
+    const std::string kind = GENERATE("exact", "prefix", "glob", "regex", "json", "author", "label");
     const Filters filters = all_filters();
     size_t refused = 0;
     for (const std::string& spec : hostile_specs(kind)) {
@@ -158,7 +164,9 @@ TEST_CASE("hostile specs: each kind refuses them with a sentence or stays fast",
                 if (!(**filter)->reads_value() && !value.empty()) continue;
                 CHECK(worked([&] { (void)(**filter)->matches(key, value); }) < match_time_max);
             }
-            CHECK(worked([&] { (void)(**filter)->takes(key, {}); }) < match_time_max);
+            CHECK(worked([&] {
+                      (void)(**filter)->takes(key, Labels(limits::labels_max, Bytes(limits::label_bytes_max, 'a')));
+                  }) < match_time_max);
         }
     }
     if (kind != "prefix") CHECK(refused > 0);
