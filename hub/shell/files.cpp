@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -96,12 +97,25 @@ Status sync_directory(const std::string& path) {
     return {};
 }
 
-Status make_directory(const std::string& path) {
+Status make_directory(std::string path) {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     std::error_code error;
-    fs::create_directories(path, error);
-    if (!error) return {};
-    errno = error.value();
+    const fs::path parent = fs::path(path).parent_path();
+    if (!parent.empty()) fs::create_directories(parent, error);
+    if (error) {
+        errno = error.value();
+        return system_error("cannot create directory", parent.string());
+    }
+    if (::mkdir(path.c_str(), S_IRWXU) == 0) return {};
+    const int number = errno;
+    if (number == EEXIST && fs::is_directory(path, error)) return {};
+    errno = number;
     return system_error("cannot create directory", path);
+}
+
+bool others_may_enter(const std::string& directory) {
+    struct stat facts {};
+    return ::stat(directory.c_str(), &facts) == 0 && (facts.st_mode & (S_IRWXG | S_IRWXO)) != 0;
 }
 
 Status remove_contents(const std::string& directory) {

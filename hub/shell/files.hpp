@@ -35,7 +35,10 @@ Status write_file_durably(const std::string& path, BytesView content);
 Status write_secret_file(const std::string& path, BytesView content);
 Status remove_file_durably(const std::string& path);  // ok if it is not there
 Status sync_directory(const std::string& path);
-Status make_directory(const std::string& path);  // and its parents; ok if there
+// For its owner alone, whatever the umask: what lies in it holds secrets, and not every store makes its files so. And its
+// parents, as everybody's are. Ok, and as it was, if it is there.
+Status make_directory(std::string path);
+bool others_may_enter(const std::string& directory);  // its group, or everybody
 Status remove_contents(const std::string& directory);
 std::vector<std::string> list_names(const std::string& directory);  // sorted; empty if it cannot be read
 

@@ -106,6 +106,10 @@ Status Server::open_authority(const std::vector<plugin::Plugin>& plugins) {
     if (!authority) return authority.error();
     authority_ = std::move(*authority);
     if (authority_->is_open()) return remove_file_durably(directory_->root_token_path());
+    if (others_may_enter(settings_.data_dir)) {
+        logger_.warning("others on this machine may enter the data directory, which holds what it takes to be any user",
+                        {{"directory", settings_.data_dir}, {"do", "chmod 700 '" + settings_.data_dir + "'"}});
+    }
     root_token_ = "r1-" + auth::hex(auth::random_bytes(auth::secret_bytes));
     return write_secret_file(directory_->root_token_path(), root_token_ + "\n");
 }

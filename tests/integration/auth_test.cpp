@@ -143,6 +143,11 @@ TEST_CASE("auth: users, roles and tokens from nothing, one hub", "[integration][
     struct stat facts {};
     REQUIRE(::stat(hub.root_token_file().c_str(), &facts) == 0);
     CHECK((facts.st_mode & 0777) == 0600);
+    for (const char* folder :
+         {"", "/log", "/state", "/snapshots"}) {  // not every store makes its files for the owner alone
+        REQUIRE(::stat((hub.data_dir() + folder).c_str(), &facts) == 0);
+        CHECK((facts.st_mode & 0777) == 0700);
+    }
     // Nobody is anybody yet.
     const auto nobody = belfry_at(hub, {"put", "app/x", "1"});
     CHECK(nobody.exit_code == 5);
@@ -178,9 +183,12 @@ TEST_CASE("auth: users, roles and tokens from nothing, one hub", "[integration][
 
     // A restart forgets root's token, and no user's.
     const std::string former = hub.root_token();
+    CHECK_FALSE(has(hub.log(), "may enter the data directory"));
     hub.kill();
+    REQUIRE(::chmod(hub.data_dir().c_str(), 0755) == 0);
     REQUIRE(hub.start());
     CHECK(hub.root_token() != former);
+    CHECK(has(hub.log(), "others on this machine may enter the data directory"));
     CHECK(belfry_at(hub, {"get", "app/x", "--token-file", token}).output == "2\n");
     must(as_user(hub, "ops", team.ops,
                  {"user", "passwd", "ann", "--new-password-file", secret_file(team.directory, "new", "another horse")}));

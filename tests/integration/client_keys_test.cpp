@@ -1,15 +1,18 @@
 // Encrypted daemons: who gets in, who does not, and how clients find out.
+#include <sys/stat.h>
 #include <zmq.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <chrono>
 #include <fstream>
 #include <iostream>
+#include <map>
 #include <random>
 #include <thread>
 
 #include "sdk/client/curve.hpp"
 #include "sdk/client/subscription.hpp"
+#include "sdk/protocol/auth_records.hpp"
 #include "sdk/protocol/codec.hpp"
 #include "tests/support/hub_process.hpp"
 
@@ -41,6 +44,14 @@ KeyPair keygen(const TemporaryDirectory& directory, const std::string& name) {
     return keys;
 }
 
+// As keygen writes it.
+std::string secret_file_of(const TemporaryDirectory& directory, const std::string& name, const CurveKeys& keys) {
+    const std::string path = directory.path() + "/" + name + ".key";
+    std::ofstream(path) << "public_key = \"" << keys.public_key << "\"\nsecret_key = \"" << keys.secret_key << "\"\n";
+    REQUIRE(::chmod(path.c_str(), 0600) == 0);
+    return path;
+}
+
 struct Setup {
     explicit Setup(std::vector<std::string> settings = {}) {
         settings.push_back("listen.key_file=" + server.file);
@@ -68,7 +79,98 @@ bool eventually(Condition condition, std::chrono::milliseconds patience = 15s) {
     return condition();
 }
 
+// A subscriber that keeps to no rules of ours: it hears what libzmq gives it.
+class RawSubscriber {
+public:
+    RawSubscriber(const HubProcess& hub, const std::string& server_key, const CurveKeys& own,
+                  const std::vector<Bytes>& topics) {
+        const int zero = 0;
+        zmq_setsockopt(socket_, ZMQ_LINGER, &zero, sizeof zero);
+        zmq_setsockopt(socket_, ZMQ_CURVE_SERVERKEY, server_key.data(), curve_key_characters);
+        zmq_setsockopt(socket_, ZMQ_CURVE_PUBLICKEY, own.public_key.data(), curve_key_characters);
+        zmq_setsockopt(socket_, ZMQ_CURVE_SECRETKEY, own.secret_key.data(), curve_key_characters);
+        REQUIRE(zmq_connect(socket_, hub.client_options().feed_endpoints[0].c_str()) == 0);
+        for (const Bytes& topic : topics) zmq_setsockopt(socket_, ZMQ_SUBSCRIBE, topic.data(), topic.size());
+    }
+    ~RawSubscriber() {
+        zmq_close(socket_);
+        zmq_ctx_term(context_);
+    }
+    RawSubscriber(const RawSubscriber&) = delete;
+    RawSubscriber& operator=(const RawSubscriber&) = delete;
+
+    // All that has come since the last time, or comes within the time.
+    Bytes heard(std::chrono::milliseconds patience) {
+        Bytes all;
+        zmq_pollitem_t item{socket_, 0, ZMQ_POLLIN, 0};
+        for (const auto end = Clock::now() + patience; Clock::now() < end;) {
+            if (zmq_poll(&item, 1, 10) <= 0) continue;
+            zmq_msg_t message;
+            zmq_msg_init(&message);
+            if (zmq_msg_recv(&message, socket_, ZMQ_DONTWAIT) >= 0)
+                all.append(static_cast<const char*>(zmq_msg_data(&message)), zmq_msg_size(&message));
+            zmq_msg_close(&message);
+        }
+        return all;
+    }
+
+private:
+    void* context_ = zmq_ctx_new();
+    void* socket_ = zmq_socket(context_, ZMQ_SUB);
+};
+
+protocol::RecordChangeRequest record(const Bytes& name, Bytes content) { return {name, false, std::move(content), {}}; }
+
 }  // namespace
+
+TEST_CASE(
+    "keys: the feed of a hub that asks is heard by who may read everything, and by nobody else, whatever he subscribes to",
+    "[integration][auth]") {
+    const Setup setup({"auth.plugin=auth_rbac"});
+    REQUIRE(setup.hub->start());
+    const auto root = setup.hub->client();
+    using auth::Action;
+    constexpr auto read = static_cast<uint32_t>(Action::read);
+    std::map<std::string, CurveKeys> keys;
+    const std::pair<const char*, KeyRange> users[] = {{"eve", KeyRange::all()}, {"ann", KeyRange::prefix("app/")}};
+    for (const auto& [name, range] : users) {
+        keys[name] = *make_curve_keys();
+        REQUIRE(root->call(record(Bytes("auth/role/") + name, auth::encode_role({{{read, range}}}))));
+        REQUIRE(root->call(record(Bytes("auth/user/") + name, auth::encode_user({false, 1, {name}}))));
+        REQUIRE(root->call(record("auth/key/" + keys[name].public_key, auth::encode_key(name))));
+    }
+    const auto eve_keys = secret_file_of(setup.directory, "eve", keys["eve"]);
+    auto eve = *setup.client(setup.server.public_key, eve_keys, 10s);
+    const auto channel = eve->call(protocol::ChannelRequest{{"prefix", ""}});
+    REQUIRE(channel);
+    const auto& opened = std::get<protocol::ChannelReply>(channel->result);
+    CHECK_FALSE(opened.stream);
+    const std::vector<Bytes> topics = {protocol::channel_topic(opened.channel), protocol::mark_topic()};
+    RawSubscriber by_eve(*setup.hub, setup.server.public_key, keys["eve"], topics);
+    RawSubscriber by_ann(*setup.hub, setup.server.public_key, keys["ann"], topics);
+    RawSubscriber by_stranger(*setup.hub, setup.server.public_key, *make_curve_keys(), topics);
+    int put = 0;
+    const auto write = [&] {
+        for (int i = 0; i < 20; ++i) REQUIRE(root->put("secret/" + std::to_string(put++), "a secret value"));
+    };
+    CHECK(eventually([&] {
+        write();
+        return has(by_eve.heard(50ms), "a secret value");
+    }));
+    CHECK(by_ann.heard(300ms).empty());
+    CHECK(by_stranger.heard(10ms).empty());
+
+    // She loses it while she listens: whatever was acknowledged after that she does not hear, nor can she come back.
+    REQUIRE(root->call(record("auth/role/eve", auth::encode_role({{{read, KeyRange::prefix("app/")}}}))));
+    const int first = put;
+    write();
+    RawSubscriber again(*setup.hub, setup.server.public_key, keys["eve"], topics);
+    write();
+    const Bytes after = by_eve.heard(500ms);
+    for (int i = first; i < put; ++i) CHECK_FALSE(has(after, "secret/" + std::to_string(i)));
+    CHECK(again.heard(10ms).empty());
+    CHECK(setup.hub->stop() == 0);
+}
 
 TEST_CASE("keys: an encrypted hub serves puts, gets, watches and subscriptions, and nobody without its key",
           "[integration]") {
