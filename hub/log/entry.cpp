@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "hub/base/binary.hpp"
+#include "hub/base/labels.hpp"
 #include "sdk/base/limits.hpp"
 #include "sdk/protocol/quota.hpp"
 
@@ -81,11 +81,6 @@ void write(Writer& out, const Ticket& ticket) {
     out.u64(ticket.session);
     out.varint(ticket.sequence);
     out.varint(ticket.sequence - ticket.acknowledged);
-}
-
-void write(Writer& out, const Labels& labels) {
-    out.varint(labels.size());
-    for (const Bytes& label : labels) out.bytes(label);
 }
 
 constexpr Kind kind_of(const PutRequest&) { return kind_put; }
@@ -231,14 +226,6 @@ Ticket read_ticket(Reader& in) {
     return ticket;
 }
 
-Labels read_labels(Reader& in) {
-    const uint64_t count = in.varint();
-    if (count == 0 || count > belfry::limits::labels_max) in.fail();
-    Labels labels;
-    for (uint64_t i = 0; i < count && in.ok(); ++i) labels.emplace_back(in.bytes());
-    return labels;
-}
-
 Command read_command(Reader& in) {
     Command command;
     uint8_t kind = in.u8();
@@ -297,7 +284,7 @@ void EntryBuilder::add(const Command& command) {
             if (has_ticket) write(out, command.ticket);
             out.bytes(command.author);
             out.bytes(command.comment);
-            if (has_labels) write(out, command.labels);
+            if (has_labels) write_labels(out, command.labels);
             write(out, op);
         },
         command.op);

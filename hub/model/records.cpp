@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "sdk/base/limits.hpp"
+#include "hub/base/labels.hpp"
 
 namespace belfry::hub::model {
 
@@ -135,8 +135,7 @@ void encode_change_header(const ChangeHeader& header, Bytes& out) {
     writer.bytes(header.author);
     writer.bytes(header.comment);
     if (header.labels.empty()) return;
-    writer.varint(header.labels.size());
-    for (const Bytes& label : header.labels) writer.bytes(label);
+    write_labels(writer, header.labels);
 }
 
 void encode_change_event(const ChangeEvent& event, Bytes& out) {
@@ -167,9 +166,7 @@ ChangeReader::ChangeReader(BytesView record, Revision revision) : in_(record), r
     header_.author = in_.bytes();
     header_.comment = in_.bytes();
     if (format != change_format_labels) return;
-    const uint64_t count = in_.varint();
-    if (count == 0 || count > belfry::limits::labels_max) in_.fail();
-    for (uint64_t i = 0; i < count && in_.ok(); ++i) header_.labels.emplace_back(in_.bytes());
+    header_.labels = read_labels(in_);
 }
 
 ChangeReader ChangeReader::events(BytesView octets, Revision revision) { return {Reader(octets), revision}; }

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "sdk/base/key_range.hpp"
 #include "sdk/base/limits.hpp"
 #include "sdk/base/match.hpp"
 #include "sdk/plugin/filter.hpp"
@@ -67,8 +66,7 @@ public:
 
 private:
     AuthorFilter(Glob name, Glob keys)
-        : name_(std::move(name)), keys_(std::move(keys)), end_(prefix_end(keys_.literal_prefix())) {
-        if (end_ == Bytes(1, '\0')) end_.clear();  // no upper end
+        : name_(std::move(name)), keys_(std::move(keys)), end_(plugin::range_end(keys_.literal_prefix())) {
         canonical_ = spelled_out(name_);
         if (keys_.canonical() != "**") canonical_ += ' ' + spelled_out(keys_);
     }

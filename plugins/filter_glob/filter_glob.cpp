@@ -2,7 +2,6 @@
 #include <memory>
 
 #include "sdk/base/glob_set.hpp"
-#include "sdk/base/key_range.hpp"
 #include "sdk/base/match.hpp"
 #include "sdk/plugin/filter.hpp"
 
@@ -43,9 +42,7 @@ public:
     };
 
 private:
-    explicit GlobFilter(Glob glob) : glob_(std::move(glob)), end_(prefix_end(glob_.literal_prefix())) {
-        if (end_ == Bytes(1, '\0')) end_.clear();  // no upper end
-    }
+    explicit GlobFilter(Glob glob) : glob_(std::move(glob)), end_(plugin::range_end(glob_.literal_prefix())) {}
     Glob glob_;
     Bytes end_;
 };

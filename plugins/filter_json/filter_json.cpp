@@ -3,7 +3,6 @@
 
 #include "plugins/filter_json/query.hpp"
 #include "plugins/filter_json/query_set.hpp"
-#include "sdk/base/key_range.hpp"
 #include "sdk/plugin/filter.hpp"
 
 namespace {
@@ -44,9 +43,7 @@ public:
 
 private:
     explicit JsonFilter(filter_json::Query query)
-        : query_(std::move(query)), end_(prefix_end(query_.keys().literal_prefix())) {
-        if (end_ == Bytes(1, '\0')) end_.clear();  // no upper end
-    }
+        : query_(std::move(query)), end_(plugin::range_end(query_.keys().literal_prefix())) {}
     filter_json::Query query_;
     Bytes end_;
 };

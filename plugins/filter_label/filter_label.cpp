@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "sdk/base/key_range.hpp"
 #include "sdk/base/labels.hpp"
 #include "sdk/base/limits.hpp"
 #include "sdk/base/match.hpp"
@@ -54,8 +53,7 @@ private:
         : label_(std::move(label)),
           any_value_(label_.find('=') == Bytes::npos),
           keys_(std::move(keys)),
-          end_(prefix_end(keys_.literal_prefix())) {
-        if (end_ == Bytes(1, '\0')) end_.clear();  // no upper end
+          end_(plugin::range_end(keys_.literal_prefix())) {
         canonical_ = label_;
         if (keys_.canonical() != "**") canonical_ += ' ' + keys_.canonical();
     }

@@ -1,7 +1,6 @@
 // "prefix": every key that begins with the spec; an empty spec is every key.
 #include <memory>
 
-#include "sdk/base/key_range.hpp"
 #include "sdk/base/limits.hpp"
 #include "sdk/plugin/filter.hpp"
 
@@ -22,9 +21,7 @@ public:
     bool matches(BytesView key, BytesView) const { return key.starts_with(prefix_); }
 
 private:
-    explicit PrefixFilter(BytesView spec) : prefix_(spec), end_(prefix_end(spec)) {
-        if (end_ == Bytes(1, '\0')) end_.clear();  // no upper end
-    }
+    explicit PrefixFilter(BytesView spec) : prefix_(spec), end_(plugin::range_end(spec)) {}
     Bytes prefix_;
     Bytes end_;
 };

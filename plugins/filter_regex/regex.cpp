@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "sdk/base/key_range.hpp"
 #include "sdk/base/limits.hpp"
+#include "sdk/plugin/filter.hpp"
 
 namespace belfry::filter_regex {
 namespace {
@@ -90,8 +90,7 @@ void Regex::find_range() {
     }
     const auto differs = std::mismatch(low.begin(), low.end(), high.begin(), high.end()).first;
     begin_.assign(low.begin(), differs);
-    end_ = prefix_end(begin_);
-    if (end_ == Bytes(1, '\0')) end_.clear();  // no upper end
+    end_ = plugin::range_end(begin_);
 }
 
 }  // namespace belfry::filter_regex

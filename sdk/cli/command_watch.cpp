@@ -40,11 +40,10 @@ Result<protocol::FilterSpec> filter_of_changes(Context& context) {
         return spelled;
     };
     constexpr BytesView glob_octets = "*?[\\ ";
-    const std::string of = context.has("label") ? "label" : "author";
-    const Bytes spec = context.has("label") ? context.arguments.text("label") : escaped(context.arguments.text("by"), " ");
-    if (context.has("label")) {
-        if (Status status = check_label(spec); !status) return status.error();
-    }
+    const bool by_label = context.has("label");
+    const std::string of = by_label ? "label" : "author";
+    const Bytes spec = by_label ? context.arguments.text("label") : escaped(context.arguments.text("by"), " ");
+    if (Status known = by_label ? check_label(spec) : Status(); !known) return known.error();
     if (context.arguments.words().empty()) return protocol::FilterSpec{of, spec};
     const std::string kind = context.has("kind") ? context.arguments.text("kind") : "prefix";
     const Bytes keys = context.word(0);

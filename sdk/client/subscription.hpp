@@ -52,9 +52,9 @@ struct SubscriptionOptions {
     // subscription costs the hub a request per second and per change. The hub serves those so who may not read the feed.
     bool private_stream = false;
     bool keep_view = true;  // false: no local view, deliveries only (KeyChange.before is then empty)
-    bool of_changes =
-        false;  // the filter's kind selects change sets, so there is nothing to view: deliveries only,
-                // from `from` on or from now. Known of `author` and `label`; to be said of kinds that plugins add.
+    // The filter's kind selects change sets, so there is nothing to view: deliveries only, from `from` on or from now.
+    // Known of `author` and `label`; to be said of kinds that plugins add.
+    bool of_changes = false;
     std::function<void(const Delivery&)> on_change = {};  // may be empty
 };
 

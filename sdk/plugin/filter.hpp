@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "sdk/base/key_range.hpp"
 #include "sdk/plugin/filter.h"
 #include "sdk/plugin/plugin.hpp"
 
@@ -20,6 +21,11 @@ namespace belfry::plugin {
 struct FilterRange {
     BytesView begin, end;
 };
+// The end of the range of all keys with this prefix.
+inline Bytes range_end(BytesView prefix) {
+    Bytes end = prefix_end(prefix);
+    return end == KeyRange::all().end ? Bytes() : end;
+}
 
 struct Change {
     BytesView author;

@@ -5,13 +5,13 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "hub/feed/feed.hpp"
 #include "hub/plugin/plugin.hpp"
+#include "tests/support/cpu_time.hpp"
 
 extern "C" {
 const belfry_plugin_descriptor* belfry_plugin_entry_filter_prefix(const belfry_host_v1*, belfry_error*);
@@ -45,12 +45,6 @@ struct Case {
     std::function<protocol::FilterSpec(const std::string& number)> filter;
 };
 
-std::chrono::nanoseconds worked() {
-    timespec time{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-}
-
 Bytes value_of(uint64_t revision) {
     return R"({"db": {"host": "db-7.example.org", "port": )" + std::to_string(revision % 4096) +
            R"(, "pool": {"size": 32, "idle_ms": 5000}}, "name": "service", "tags": ["a", "b"], "enabled": true})";
@@ -67,7 +61,7 @@ void run(const Case& one, const hub::plugin::Filters& filters) {
     uint64_t revision = 0;
     uint64_t messages_sent = 0;
     std::vector<feed::Message> messages;
-    const auto begin = worked();
+    const auto begin = test::cpu_time();
     auto now = begin;
     while (now - begin < measured) {
         for (int i = 0; i < 32; ++i) {
@@ -80,7 +74,7 @@ void run(const Case& one, const hub::plugin::Filters& filters) {
             messages_sent += messages.size();
             messages.clear();
         }
-        now = worked();
+        now = test::cpu_time();
     }
     const double seconds = std::chrono::duration<double>(now - begin).count();
     const double each_us = seconds * 1e6 / static_cast<double>(revision);

@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -17,13 +16,8 @@
 #include "plugins/storage_memory/memory_store.hpp"
 #include "plugins/storage_rocksdb/rocks_store.hpp"
 #include "plugins/storage_sqlite/sqlite_store.hpp"
-
-extern "C" {
-const belfry_plugin_descriptor* belfry_plugin_entry_storage_lmdb(const belfry_host_v1*, belfry_error*);
-const belfry_plugin_descriptor* belfry_plugin_entry_storage_memory(const belfry_host_v1*, belfry_error*);
-const belfry_plugin_descriptor* belfry_plugin_entry_storage_rocksdb(const belfry_host_v1*, belfry_error*);
-const belfry_plugin_descriptor* belfry_plugin_entry_storage_sqlite(const belfry_host_v1*, belfry_error*);
-}
+#include "tests/bench/store_entries.hpp"
+#include "tests/support/cpu_time.hpp"
 
 using namespace belfry;
 
@@ -102,16 +96,10 @@ void Work<Store>::scan() {
     }
 }
 
-double cpu_seconds() {
-    timespec time = {};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
 double seconds_of(const std::function<void()>& run) {
-    const double begin = cpu_seconds();
+    const auto begin = test::cpu_time();
     run();
-    return cpu_seconds() - begin;
+    return std::chrono::duration<double>(test::cpu_time() - begin).count();
 }
 
 void compare(const char* engine, const char* operation, uint64_t count, const std::function<void()>& direct,

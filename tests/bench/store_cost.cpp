@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <functional>
 #include <numeric>
@@ -17,13 +16,8 @@
 
 #include "hub/plugin/plugin.hpp"
 #include "hub/plugin/state_store.hpp"
-
-extern "C" {
-const belfry_plugin_descriptor* belfry_plugin_entry_storage_lmdb(const belfry_host_v1*, belfry_error*);
-const belfry_plugin_descriptor* belfry_plugin_entry_storage_memory(const belfry_host_v1*, belfry_error*);
-const belfry_plugin_descriptor* belfry_plugin_entry_storage_rocksdb(const belfry_host_v1*, belfry_error*);
-const belfry_plugin_descriptor* belfry_plugin_entry_storage_sqlite(const belfry_host_v1*, belfry_error*);
-}
+#include "tests/bench/store_entries.hpp"
+#include "tests/support/cpu_time.hpp"
 
 using namespace belfry;
 using hub::plugin::StateStore;
@@ -37,12 +31,6 @@ constexpr uint64_t range_keys = 1000, ranges = 300;
 
 void must(const Status& status) {
     if (!status) std::fprintf(stderr, "%s\n", status.error().detail.c_str()), std::exit(1);
-}
-
-double microseconds(clockid_t clock) {
-    timespec time = {};
-    ::clock_gettime(clock, &time);
-    return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
 }
 
 Bytes key_of(uint64_t number) {
@@ -117,12 +105,13 @@ private:
 };
 
 void cell(uint64_t count, const std::function<void()>& run) {
-    const double own = microseconds(CLOCK_THREAD_CPUTIME_ID), all = microseconds(CLOCK_PROCESS_CPUTIME_ID);
+    const auto own = test::cpu_time(), all = test::cpu_time(CLOCK_PROCESS_CPUTIME_ID);
     run();
-    const double spent = microseconds(CLOCK_THREAD_CPUTIME_ID) - own;
-    const double others = microseconds(CLOCK_PROCESS_CPUTIME_ID) - all - spent;
-    const auto each = static_cast<double>(count);
-    std::printf(" %.2f + %.2f |", spent / each, std::max(others, 0.0) / each);
+    const auto spent = test::cpu_time() - own;
+    const auto others = std::max(test::cpu_time(CLOCK_PROCESS_CPUTIME_ID) - all - spent, std::chrono::nanoseconds());
+    const double each_us = static_cast<double>(count) * 1e3;
+    std::printf(" %.2f + %.2f |", static_cast<double>(spent.count()) / each_us,
+                static_cast<double>(others.count()) / each_us);
     std::fflush(stdout);
 }
 

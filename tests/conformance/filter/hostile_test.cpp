@@ -4,7 +4,6 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <chrono>
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +12,7 @@
 #include "hub/plugin/filter_set.hpp"
 #include "sdk/base/limits.hpp"
 #include "sdk/plugin/plugin.hpp"
+#include "tests/support/cpu_time.hpp"
 
 using namespace belfry;
 using namespace std::chrono_literals;
@@ -43,14 +43,9 @@ constexpr size_t set_size = 1000;
 
 template <class Work>
 std::chrono::nanoseconds worked(Work&& work) {
-    const auto now = [] {
-        timespec time{};
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-        return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
-    };
-    const auto begin = now();
+    const auto begin = test::cpu_time();
     work();
-    return now() - begin;
+    return test::cpu_time() - begin;
 }
 
 std::string times(size_t count, const std::string& text) {
