@@ -140,8 +140,11 @@ private:
     const std::shared_ptr<std::atomic<bool>> troubled_;
 };
 
-Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, const RocksSettings& settings,
+Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, Access access, const RocksSettings& settings,
                                              const Sizes& sizes, const plugin::Host& host) {
+    const bool writes = access == Access::read_write;
+    std::error_code ignored;  // RocksDB says what is wrong; it warns of a directory that it makes itself
+    if (writes) std::filesystem::create_directory(directory, ignored);
     std::unique_ptr<Engine> engine(new Engine);
     engine->env_ = std::make_unique<BackgroundEnv>(static_cast<int>(settings.background_threads));
     rocksdb::DBOptions options = options_of(settings);
@@ -154,7 +157,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, const
     if (has_changes(options, directory)) families.emplace_back(changes_name, changes_of(table, sizes));
     rocksdb::DB* db = nullptr;
     std::vector<rocksdb::ColumnFamilyHandle*> handles;
-    const rocksdb::Status opened = rocksdb::DB::Open(options, directory, families, &handles, &db);
+    const rocksdb::Status opened = writes ? rocksdb::DB::Open(options, directory, families, &handles, &db)
+                                          : rocksdb::DB::OpenForReadOnly(options, directory, families, &handles, &db);
     if (!opened.ok()) return rocks_error(opened, directory);
     engine->db_.reset(db);
     engine->others_ = handles.front();

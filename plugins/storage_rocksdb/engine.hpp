@@ -38,8 +38,10 @@ class Engine {
 public:
     static constexpr uint32_t changes_table = 2;
 
-    // Opens or creates in `directory`.
-    static Result<std::unique_ptr<Engine>> open(const std::string& directory, const RocksSettings& settings,
+    enum class Access { read_write, read_only };
+    // Opens in `directory`, or creates there if that is to be written. Read only it needs no disk space; what is in no file
+    // yet is in memory then.
+    static Result<std::unique_ptr<Engine>> open(const std::string& directory, Access access, const RocksSettings& settings,
                                                 const Sizes& sizes, const plugin::Host& host);
     // Everything that reads from it must be gone.
     ~Engine();

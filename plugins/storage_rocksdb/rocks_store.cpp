@@ -85,7 +85,13 @@ Status RocksStore::start() {
 }
 
 Status RocksStore::open_engine(const std::string& name) {
-    auto engine = Engine::open(directory_ + "/" + name, settings_, sizes_, host_);
+    using Access = Engine::Access;
+    auto engine = Engine::open(directory_ + "/" + name, Access::read_write, settings_, sizes_, host_);
+    read_only_ = !engine && engine.error().code == Code::no_space;
+    if (read_only_) {
+        host_.log(BELFRY_LOG_WARNING, "storage_rocksdb: opened only to be read", engine.error().detail);
+        engine = Engine::open(directory_ + "/" + name, Access::read_only, settings_, sizes_, host_);
+    }
     if (!engine) return engine.error();
     engine_ = std::move(*engine);
     name_ = name;
@@ -105,7 +111,7 @@ Result<Index> RocksStore::applied_index() {
 Status RocksStore::begin() {
     lent_.take_back();
     if (!engine_) return gone();
-    if (!log_failed_) engine_->resume_if_troubled();
+    if (!read_only_) engine_->resume_if_troubled();
     in_batch_ = true;
     batch_bytes_ = 0;
     batch_error_ = {};
@@ -173,19 +179,19 @@ rocksdb::Status RocksStore::make_record(Index applied_index) {
 // reserve. Twice the same batch is the same as once.
 rocksdb::Status RocksStore::write_batch() {
     reserve_.shrink(sizes_.reserve_bytes() + reserve_step);
-    rocksdb::Status written = log_failed_ ? rocksdb::Status::NoSpace() : write_once();
+    rocksdb::Status written = read_only_ ? rocksdb::Status::NoSpace() : write_once();
     if (written.ok() || written.IsCorruption()) return written;
     reserve_.release();
     if (Status opened = reopen(); !opened) {
         host_.log(BELFRY_LOG_ERROR, "storage_rocksdb: not open any more", opened.error().detail);
         return written;
     }
-    return write_once();
+    return read_only_ ? written : write_once();
 }
 
 rocksdb::Status RocksStore::write_once() {
     rocksdb::Status written = engine_->db().Write({}, &record_);
-    log_failed_ = !written.ok();
+    read_only_ = !written.ok();
     return written;
 }
 
@@ -196,9 +202,7 @@ Status RocksStore::reopen() {
     const std::unique_lock lock(engine_mutex_);
     replacing_ = false;
     engine_.reset();
-    if (Status status = open_engine(name_); !status) return status;
-    log_failed_ = false;
-    return {};
+    return open_engine(name_);
 }
 
 void RocksStore::rollback() {
@@ -241,7 +245,7 @@ Status RocksStore::scan(uint32_t table, BytesView from, BytesView to, plugin::Di
 Status RocksStore::sync() {
     const std::shared_lock lock(engine_mutex_);
     if (!engine_) return gone();
-    if (log_failed_) return Error{Code::no_space, "syncing the write-ahead log: it could not be written"};
+    if (read_only_) return Error{Code::no_space, "syncing the write-ahead log: it could not be written"};
     const rocksdb::Status synced = engine_->db().SyncWAL();
     return synced.ok() ? Status{} : rocks_error(synced, "syncing the write-ahead log");
 }
@@ -265,7 +269,7 @@ Status RocksStore::snapshot_read(const plugin::SnapshotSource& source) {
 
 // Into a database of its own: a damaged or interrupted image leaves the store as it was.
 Result<Index> RocksStore::load_image(const plugin::SnapshotSource& source, const std::string& name) {
-    auto engine = Engine::open(directory_ + "/" + name, settings_, sizes_, host_);
+    auto engine = Engine::open(directory_ + "/" + name, Engine::Access::read_write, settings_, sizes_, host_);
     if (!engine) return engine.error();
     return read_image(**engine, source);
 }

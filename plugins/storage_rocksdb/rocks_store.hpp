@@ -9,7 +9,7 @@
 //
 // Files: CURRENT, a symbolic link to data-N, where the database is; a snapshot is loaded into data-N+1 and the link
 // changed. RESERVE holds disk space (sdk/plugin/space_reserve.hpp), so that a full disk shows at a put and never keeps the
-// store from opening.
+// store from opening. What then still finds no room is opened to be read, until there is some.
 //
 // The open batch is kept beside RocksDB (overlay.hpp) until its commit. Values that get() lends stay where they are until
 // the next call that is neither get nor scan.
@@ -69,7 +69,7 @@ private:
     std::atomic<bool> replacing_ = false;  // tells a running copy to end
     std::string name_;                     // data-N
     std::unique_ptr<Engine> engine_;
-    std::atomic<bool> log_failed_ = false;  // nothing may be written until reopen()
+    std::atomic<bool> read_only_ = false;  // until reopen(): the disk was full
 
     Index applied_;
     bool in_batch_ = false;

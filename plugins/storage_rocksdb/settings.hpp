@@ -27,8 +27,8 @@ struct Sizes {
     static constexpr int buffers_each = 2;
     uint64_t file_bytes = 0;       // of a file that a compaction writes
     uint64_t batch_bytes_max = 0;  // of one batch
-    // Of disk: what may be written out at one time.
-    uint64_t reserve_bytes() const { return changes_buffer_bytes + others_buffer_bytes; }
+    // Of disk: all that can be committed and in no file yet, which opening the store anew may write out.
+    uint64_t reserve_bytes() const { return buffers_each * (changes_buffer_bytes + others_buffer_bytes); }
 };
 Sizes sizes_of(const RocksSettings& settings, const std::string& directory);
 

@@ -99,6 +99,45 @@ TEST_CASE("disk full: writes are refused, reads go on, nothing acknowledged is l
     CHECK(hub.stop() == 0);
 }
 
+TEST_CASE("disk full: whoever takes each octet at once that is given back does not end the hub", "[integration][disk]") {
+    const std::string store = GENERATE("storage_lmdb", "storage_sqlite", "storage_rocksdb");
+    CAPTURE(store);
+    const TemporaryDirectory directory;
+    const SmallDisk disk(directory.path() + "/disk");
+    if (!disk.mounted()) SKIP("mounting a small tmpfs is not allowed here");
+    HubProcess hub(disk.path() + "/data", {"store.plugin=" + store});
+    REQUIRE(hub.start());
+    auto client = hub.client(1500ms);
+    Acknowledged acknowledged;
+    REQUIRE(client->put("before", "room").ok());
+    {
+        const std::jthread taker([&disk](const std::stop_token& stop) {
+            std::ofstream taken(disk.path() + "/filler", std::ios::binary | std::ios::app);
+            while (!stop.stop_requested()) {
+                taken.clear();
+                while (taken.write(std::string(4096, 't').data(), 4096).flush()) continue;
+            }
+        });
+        std::this_thread::sleep_for(500ms);
+        for (int tries = 0; tries < 3; ++tries) {
+            const Error refusal = fill(*client, acknowledged);
+            INFO(refusal.detail << hub.log());
+            REQUIRE(refusal.code == Code::no_space);
+        }
+    }
+    disk.make_room();
+    bool healed = false;
+    for (int tries = 0; tries < 40 && !healed; ++tries) {
+        healed = client->put("after", "room").ok();
+        if (!healed) std::this_thread::sleep_for(250ms);
+    }
+    INFO(hub.log());
+    REQUIRE(healed);
+    CHECK(client->get("before")->value == "room");
+    CHECK(lost(*client, acknowledged) == 0);
+    CHECK(hub.stop() == 0);
+}
+
 TEST_CASE("disk full: the same process goes on when room is made", "[integration][disk]") {
     const std::string store = GENERATE("storage_lmdb", "storage_sqlite", "storage_rocksdb");
     CAPTURE(store);
