@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sdk/plugin/plugin.hpp"
+#include "sdk/testing/leaks.hpp"
 
 namespace belfry::testing {
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr size_t random_records = 5000;
 constexpr size_t records_at_once = 50;
+constexpr size_t leak_rounds = 50;
 constexpr uint32_t actions[] = {BELFRY_ACTION_READ,  BELFRY_ACTION_WRITE, BELFRY_ACTION_DELETE,
                                 BELFRY_ACTION_WATCH, BELFRY_ACTION_LEASE, BELFRY_ACTION_ADMIN};
 
@@ -191,6 +193,22 @@ void check_threads(const belfry_auth_v1& table, std::mt19937_64& random) {
     require(!failed, "authenticate refused without a sentence");
 }
 
+void check_leaks(const belfry_auth_v1& table, std::mt19937_64& random) {
+    std::vector<Record> records(records_at_once);
+    for (Record& record : records) record = random_record(random);
+    const auto work = [&] {
+        std::mt19937_64 questions(1);
+        AuthDriver auth(table);
+        (void)auth.load(true, records);
+        (void)auth.load(true, {});
+        for (const Record& record : records) (void)auth.check_record(record.name, record.content);
+        ask_everything(auth, "a", questions);
+        (void)auth.authenticate("a", "a password");
+    };
+    require_no_leak("open, load, ask and close", leak_rounds, work);
+    require_threads_end("authentication that was closed", work);
+}
+
 void check_settings(const belfry_auth_v1& table) {
     const belfry_setting strange{"no-such-setting-as-this", "1"};
     belfry_auth* auth = nullptr;
@@ -212,6 +230,7 @@ Report check_auth(const AuthSuite& suite) {
     run_check(report, "auth: records of any octets are taken or refused, and questions have one answer",
               [&] { check_octets(*suite.table, random); });
     run_check(report, "auth: passwords are checked while records change", [&] { check_threads(*suite.table, random); });
+    run_check(report, "auth: what is closed leaves no memory and no threads", [&] { check_leaks(*suite.table, random); });
     return report;
 }
 

@@ -1,11 +1,15 @@
-// Does a piece of work leave memory behind each time it is done? Seen from outside: the allocator is asked how much is
-// taken.
+// Does a piece of work leave memory or threads behind each time it is done? Seen from outside: the allocator is asked how
+// much is taken, the kernel which threads there are.
 #pragma once
 
 #include <malloc.h>
 
+#include <chrono>
 #include <cstdint>
+#include <filesystem>
+#include <iterator>
 #include <string>
+#include <thread>
 
 #include "sdk/testing/report.hpp"
 
@@ -29,6 +33,29 @@ void require_no_leak(const std::string& what, size_t rounds, Work&& work) {
     const uint64_t left = after > before ? after - before : 0;
     require(left < rounds * block_bytes_min,
             what + " leaves " + std::to_string(left / rounds) + " octets behind each time");
+}
+
+// Of this process.
+inline size_t thread_count() {
+    std::error_code gone;  // a thread that ends while it is counted
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/task", gone), {}));
+}
+
+// Does the work once, for what a process starts once, then some times more: threads of those must have ended when the work
+// has, or within a second. No other thread of the process may start or end meanwhile.
+template <class Work>
+void require_threads_end(const std::string& what, Work&& work) {
+    constexpr size_t rounds = 3;
+    constexpr auto patience = std::chrono::seconds(1);
+    constexpr auto pause = std::chrono::milliseconds(1);
+    work();
+    const size_t before = thread_count();
+    for (size_t i = 0; i < rounds; ++i) work();
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (thread_count() > before && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(pause);
+    const size_t after = thread_count();
+    require(after <= before, what + " leaves threads running: " + std::to_string(after - before) + " after " +
+                                 std::to_string(rounds) + " times");
 }
 
 }  // namespace belfry::testing

@@ -7,6 +7,7 @@
 #include "sdk/plugin/identity.hpp"
 #include "sdk/testing/log_store_driver.hpp"
 #include "sdk/testing/log_store_troubles.hpp"
+#include "sdk/testing/store_resources.hpp"
 
 namespace belfry::testing {
 
@@ -349,6 +350,7 @@ Report check_log_store(const LogStoreSuite& suite) {
             throw CheckFailed{failed.sentence + " (seed " + std::to_string(suite.seed) + ")"};
         }
     });
+    report.add(check_log_store_resources(suite));
     if (persistent) {
         run_check(report, "identity: another plugin's and newer data are refused", [&] { checks_identity(suite); });
         run_check(report, "kill -9: what was synced, and nothing torn", [&] { check_log_kill(suite); });

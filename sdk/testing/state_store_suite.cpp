@@ -6,6 +6,7 @@
 #include "sdk/plugin/identity.hpp"
 #include "sdk/testing/state_store_driver.hpp"
 #include "sdk/testing/state_store_troubles.hpp"
+#include "sdk/testing/store_resources.hpp"
 
 namespace belfry::testing {
 
@@ -348,6 +349,7 @@ Report check_state_store(const StateStoreSuite& suite) {
         run_check(report, "identity: another plugin's and newer data are refused",
                   [&] { checks_identity(table, suite.directory); });
     }
+    report.add(check_state_store_resources(suite));
     report.add(check_state_store_troubles(table, suite.directory, persistent));
     return report;
 }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "sdk/testing/leaks.hpp"
 #include "sdk/testing/transport_driver.hpp"
 
 namespace belfry::testing {
@@ -80,6 +81,20 @@ public:
         require(source.released() == source.made(), "frames that were never flushed are not released");
     }
 
+    void leaves_nothing() {
+        constexpr size_t rounds = 20;
+        const auto work = [&] {
+            FrameSource source;
+            auto transport = open(settings_);
+            transport.publish(source.frame("E12345678"));
+            transport.send(nobody, source.frame("to nobody"));
+            transport.flush();
+            transport.close();
+        };
+        require_no_leak("open, publish, send and close", rounds, work);
+        require_threads_end("a transport that was closed", work);
+    }
+
     void keeps_to_its_room() {
         constexpr unsigned char untouched = 0xa5;
         constexpr uint32_t room = 16;  // struct_size, reserved and one figure
@@ -122,6 +137,7 @@ Report check_transport(const TransportSuite& suite) {
     run_check(report, "settings: an unknown one is refused by name", [&] { checks.refuses_unknown_settings(); });
     run_check(report, "frames: each is released once, also those for nobody", [&] { checks.releases_frames(); });
     run_check(report, "close: soon, with frames that were not flushed", [&] { checks.closes_soon(); });
+    run_check(report, "close: leaves no memory and no threads behind", [&] { checks.leaves_nothing(); });
     run_check(report, "struct_size and capacity: nothing is written past them", [&] { checks.keeps_to_its_room(); });
     return report;
 }

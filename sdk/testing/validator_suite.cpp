@@ -151,15 +151,17 @@ Report check_validator(const ValidatorSuite& suite) {
     run_check(report, "validator: several threads may check at once", [&] {
         for (const std::string& spec : suite.specs) check_threads(*suite.table, spec, random);
     });
-    run_check(report, "validator: specs that are taken, refused and asked leave no memory behind", [&] {
+    run_check(report, "validator: specs that are taken, refused and asked leave no memory and no threads behind", [&] {
         std::vector<Bytes> specs(suite.specs.begin(), suite.specs.end());
         while (specs.size() < leak_specs) specs.push_back(random_bytes(random, 80));
-        require_no_leak("compile, check and close", leak_rounds, [&] {
+        const auto work = [&] {
             for (const Bytes& spec : specs) {
                 const ValidatorDriver validator(*suite.table, spec);
                 if (validator.ok()) (void)validator.check("key", "1", "{\"a\":1}");
             }
-        });
+        };
+        require_no_leak("compile, check and close", leak_rounds, work);
+        require_threads_end("a validator that was closed", work);
     });
     return report;
 }

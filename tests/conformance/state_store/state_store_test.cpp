@@ -11,7 +11,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <tuple>
+#include <vector>
 
 using namespace belfry;
 using namespace belfry::testing;
@@ -101,10 +103,29 @@ TEST_CASE("the suite finds what a broken store does wrong", "[conformance][state
         };
         found_by = "snapshot: restores everything and nothing else";
     }
+    static std::vector<std::jthread> left_threads;
+    SECTION("a thread that goes on after close") {
+        broken.close = [](belfry_state_store* store) {
+            left_threads.emplace_back([](const std::stop_token& stop) {
+                while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+            });
+            sound.close(store);
+        };
+        found_by = "threads: those of a store end when it is closed";
+    }
+    // A sanitizer's allocator tells nobody what is taken, and finds leaks by itself.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    static std::vector<belfry_state_store*> left_stores;
+    SECTION("a store that is not freed") {
+        broken.close = [](belfry_state_store* store) { left_stores.push_back(store); };
+        found_by = "leaks: an opened, used and closed store leaves no memory behind";
+    }
+#endif
     const TempDirectory directory;
     const Report report = check_state_store({&broken, directory.path, 1});
     bool found = false;
     for (const Check& check : report.checks) found |= check.name == found_by && !check.passed && !check.sentence.empty();
+    left_threads.clear();
     INFO(report.text());
     CHECK(found);
 }
