@@ -12,6 +12,7 @@ struct Call {
     protocol::RequestOp op;
     Bytes comment;  // of a write: like no other, so that it is known again in the log
     protocol::Ticket ticket = {};
+    Labels labels = {};
 };
 
 // Sends a request; the answer comes later, twice, or never.

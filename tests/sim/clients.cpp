@@ -11,6 +11,12 @@ namespace {
 // One value in five says what it is; by its text, so that who sends it again says the same.
 Bytes type_of(const Bytes& value) { return value.ends_with('0') || value.ends_with('5') ? "json" : Bytes(); }
 
+// Half of the writes are marked, by their number.
+Labels labels_of(uint64_t write) {
+    if (write % 4 == 0) return {"canary", "rollout=" + std::to_string(write % 3)};
+    return write % 4 == 1 ? Labels{"rollout=1"} : Labels();
+}
+
 }  // namespace
 
 Client::Client(World& world, const Truth& truth, Ledger& ledger, Send send, Bytes name)
@@ -87,9 +93,10 @@ void Client::erase() {
 void Client::write(protocol::RequestOp op, std::vector<Event> events, std::optional<protocol::Compare> guard,
                    std::function<void()> when_refused) {
     const Bytes comment = name_ + "#" + std::to_string(++writes_);
-    Ledger::Write write{name_, comment, std::move(events), std::move(guard), ledger_.newest()};
-    send_({std::move(op), comment}, [this, write = std::move(write), when_refused = std::move(when_refused),
-                                     answered = std::make_shared<bool>(false)](const auto& reply) {
+    const Labels labels = labels_of(writes_);
+    Ledger::Write write{name_, comment, std::move(events), std::move(guard), ledger_.newest(), labels};
+    send_({std::move(op), comment, {}, labels}, [this, write = std::move(write), when_refused = std::move(when_refused),
+                                                 answered = std::make_shared<bool>(false)](const auto& reply) {
         if (!reply || std::exchange(*answered, true)) return;
         ledger_.answered(write, *reply);
         if (reply->error.code == Code::ok) ++acknowledged_;

@@ -50,8 +50,8 @@ public:
     // events if nothing.
     ChangeSet part_of(Revision revision, const Wanted& wanted) const {
         const ChangeSet& change = at(revision);
-        ChangeSet part{change.revision, change.time_ms, change.author, change.comment, {}};
-        if (!wanted.takes(change.author)) return part;
+        ChangeSet part{change.revision, change.time_ms, change.author, change.comment, {}, change.labels};
+        if (!wanted.takes(change)) return part;
         for (size_t i = 0; i < change.events.size(); ++i) {
             const Event& event = change.events[i];
             const auto& before = values_before(revision)[i];

@@ -38,6 +38,7 @@ void Ledger::check_done(const Write& write, Revision revision, Revision made) {
     if (made <= write.floor) return world_.fail(what + ", is older than " + std::to_string(write.floor.value));
     const ChangeSet& change = truth_.history().at(made);
     if (change.author != write.author) return world_.fail(what + ", is another's");
+    if (change.labels != write.labels) return world_.fail(what + ", is marked otherwise");
     for (const Event& event : write.events) {
         const bool there = std::any_of(change.events.begin(), change.events.end(), [&](const Event& other) {
             return other.type == event.type && other.kv.key == event.kv.key && other.kv.value == event.kv.value;

@@ -28,6 +28,7 @@ public:
         std::vector<Event> events;               // what it is to change, as far as the writer can know
         std::optional<protocol::Compare> guard;  // the condition it stands under
         Revision floor;                          // newest() when it was sent
+        Labels labels;
     };
     void answered(const Write& write, const protocol::Reply& reply);
     void answered_get(const Bytes& key, Revision floor, const protocol::Reply& reply);

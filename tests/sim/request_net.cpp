@@ -27,7 +27,8 @@ Send RequestNet::connect(Bytes author, std::shared_ptr<size_t> place) {
             if (!served && *place == asked) *place = some_place_();
             answer(std::move(reply));
         };
-        send(*hubs_[*place], connection, {id, author, std::move(call.comment), std::move(call.op), call.ticket});
+        send(*hubs_[*place], connection,
+             {id, author, std::move(call.comment), std::move(call.op), call.ticket, false, std::move(call.labels)});
     };
 }
 

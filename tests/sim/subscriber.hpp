@@ -42,6 +42,7 @@ public:
     const std::string& name() const { return setup_.name; }
     const protocol::FilterSpec& filter() const { return setup_.filter; }
     const Wanted& wanted() const { return wanted_; }
+    bool has_state() const { return !wanted_.of_changes(); }
     Revision known() const { return checked_; }
     std::optional<uint64_t> epoch() const { return tracker_ ? tracker_->epoch() : std::nullopt; }
     bool proved_since(uint64_t time_ms) const { return proved_at_ms_ && *proved_at_ms_ >= time_ms; }

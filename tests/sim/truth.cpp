@@ -53,7 +53,7 @@ bool Truth::is_new(const protocol::Ticket& ticket) {
 
 Status Truth::apply(const hub::log::Command& command) {
     if (!is_new(command.ticket)) return {};
-    ChangeSet change{revision().next(), time_ms_, command.author, command.comment, {}};
+    ChangeSet change{revision().next(), time_ms_, command.author, command.comment, {}, command.labels};
     if (const auto* one = std::get_if<protocol::PutRequest>(&command.op)) put(*one, change);
     if (const auto* one = std::get_if<protocol::DeleteRequest>(&command.op)) erase(*one, change);
     if (const auto* txn = std::get_if<protocol::TxnRequest>(&command.op)) {
