@@ -119,7 +119,7 @@ Status Environment::open_trees() {
     }
     // Also without changes: only a commit makes the handles known to later transactions.
     if (rc = mdb_txn_commit(txn->release()); rc != 0) return lmdb_error(rc, path_);
-    return fresh ? sync() : Status{};
+    return sync();  // what is told as stored is durable, also what a killed process had not synced
 }
 
 Status Environment::check_owner(MDB_txn* txn) {

@@ -122,7 +122,30 @@ Status WalLog::recover() {
     if (!found) return std::move(found).error();
     if (found->empty()) return create_first();
     segments_ = std::move(*found);
+    for (;;) {
+        const auto compacted = replay_all();
+        if (!compacted) return compacted.error();
+        if (*compacted == 0) break;
+        host_.log(BELFRY_LOG_WARNING, "log_wal: a compaction that was cut short is finished",
+                  segments_.front().file.path());
+        for (size_t left = *compacted; left > 0; --left) {
+            if (Status status = remove_file(segments_.front().file.path()); !status) return status;
+            if (Status status = sync_directory(directory_); !status) return status;
+            segments_.pop_front();
+        }
+    }
+    if (Status status = active().file.sync(); !status) return status;
+    synced_ = end_;
+    tail_.start(active().file, end_);
+    if (std::filesystem::exists(directory_ + "/" + plugin::identity_file)) return {};
+    return plugin::write_identity(directory_, plugin_name, format_version);
+}
+
+// Answers with how many of the first segments a compaction had still to remove: it removes one by one, and a truncation
+// below what is left stands in one that had to go too. 0 = all are replayed.
+Result<size_t> WalLog::replay_all() {
     const SegmentHeader& first = segments_.front().header;
+    positions_.clear();
     boundary_ = {first.first_index - 1};
     boundary_term_ = last_term_ = {first.boundary_term};
     for (size_t i = 0; i < segments_.size(); ++i) {
@@ -138,13 +161,10 @@ Status WalLog::recover() {
         term_ = {header.term};
         voted_for_ = header.voted_for;
         const uint64_t end = i + 1 < segments_.size() ? segments_[i + 1].header.previous_end : 0;
-        if (Status status = replay(segment, end); !status) return status;
+        if (Status status = replay(segment, end); !status) return std::move(status).error();
+        if (segment.lowest_truncation < boundary_.value) return i + 1;
     }
-    if (Status status = active().file.sync(); !status) return status;
-    synced_ = end_;
-    tail_.start(active().file, end_);
-    if (std::filesystem::exists(directory_ + "/" + plugin::identity_file)) return {};
-    return plugin::write_identity(directory_, plugin_name, format_version);
+    return size_t{0};
 }
 
 Status WalLog::replay(Segment& segment, uint64_t end) {
@@ -158,6 +178,7 @@ Status WalLog::replay(Segment& segment, uint64_t end) {
         const auto record = parse_record(bytes.substr(offset), segment.header.salt);
         if (!record) break;
         if (Status status = apply(segment, *record, offset); !status) return status;
+        if (segment.lowest_truncation < boundary_.value) return {};
         offset += record->bytes;
     }
     end_ = offset;
@@ -179,9 +200,11 @@ Status WalLog::apply(Segment& segment, const Record& record, uint64_t offset) {
         positions_.push_back({static_cast<uint32_t>(segment.header.sequence), static_cast<uint32_t>(offset / 8)});
         last_term_ = {header.term};
     } else {
-        if (header.index < boundary_.value || header.index > last().value)
+        const bool too_low = header.index < boundary_.value;
+        if ((too_low && &segment == &segments_.back()) || header.index > last().value)
             return damaged(segment.file, "impossible truncation at offset " + std::to_string(offset));
         segment.lowest_truncation = std::min(segment.lowest_truncation, header.index);
+        if (too_low) return {};
         positions_.resize(header.index - boundary_.value);
         const auto term = positions_.empty() ? Result<Term>(boundary_term_) : term_at({header.index});
         if (!term) return term.error();

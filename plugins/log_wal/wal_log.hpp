@@ -47,8 +47,9 @@ private:
         : host_(host), directory_(std::move(directory)), segment_bytes_(segment_bytes) {}
 
     Status lock();
-    Status recover();                               // recovery.cpp, with the five below
-    Result<std::deque<Segment>> find_segments();    // by sequence, void ones removed
+    Status recover();                             // recovery.cpp, with the six below
+    Result<std::deque<Segment>> find_segments();  // by sequence, void ones removed
+    Result<size_t> replay_all();
     Status replay(Segment& segment, uint64_t end);  // end = 0: the last one, its end is found
     Status apply(Segment& segment, const Record& record, uint64_t offset);
     Status end_tail(Segment& segment, BytesView bytes, uint64_t offset);

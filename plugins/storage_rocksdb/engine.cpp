@@ -4,6 +4,9 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdarg>
@@ -106,6 +109,7 @@ rocksdb::DBOptions options_of(const RocksSettings& settings) {
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
     options.allow_concurrent_memtable_write = false;  // there is one writer
     options.enable_write_thread_adaptive_yield = false;
+    options.max_bgerror_resume_count = 0;
     options.stats_dump_period_sec = 0;
     options.stats_persist_period_sec = 0;
     return options;
@@ -135,6 +139,10 @@ class Engine::Listener final : public rocksdb::EventListener {
 public:
     explicit Listener(std::shared_ptr<std::atomic<bool>> troubled) : troubled_(std::move(troubled)) {}
     void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override { *troubled_ = true; }
+    // A thread of RocksDB's would go on by itself, also on a write-ahead log that can take nothing any more.
+    void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* by_itself) override {
+        *by_itself = false;
+    }
 
 private:
     const std::shared_ptr<std::atomic<bool>> troubled_;
@@ -194,6 +202,20 @@ Result<Index> Engine::load_applied(const rocksdb::Snapshot* snapshot) {
 
 void Engine::save_applied(rocksdb::WriteBatch& batch, Index index) {
     batch.Put(others_, to_slice(applied_key), {reinterpret_cast<const char*>(&index.value), sizeof(index.value)});
+}
+
+Status Engine::sync_log_files() {
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(db_->GetName(), failed)) {
+        if (entry.path().extension() != ".log") continue;
+        const int file = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+        if (file < 0 && errno == ENOENT) continue;  // not needed any more
+        const bool synced = file >= 0 && ::fdatasync(file) == 0;
+        const int error = errno;
+        if (file >= 0) ::close(file);
+        if (!synced) return Error{Code::io, entry.path().string() + ": cannot be synced: " + std::strerror(error)};
+    }
+    return failed ? Status(Error{Code::io, db_->GetName() + ": cannot be read: " + failed.message()}) : Status{};
 }
 
 Status Engine::resume() {

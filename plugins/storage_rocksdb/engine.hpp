@@ -56,6 +56,8 @@ public:
     Result<Index> load_applied(const rocksdb::Snapshot* snapshot);
     void save_applied(rocksdb::WriteBatch& batch, Index index);
 
+    // Write-ahead logs that were there when it was opened: RocksDB's SyncWAL() knows only those it writes itself.
+    Status sync_log_files();
     // After RocksDB has stopped writing (a full disk): tries to make it go on. Ok also if there was nothing wrong.
     Status resume();
     // The same, at most once a second and only if something went wrong in the background.

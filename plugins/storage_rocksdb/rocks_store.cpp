@@ -67,6 +67,8 @@ Status RocksStore::start() {
     Result<std::string> name = current_data(directory_);
     if (!name) return name.error();
     const bool fresh = name->empty();
+    if (fresh && fs::exists(directory_ + "/" + plugin::identity_file))
+        return Error{Code::corrupt, directory_ + ": the link CURRENT is missing; restore the directory"};
     if (fresh) *name = data_name(1);
     remove_other_data(directory_, *name);
     if (Status status = open_engine(*name); !status) return status;
@@ -90,11 +92,13 @@ Status RocksStore::open_engine(const std::string& name) {
     read_only_ = !engine && engine.error().code == Code::no_space;
     if (read_only_) {
         host_.log(BELFRY_LOG_WARNING, "storage_rocksdb: opened only to be read", engine.error().detail);
-        engine = Engine::open(directory_ + "/" + name, Access::read_only, settings_, sizes_, host_);
+        auto readable = Engine::open(directory_ + "/" + name, Access::read_only, settings_, sizes_, host_);
+        if (readable) engine = std::move(readable);  // else the first error tells more
     }
     if (!engine) return engine.error();
     engine_ = std::move(*engine);
     name_ = name;
+    old_logs_synced_ = false;
     return {};
 }
 
@@ -112,6 +116,8 @@ Status RocksStore::begin() {
     lent_.take_back();
     if (!engine_) return gone();
     if (!read_only_) engine_->resume_if_troubled();
+    batch_.clear();  // of a commit that threw
+    record_.Clear();
     in_batch_ = true;
     batch_bytes_ = 0;
     batch_error_ = {};
@@ -246,6 +252,10 @@ Status RocksStore::sync() {
     const std::shared_lock lock(engine_mutex_);
     if (!engine_) return gone();
     if (read_only_) return Error{Code::no_space, "syncing the write-ahead log: it could not be written"};
+    if (!old_logs_synced_) {
+        if (Status status = engine_->sync_log_files(); !status) return status;
+        old_logs_synced_ = true;
+    }
     const rocksdb::Status synced = engine_->db().SyncWAL();
     return synced.ok() ? Status{} : rocks_error(synced, "syncing the write-ahead log");
 }
@@ -263,8 +273,14 @@ Status RocksStore::snapshot_read(const plugin::SnapshotSource& source) {
     fs::remove_all(directory_ + "/" + name, ignored);
     const Result<Index> applied = load_image(source, name);
     const Status status = applied ? replace_data(name, *applied) : applied.error();
-    if (!status) fs::remove_all(directory_ + "/" + name, ignored);
+    if (!status) remove_unless_current(name);
     return status;
+}
+
+void RocksStore::remove_unless_current(const std::string& name) {
+    std::error_code ignored;
+    const Result<std::string> current = current_data(directory_);
+    if (current && *current != name) fs::remove_all(directory_ + "/" + name, ignored);
 }
 
 // Into a database of its own: a damaged or interrupted image leaves the store as it was.
@@ -286,8 +302,7 @@ Status RocksStore::replace_data(const std::string& name, Index applied) {
     if (Status status = open_engine(pointed ? name : old); !status) return status;
     if (!pointed) return pointed;
     applied_ = applied;
-    std::error_code ignored;
-    fs::remove_all(directory_ + "/" + old, ignored);
+    remove_unless_current(old);
     return {};
 }
 

@@ -57,6 +57,7 @@ private:
     Status reopen();
     Result<Index> load_image(const plugin::SnapshotSource& source, const std::string& name);
     Status replace_data(const std::string& name, Index applied);
+    void remove_unless_current(const std::string& name);
 
     const std::string directory_;
     const plugin::Host host_;
@@ -70,6 +71,7 @@ private:
     std::string name_;                     // data-N
     std::unique_ptr<Engine> engine_;
     std::atomic<bool> read_only_ = false;  // until reopen(): the disk was full
+    std::atomic<bool> old_logs_synced_ = false;
 
     Index applied_;
     bool in_batch_ = false;

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -109,6 +110,44 @@ TEST_CASE("entries, truncations and votes survive reopening at random points") {
     }
     CHECK(boundary > 0);
     CHECK(entries_of(*log) == model);
+}
+
+TEST_CASE("a compaction that was cut short between two segments is finished at the next start") {
+    const Folder folder;
+    const auto segments = [&folder] {
+        std::vector<std::string> paths;
+        for (const auto& item : std::filesystem::directory_iterator(folder.path))
+            if (item.path().extension() == ".wal") paths.push_back(item.path().string());
+        std::sort(paths.begin(), paths.end());
+        return paths;
+    };
+    Entries model;
+    const auto append_until = [&](WalLog& log, size_t count, uint64_t term) {
+        while (segments().size() < count) {
+            model.emplace_back(term, Bytes(3000, static_cast<char>(model.size())));
+            REQUIRE(append(log, model.size(), term, model.back().second).ok());
+        }
+    };
+    {
+        auto log = opened(folder);
+        append_until(*log, 2, 1);
+        model.resize(5);
+        REQUIRE(log->truncate_after({5}).ok());  // stands in the second segment, and is about the first
+        append_until(*log, 3, 2);
+        REQUIRE(log->sync().ok());
+    }
+    std::filesystem::remove(segments().front());  // of a compact() of the two, this much came to be
+    auto log = opened(folder);
+    CHECK(segments().size() == 1);
+    const auto state = *log->state();
+    CHECK(state.last.value == model.size());
+    CHECK(state.boundary.value == model.size() - 1);
+    CHECK(state.boundary_term.value == 2);
+    CHECK(entries_of(*log) == Entries{model.back()});
+    append_until(*log, 2, 3);
+    log.reset();
+    log = opened(folder);
+    CHECK(entries_of(*log) == Entries(model.begin() + static_cast<ptrdiff_t>(state.boundary.value), model.end()));
 }
 
 TEST_CASE("entries that end before, at and behind the edges of blocks and of the memory for them are all there") {
