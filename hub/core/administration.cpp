@@ -129,8 +129,9 @@ bool Core::Impl::transfer_to(Task& task, uint64_t id, Instant now, Output& outpu
                                                    : "member " + std::to_string(to) + " does not vote"});
         }
         if (now.monotonic_ms >= task.deadline_ms - (task_ms_max - task_attempt_ms_max)) {
+            // Not `unavailable`: whoever repeats by itself would stop the writes again and again.
             return refuse(
-                {Code::unavailable, "member " + std::to_string(to) + " did not take the office over in time; is it up?"});
+                {Code::busy, "member " + std::to_string(to) + " did not take the office over in time; is it up?"});
         }
         begin_transfer(to, now);
     }

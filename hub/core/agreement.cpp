@@ -42,6 +42,10 @@ void Agreement::compare(uint64_t peer, const StateDigest& digest) {
     }
 }
 
+void Agreement::keep(const std::vector<raft::Member>& members) {
+    std::erase_if(differing_, [&](uint64_t id) { return raft::find_member(members, id) == nullptr; });
+}
+
 std::optional<Agreement::Difference> Agreement::difference(const std::vector<raft::Member>& members) const {
     if (differing_.empty()) return std::nullopt;
     const size_t voters = raft::voters_in(members);

@@ -27,6 +27,8 @@ public:
         Index index;
         uint64_t own = 0, theirs = 0;
     };
+    // Those who are no members any more differ from nobody.
+    void keep(const std::vector<raft::Member>& members);
     // By the voters of `members`: where a majority says something else than this member.
     std::optional<Difference> difference(const std::vector<raft::Member>& members) const;
     // Members whose newest digest is not this member's at the same entry.

@@ -19,6 +19,7 @@ void Core::Impl::take_effects(raft::Effects& effects, Output& output) {
     if (raft_->members_version() != members_version_) {
         members_version_ = raft_->members_version();
         output.members = members_ = raft_->members();
+        agreement_.keep(members_);
     }
     effects = {};
 }

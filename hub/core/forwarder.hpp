@@ -2,14 +2,16 @@
 //
 //     add() ─▶ waiting ── a leader is known ─▶ sent ── replies ─▶ back to the client
 //               │  ▲                            │ │
-//               │  └──── "not done, not mine" ──┘ │
+//               │  └ "not done, not mine", later┘ │
 //               ▼ nobody leads for long           ▼ another leader for a while, or no answer for long
 //          `unavailable`                     `uncertain`: it is perhaps done
+//
+// What a leader refuses as `unavailable` is asked again after a pause, of another leader at once; once the request is old,
+// the leader's reason goes to the client.
 //
 // Pure; one thread.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <vector>
 
@@ -23,7 +25,7 @@ public:
     explicit Forwarder(uint64_t incarnation) : last_number_(incarnation) {}
 
     bool full() const;
-    size_t count() const { return waiting_.size() + sent_.size(); }
+    size_t count() const { return waiting_.size() + refused_.size() + sent_.size(); }
     // REQUIRES: !full().
     void add(RequestReceived request, uint64_t now_ms);
     void forget(uint64_t connection);
@@ -32,7 +34,8 @@ public:
                std::vector<OutgoingReply>& replies);
     // What waits for a leader, when this member has become it.
     std::vector<RequestReceived> take_waiting();
-    void receive(uint64_t peer, std::vector<protocol::Reply>& answers, std::vector<OutgoingReply>& replies);
+    void receive(uint64_t peer, std::vector<protocol::Reply>& answers, uint64_t now_ms,
+                 std::vector<OutgoingReply>& replies);
     uint64_t wake_at_ms() const;
 
 private:
@@ -41,15 +44,21 @@ private:
         size_t bytes = 0;
         uint64_t deadline_ms = 0;
     };
+    using ByTime = std::multimap<uint64_t, Waiting>;
     struct Sent {
         Waiting waiting;  // its request, as it came
         uint64_t leader = 0;
         uint64_t deadline_ms = 0;
     };
+    void wait(Waiting waiting);
+    void wait_again(uint64_t until_ms);
     void send_waiting(uint64_t leader, uint64_t now_ms, std::vector<MemberMessage>& out);
+    void give_up_sent(uint64_t now_ms, std::vector<OutgoingReply>& replies);
+    void give_up_waiting(uint64_t now_ms, std::vector<OutgoingReply>& replies);
 
-    std::deque<Waiting> waiting_;
-    size_t bytes_ = 0;
+    ByTime waiting_;                 // by deadline
+    ByTime refused_;                 // by a leader, as not done; by when they wait again
+    size_t bytes_ = 0;               // of all that is here
     std::map<uint64_t, Sent> sent_;  // by number; all wait equally long, so the first is the first to be late
     uint64_t last_number_;
     uint64_t leader_ = 0;  // of the last flush

@@ -22,7 +22,7 @@ void Core::Impl::on(MessageReceived& input, Instant now, Output& output) {
     if (const auto* release = std::get_if<Release>(&body)) return releases_.receive(peer, *release, now.monotonic_ms);
     if (auto* requests = std::get_if<ForwardedRequests>(&body)) return on_forwarded(peer, *requests, now, output);
     if (auto* replies = std::get_if<ForwardedReplies>(&body)) {
-        return forwarder_.receive(peer, replies->replies, output.replies);
+        return forwarder_.receive(peer, replies->replies, now.monotonic_ms, output.replies);
     }
 }
 
@@ -128,7 +128,8 @@ void Core::Impl::on_offer(raft::Message& message, Instant now, Output& output) {
         (void)raft_->receive(message, now.monotonic_ms, effects);
         return take_effects(effects, output);
     }
-    const bool known = offer_ && std::get<raft::InstallSnapshot>(offer_->body).last == offered;
+    const bool known =
+        offer_ && offer_->peer == message.peer && std::get<raft::InstallSnapshot>(offer_->body).last == offered;
     if (!known) output.fetch = Fetch{message.peer, offered};
     offer_ = std::move(message);
 }

@@ -75,17 +75,20 @@ Status Releases::may_write(uint64_t format, const std::vector<raft::Member>& mem
 
 bool Releases::leader_is_older(uint64_t leader) const {
     const auto told = told_.find(leader);
-    return told == told_.end() ? own_.entry_format > of_all_ : told->second.release.entry_format < own_.entry_format;
+    return (told == told_.end() ? allowed_ : told->second.release.entry_format) < own_.entry_format;
 }
 
 Status Releases::leader_reads(uint64_t format, uint64_t leader) const {
     const auto told = told_.find(leader);
-    const uint64_t known = told == told_.end() ? of_all_ : std::max(told->second.release.entry_format, of_all_);
+    const uint64_t known = told == told_.end() ? allowed_ : std::max(told->second.release.entry_format, allowed_);
     if (format <= known) return {};
-    return Error{Code::unsupported, "this write needs log entries of format " + std::to_string(format) + ", and member " +
-                                        std::to_string(leader) +
-                                        ", the leader, has not said that it reads more than format " +
-                                        std::to_string(known) + ": upgrade it"};
+    const std::string why = "this write needs log entries of format " + std::to_string(format) + ", and member " +
+                            std::to_string(leader) + ", the leader, ";
+    if (told == told_.end()) {
+        return Error{Code::unavailable,
+                     why + "has not said yet what it reads (an older release never does); nothing was changed"};
+    }
+    return Error{Code::unsupported, why + "reads no more than format " + std::to_string(known) + ": upgrade it"};
 }
 
 std::string Releases::behind(const std::vector<raft::Member>& members, uint64_t now_ms) const {

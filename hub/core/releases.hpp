@@ -49,7 +49,7 @@ public:
     // it.
     Status may_write(uint64_t format, const std::vector<raft::Member>& members, uint64_t leads_since_ms,
                      uint64_t now_ms) const;
-    // The leader reads it, as far as this member knows; else `unsupported`.
+    // The leader reads it, as far as this member knows. `unavailable`: it has not said so yet; `unsupported`: it does not.
     Status leader_reads(uint64_t format, uint64_t leader) const;
     bool leader_is_older(uint64_t leader) const;
     // Members that have not said lately that they read what this one writes; "2 3".

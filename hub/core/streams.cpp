@@ -10,7 +10,8 @@ void Core::Impl::on_changes(RequestReceived& input, Instant now, Output& output)
     const auto filter = compile(op.filter);
     if (!filter) return answer(input.connection, input.request.id, filter.error(), output);
     auto reply = keyspace_.changes(op, **filter);
-    const bool waits = reply && reply->changes.empty() && !reply->more && op.wait_ms > 0;
+    // A filter of change sets that compaction has overtaken hears so at once.
+    const bool waits = reply && reply->from == op.from && reply->changes.empty() && !reply->more && op.wait_ms > 0;
     if (!waits) {
         if (reply) reply->epoch = options_.epoch;
         return answer(input.connection, input.request.id, std::move(reply), output);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace belfry::hub::peer {
 
@@ -96,9 +97,19 @@ void SnapshotExchange::start(const core::Fetch& wanted) {
     }
     if (fetch_ && fetch_->index() == wanted.index && fetch_->from() == wanted.from) return;
     fetch_.reset();
+    remove_other_parts(wanted.index);
     auto started = SnapshotFetch::start(directory_, wanted.from, wanted.index, bytes_per_second_, steady_ms());
     if (!started) return hooks_.on_done(core::FetchFailed{wanted.index, started.error()});
     fetch_.emplace(std::move(*started));
+}
+
+// Of snapshots that were not needed to their end.
+void SnapshotExchange::remove_other_parts(Index wanted) {
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(directory_, failed)) {
+        const std::filesystem::path& path = entry.path();
+        if (path.extension() == ".part" && path.stem() != std::to_string(wanted.value)) ::unlink(path.c_str());
+    }
 }
 
 void SnapshotExchange::go_on() {

@@ -55,6 +55,7 @@ private:
     void take(const Incoming& incoming);
     void take_chunk(uint64_t peer, const Chunk& chunk);
     void serve(uint64_t peer, const ChunkAsk& ask);
+    void remove_other_parts(Index wanted);
     void go_on();
     void finish();
     void fail(Error why);

@@ -57,6 +57,7 @@ SnapshotFetch::SnapshotFetch(SnapshotFetch&& other) noexcept
       asked_(other.asked_),
       total_(other.total_),
       progress_ms_(other.progress_ms_),
+      asked_again_ms_(other.asked_again_ms_),
       not_before_ms_(other.not_before_ms_) {}
 
 SnapshotFetch::~SnapshotFetch() {
@@ -64,17 +65,15 @@ SnapshotFetch::~SnapshotFetch() {
 }
 
 std::optional<ChunkAsk> SnapshotFetch::next_ask(uint64_t now_ms) {
-    if (now_ms >= progress_ms_ + ask_again_ms && asked_ > have_) {  // lost on the way
+    if (now_ms >= ask_again_at_ms() && asked_ > have_) {  // lost on the way
         asked_ = have_;
-        progress_ms_ += ask_again_ms;
+        asked_again_ms_ = now_ms;
     }
     const bool all_asked = total_ != 0 ? asked_ >= total_ : asked_ > have_;  // the first answer tells the length
     if (all_asked || asked_ >= have_ + credit_bytes || now_ms < not_before_ms_) return std::nullopt;
     const ChunkAsk ask{index_, asked_};
     asked_ += chunk_bytes;
-    if (bytes_per_second_ != 0) {
-        not_before_ms_ = std::max(not_before_ms_, now_ms) + std::max<uint64_t>(1, chunk_bytes * 1000 / bytes_per_second_);
-    }
+    if (bytes_per_second_ != 0) not_before_ms_ = std::max(not_before_ms_, now_ms) + chunk_ms();
     return ask;
 }
 
@@ -107,11 +106,17 @@ Result<bool> SnapshotFetch::take(const Chunk& chunk, uint64_t now_ms) {
     return true;
 }
 
-bool SnapshotFetch::is_stuck(uint64_t now_ms) const { return now_ms >= progress_ms_ + give_up_ms; }
+// By the rate the next chunk may be asked for only later than that.
+bool SnapshotFetch::is_stuck(uint64_t now_ms) const { return now_ms >= progress_ms_ + chunk_ms() + give_up_ms; }
 
 uint64_t SnapshotFetch::wake_at_ms(uint64_t now_ms) const {
-    const uint64_t again = progress_ms_ + ask_again_ms;
-    return not_before_ms_ > now_ms ? std::min(again, not_before_ms_) : again;
+    return not_before_ms_ > now_ms ? std::min(ask_again_at_ms(), not_before_ms_) : ask_again_at_ms();
+}
+
+uint64_t SnapshotFetch::ask_again_at_ms() const { return std::max(progress_ms_, asked_again_ms_) + ask_again_ms; }
+
+uint64_t SnapshotFetch::chunk_ms() const {
+    return bytes_per_second_ == 0 ? 0 : std::max<uint64_t>(1, chunk_bytes * 1000 / bytes_per_second_);
 }
 
 }  // namespace belfry::hub::peer

@@ -313,14 +313,30 @@ void Server::send_replies(core::Output& output) {
     output.replies.clear();
 }
 
-// No message leaves before the vote is durable. They need not wait for the entries.
+// No message of the engine's leaves before the vote is durable. They need not wait for the entries. What clients are told
+// does not hang on the vote, whose disk may be slow.
 void Server::send_messages(core::Output& output) {
     if (output.fatal) return;
-    if (output.persist.vote) log_writer_->save_vote(*std::exchange(output.persist.vote, std::nullopt));
+    if (output.persist.vote) {
+        if (!output.keys) {
+            send_replies(output);
+            outbox_->flush();
+        }
+        send_to_members(output, [](const auto& body) { return std::holds_alternative<core::ForwardedReplies>(body); });
+        log_writer_->save_vote(*std::exchange(output.persist.vote, std::nullopt));
+    }
+    send_to_members(output, [](const auto&) { return true; });
+}
+
+template <class Which>
+void Server::send_to_members(core::Output& output, Which which) {
     if (!links_) return;
     if (output.members) links_->set_members(*std::exchange(output.members, std::nullopt));
-    for (const core::MemberMessage& message : output.messages) links_->send(message);
-    output.messages.clear();
+    std::erase_if(output.messages, [&](const core::MemberMessage& message) {
+        if (!which(message.body)) return false;
+        links_->send(message);
+        return true;
+    });
 }
 
 // In the order of Output's fields.

@@ -162,6 +162,24 @@ TEST_CASE("stream: a compaction of what an answer needs leads to a snapshot", "[
     CHECK(hub.heard(id)->error.code == Code::compacted);
 }
 
+TEST_CASE("stream: a filter of change sets hears at once what compaction took from it", "[core]") {
+    belfry_filter_v1 nothing = prefix_filter;
+    nothing.kind = "nothing";
+    nothing.matches_change = [](const belfry_filter*, const belfry_change*) -> int32_t { return 0; };
+    Hub hub;
+    REQUIRE(hub.filters.add(nothing));
+    hub.write(put_of("app/b", "1"));
+    hub.write(put_of("app/b", "2"));
+    hub.write(protocol::CompactRequest{{3}});
+    auto request = stream_of("app/", 1);
+    request.filter.kind = "nothing";
+    const auto reply = hub.interval(hub.send(request));
+    CHECK(reply.from > Revision{1});
+    request.from = reply.from;
+    const auto second = hub.send(request);
+    CHECK_FALSE(hub.heard(second));
+}
+
 TEST_CASE("stream: a member without a leader does not say that nothing came", "[core][cluster]") {
     Cluster cluster(3);
     const uint64_t leader = cluster.elect();
