@@ -43,7 +43,7 @@ struct Subscriber {
 using Subscribers = std::vector<std::shared_ptr<Subscriber>>;
 
 Result<Subscribers> subscribe_all(const std::vector<std::shared_ptr<Client>>& clients, const WatchLoad& load) {
-    auto now = newest_revision(*clients[0]);
+    auto now = newest_revision(*clients[0], load.filter);
     if (!now) return now.error();
     Subscribers subscribers;
     for (const auto& client : clients) {

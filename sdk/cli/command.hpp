@@ -29,6 +29,7 @@ struct Streams {
 struct Settings {
     std::vector<std::string> endpoints;
     std::vector<std::string> feeds;
+    bool feed_known = true;  // else subscriptions go by the request endpoint alone
     std::vector<std::string> server_keys;
     std::string key_file;
     std::chrono::milliseconds timeout{5000};

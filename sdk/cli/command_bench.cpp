@@ -118,7 +118,7 @@ Result<Clients> connect_all(const Context& context, uint64_t count) {
     }
     // Connecting is not what is measured; and a hub that is not there is told now.
     for (const auto& client : clients) {
-        if (auto revision = newest_revision(*client); !revision) return revision.error();
+        if (auto revision = newest_revision(*client, {"prefix", "bench/"}); !revision) return revision.error();
     }
     return clients;
 }

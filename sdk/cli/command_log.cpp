@@ -17,7 +17,7 @@ constexpr Flag flags[] = {
 constexpr uint64_t last_default = 20;
 
 // The revision after which to begin. Never one that was compacted away, unless it was asked for by name.
-Result<Revision> begin_after(const Context& context, Client& client) {
+Result<Revision> begin_after(const Context& context, Client& client, const protocol::FilterSpec& filter) {
     if (context.has("from")) {
         const uint64_t from = context.arguments.number("from");
         return Revision{from == 0 ? 0 : from - 1};
@@ -26,7 +26,7 @@ Result<Revision> begin_after(const Context& context, Client& client) {
     if (!status) return status.error();
     uint64_t newest = context.arguments.number("to");
     if (newest == 0) {
-        auto revision = newest_revision(client);
+        auto revision = newest_revision(client, filter);
         if (!revision) return revision.error();
         newest = revision->value;
     }
@@ -38,9 +38,9 @@ Result<Revision> begin_after(const Context& context, Client& client) {
 Exit run_log(Context& context) {
     auto client = context.connect();
     if (!client) return context.fail(client.error());
-    auto from = begin_after(context, **client);
-    if (!from) return context.fail(from.error());
     const auto filter = filter_of(context.arguments.text("prefix"), "prefix");
+    auto from = begin_after(context, **client, filter);
+    if (!from) return context.fail(from.error());
     const size_t limit = shown_max(context);
     auto end =
         walk_changes(**client, filter, *from, {context.arguments.number("to")}, [&](const ChangeSet& change) -> Status {

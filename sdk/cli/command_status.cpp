@@ -58,7 +58,9 @@ Exit run_compact(Context& context) {
         if (!number) return context.misuse(number.error().detail);
         revision = {*number};
     } else {
-        auto newest = newest_revision(**client);
+        const auto status = (*client)->status();
+        if (!status) return context.fail(status.error());
+        auto newest = newest_revision(*status);
         if (!newest) return context.fail(newest.error());
         const uint64_t keep = std::max<uint64_t>(context.arguments.number("keep"), 1);
         if (newest->value <= keep)

@@ -23,7 +23,8 @@ constexpr Flag flags[] = {
     {"for", FlagKind::duration, "TIME", "end after that time at the latest"},
     {"report", FlagKind::text, "FILE", "write the report there instead of to standard output"},
     {"ready", FlagKind::text, "FILE", "create FILE as soon as the first view is complete"},
-    {"stream", FlagKind::toggle, "", "by the request endpoint alone, without the feed"},
+    {"stream", FlagKind::toggle, "",
+     "by the request endpoint alone, without the feed; so also where --endpoint is given and --feed is not"},
 };
 
 constexpr auto poll = 50ms;
@@ -64,6 +65,7 @@ Result<bool> follow(const Context& context, const Subscription& subscription) {
             }
         }
         if (announced && bounded && subscription.wait_revision(until, 0ms)) return true;
+        if (auto refused = subscription.refused()) return *std::move(refused);
         std::this_thread::sleep_for(poll);
     }
     return !bounded;
@@ -75,12 +77,10 @@ Exit run_subscribe(Context& context) {
     if (!client) return context.fail(client.error());
     SubscriptionOptions options;
     options.filter = filter_of(context.word(0), context.arguments.text("kind"));
-    options.private_stream = context.has("stream");
+    options.private_stream = context.has("stream") || !context.settings.feed_known;
     // A hub that is not there yet is waited for; one that refuses the filter will always do so.
-    if (auto now = newest_revision(**client); now) {
-        const auto status = check_filter(**client, options.filter, *now);
-        if (!status && exit_of(status.error().code) == Exit::refused) return context.fail(status.error());
-    }
+    if (auto now = newest_revision(**client, options.filter); !now && exit_of(now.error().code) == Exit::refused)
+        return context.fail(now.error());
     auto subscription = Subscription::open(*client, std::move(options));
     if (!subscription) return context.fail(subscription.error());
     auto reached = follow(context, **subscription);

@@ -22,7 +22,8 @@ constexpr Flag flags[] = {
     {"rev", FlagKind::number, "N", "begin with revision N instead of now"},
     {"snapshot", FlagKind::toggle, "", "first print what is there"},
     {"count", FlagKind::number, "N", "end after N change sets"},
-    {"stream", FlagKind::toggle, "", "by the request endpoint alone, without the feed"},
+    {"stream", FlagKind::toggle, "",
+     "by the request endpoint alone, without the feed; so also where --endpoint is given and --feed is not"},
     {"full", FlagKind::toggle, "", "values in full length"},
 };
 
@@ -113,18 +114,21 @@ void print(Context& context, const Delivery& delivery) {
     context.out << change_text(change, shown_max(context));
 }
 
-Exit print_until_stopped(Context& context, DeliveryQueue& queue) {
+Exit print_until_stopped(Context& context, DeliveryQueue& queue, const Subscription& subscription) {
     const uint64_t count = context.arguments.number("count");
     uint64_t printed = 0;
     while (!stop_requested() && context.out) {
         const auto delivery = queue.pop(signal_poll);
-        if (!delivery) continue;
+        if (!delivery) {
+            if (const auto refused = subscription.refused()) return context.fail(*refused);
+            continue;
+        }
         print(context, *delivery);
         context.out.flush();
         if (delivery->lost_after) continue;
         if (delivery->is_snapshot) {
             if (!context.has("snapshot"))
-                context.note("changes were compacted away before they came; the lines above are the difference");
+                context.note("changes went before they came; the lines above are all that is there now");
             continue;
         }
         if (++printed == count) break;
@@ -135,16 +139,14 @@ Exit print_until_stopped(Context& context, DeliveryQueue& queue) {
 Exit run_watch(Context& context) {
     if (context.has("snapshot") && context.has("rev")) return context.misuse("--snapshot and --rev exclude one another");
     const bool of_changes = context.has("by") || context.has("label");
+    const std::string kind = context.arguments.text("kind");
     if (!of_changes && context.arguments.words().empty()) return context.misuse("FILTER is missing");
     if (context.has("by") && context.has("label")) return context.misuse("--by and --label exclude one another");
     if (context.arguments.all("label").size() > 1) return context.misuse("--label: one only");
-    if (of_changes && context.has("snapshot")) {
-        return context.misuse(
-            "--by and --label select change sets, which have no snapshot; begin at a revision with --rev");
-    }
+    if (context.has("snapshot") && (of_changes || kind == "author" || kind == "label"))
+        return context.misuse("an author or a label selects change sets, which have no snapshot; begin with --rev");
     auto client = context.connect();
     if (!client) return context.fail(client.error());
-    const std::string kind = context.arguments.text("kind");
     auto queue = std::make_shared<DeliveryQueue>();
     SubscriptionOptions options;
     if (of_changes) {
@@ -155,12 +157,11 @@ Exit run_watch(Context& context) {
         options.filter = filter_of(context.word(0), kind);
     }
     options.keep_view = false;
-    options.private_stream = context.has("stream");
+    options.private_stream = context.has("stream") || !context.settings.feed_known;
     options.on_change = [queue](const Delivery& delivery) { queue->push(delivery); };
     // Asking where "now" is also tells at once whether a hub is there.
-    auto now = newest_revision(**client);
+    auto now = newest_revision(**client, options.filter);
     if (!now) return context.fail(now.error());
-    if (auto status = check_filter(**client, options.filter, *now); !status) return context.fail(status.error());
     if (context.has("rev")) {
         const uint64_t rev = context.arguments.number("rev");
         options.from = Revision{rev == 0 ? 0 : rev - 1};
@@ -171,7 +172,7 @@ Exit run_watch(Context& context) {
     auto subscription = Subscription::open(*client, std::move(options));
     if (!subscription) return context.fail(subscription.error());
     if (context.err_terminal) context.note("watching; Ctrl-C ends it");
-    const Exit exit = print_until_stopped(context, *queue);
+    const Exit exit = print_until_stopped(context, *queue, **subscription);
     queue->close();
     return exit;
 }

@@ -19,7 +19,8 @@ const std::array table = {
 constexpr Flag common[] = {
     {"endpoint", FlagKind::text, "ADDRESS",
      "the hub's request endpoints, comma between (BELFRY_ENDPOINT; tcp://127.0.0.1:7420)"},
-    {"feed", FlagKind::text, "ADDRESS", "the hub's feed endpoints, in the same order (BELFRY_FEED; tcp://127.0.0.1:7421)"},
+    {"feed", FlagKind::text, "ADDRESS",
+     "the hub's feed endpoints, one for each --endpoint (BELFRY_FEED; tcp://127.0.0.1:7421 beside the default endpoint)"},
     {"server-key", FlagKind::text, "KEY",
      "the hub's public key, or one for each endpoint, comma between (BELFRY_SERVER_KEY; none: not encrypted)"},
     {"key-file", FlagKind::text, "FILE", "this client's keys, as `belfry keygen` wrote them (BELFRY_KEY_FILE)"},
@@ -46,6 +47,9 @@ Result<Settings> settings_of(const Arguments& arguments, const char* (*environme
     Settings settings;
     settings.endpoints = split(setting(arguments, "endpoint", "BELFRY_ENDPOINT", default_endpoint, environment), ',');
     settings.feeds = split(setting(arguments, "feed", "BELFRY_FEED", default_feed_endpoint, environment), ',');
+    // The default feed is that of the default hub; of another one the requests are followed.
+    settings.feed_known = !setting(arguments, "feed", "BELFRY_FEED", "", environment).empty() ||
+                          settings.endpoints == std::vector<std::string>{default_endpoint};
     settings.server_keys = split(setting(arguments, "server-key", "BELFRY_SERVER_KEY", "", environment), ',');
     settings.key_file = setting(arguments, "key-file", "BELFRY_KEY_FILE", "", environment);
     settings.author = setting(arguments, "author", "BELFRY_AUTHOR", "", environment);
@@ -56,6 +60,8 @@ Result<Settings> settings_of(const Arguments& arguments, const char* (*environme
     if (arguments.has("user") && !arguments.has("token-file")) settings.token_file.clear();
     if (arguments.has("token-file") && !arguments.has("user")) settings.user.clear();
     if (settings.endpoints.empty()) return Error{Code::invalid_argument, "--endpoint: no address given"};
+    if (settings.feed_known && settings.feeds.size() != settings.endpoints.size())
+        return Error{Code::invalid_argument, "--feed: one address for each of --endpoint, in the same order"};
     const std::string output = setting(arguments, "output", "BELFRY_OUTPUT", "text", environment);
     if (output != "text" && output != "json") {
         return Error{Code::invalid_argument, "--output: '" + printable(output, 40) + "' is neither text nor json"};

@@ -40,22 +40,22 @@ Result<Revision> walk_changes(Client& client, const protocol::FilterSpec& filter
     }
 }
 
-Result<Revision> newest_revision(Client& client) {
-    protocol::RangeRequest request;
-    request.range = KeyRange::one("\x01");  // any key; only the revision of the answer counts
-    request.count_only = true;
-    auto range = client.range(request);
-    if (!range) return range.error();
-    return range->revision;
-}
-
-Status check_filter(Client& client, const protocol::FilterSpec& filter, Revision now) {
+Result<Revision> newest_revision(Client& client, const protocol::FilterSpec& filter) {
     protocol::ChangesRequest request;
     request.filter = filter;
-    request.from = now;
-    request.to = now;
-    auto reply = client.changes(request);
-    return reply ? Status() : Status(reply.error());
+    request.to = {1};  // the least work; every answer tells the hub's revision
+    auto reply = client.call(request);
+    if (!reply) return reply.error();
+    if (reply->error.code != Code::ok && reply->error.code != Code::compacted) return reply->error;
+    return reply->revision;
+}
+
+Result<Revision> newest_revision(const protocol::StatusReply& status) {
+    for (const auto& [name, figure] : status.figures) {
+        const auto* number = std::get_if<uint64_t>(&figure);
+        if (name == "revision" && number != nullptr) return Revision{*number};
+    }
+    return Error{Code::incompatible, "the hub's status has no figure 'revision'"};
 }
 
 Revision oldest_kept(const protocol::StatusReply& status) {

@@ -26,11 +26,11 @@ Result<Revision> walk_snapshot(Client& client, const protocol::FilterSpec& filte
 Result<Revision> walk_changes(Client& client, const protocol::FilterSpec& filter, Revision from, Revision to,
                               const std::function<Status(const ChangeSet&)>& visit);
 
-// The hub's newest revision.
-Result<Revision> newest_revision(Client& client);
-
-// Asks the hub whether it knows such a filter: a subscription would go on trying for ever.
-Status check_filter(Client& client, const protocol::FilterSpec& filter, Revision now);
+// The hub's newest revision, asked with a filter that it must know and let this user read: a subscription of another would
+// go on trying for ever.
+Result<Revision> newest_revision(Client& client, const protocol::FilterSpec& filter);
+// The same of whoever may see the status.
+Result<Revision> newest_revision(const protocol::StatusReply& status);
 
 // The first revision whose changes are still kept, as far as the hub's status tells (1 otherwise).
 Revision oldest_kept(const protocol::StatusReply& status);

@@ -49,7 +49,10 @@ Status only(const ordered_json& object, std::initializer_list<std::string_view> 
 Result<KeyRange> range_of(const ordered_json& object, const std::string& place) {
     auto key = octets(object, "key", place);
     if (!key) return key.error();
-    const bool prefix = object.contains("prefix") && object["prefix"] == true;
+    const bool says_prefix = object.contains("prefix");
+    if (says_prefix && !object["prefix"].is_boolean()) return wrong(place + ".prefix", "true or false belongs here");
+    const bool prefix = says_prefix && object["prefix"] == true;
+    if (prefix && object.contains("range_end")) return wrong(place, "'prefix' and 'range_end' exclude one another");
     if (prefix) return key->empty() ? KeyRange::all() : KeyRange::prefix(*key);
     if (!object.contains("range_end")) return KeyRange::one(*key);
     auto end = octets(object, "range_end", place);
@@ -114,6 +117,7 @@ Result<TxnOp> op_of(const ordered_json& object, const std::string& place, size_t
     if (verb != "get" && verb != "delete")
         return wrong(place, "'" + printable(verb, 40) + "' is none of put, get, delete, txn");
     if (auto status = only(body, {"key", "prefix", "range_end", "limit"}, inner); !status) return status.error();
+    if (verb == "delete" && body.contains("limit")) return wrong(inner, "'limit' goes with get only");
     auto range = range_of(body, inner);
     if (!range) return range.error();
     if (verb == "delete") return TxnOp{protocol::DeleteRequest{std::move(*range), false}};

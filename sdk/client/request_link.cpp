@@ -189,11 +189,10 @@ void RequestLink::take(protocol::Reply&& reply, uint64_t now_ms) {
     if (reply.error.code == Code::unauthenticated && log_in_for(reply.id, pending)) return;
     if (reply.error.code != Code::ok) {
         if (options_.retry && try_again(pending, reply, now_ms)) return;
-        const bool not_done = reply.error.code == Code::unavailable || reply.error.code == Code::not_leader ||
-                              reply.error.code == Code::busy || reply.error.code == Code::no_space;
         const bool unknown = reply.error.code == Code::conflict && pending.request.ticket.session != 0;
-        if (unknown || (not_done && pending.perhaps)) reply.error.code = Code::uncertain;
-        if (not_done && pending.perhaps) reply.error.detail += "; but an earlier copy of the request perhaps changed it";
+        const bool of_a_later_copy = pending.perhaps && !unknown && reply.error.code != Code::uncertain;
+        if (of_a_later_copy) reply.error.detail += "; but an earlier copy of the request perhaps changed it";
+        if (unknown || of_a_later_copy) reply.error.code = Code::uncertain;
     }
     const uint64_t id = reply.id;
     complete(id, std::move(reply));
@@ -336,6 +335,7 @@ bool RequestLink::log_in_for(uint64_t id, Pending& pending) {
 
 void RequestLink::ask_for_token(protocol::AuthenticateRequest op) {
     asking_for_token_ = true;
+    renewing_ = op.name.empty();
     add({{0, {}, {}, std::move(op)}, [this](Result<protocol::Reply> answer) { on_token(std::move(answer)); }, false},
         now_ms_);
 }
@@ -351,6 +351,11 @@ void RequestLink::on_token(Result<protocol::Reply> answer) {
         renew_at_ms_ = now_ms_ + given->valid_ms / 2;
     }
     if (refusal.code == Code::unavailable || refusal.code == Code::busy) renew_at_ms_ = now_ms_ + renew_again_ms;
+    const Credentials& own = options_.credentials;
+    if (renewing_ && refusal.code == Code::unauthenticated && !waiting.empty() && !own.password.empty()) {
+        wait_for_token_ = waiting;  // the old token has ended, the password has not
+        return ask_for_token({own.user, own.password, 0});
+    }
     for (const uint64_t id : waiting) {
         const auto found = pending_.find(id);
         if (found == pending_.end()) continue;

@@ -123,6 +123,7 @@ private:
     Bytes token_;                                // goes with every frame
     uint64_t renew_at_ms_ = UINT64_MAX;
     bool asking_for_token_ = false;
+    bool renewing_ = false;  // asking with the token that there is
     bool renews_begun_ = false;
     std::vector<uint64_t> wait_for_token_;
     uint64_t moved_at_ms_ = 0;

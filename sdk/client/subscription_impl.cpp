@@ -298,7 +298,9 @@ void Subscription::Impl::deliver(const Delivery& delivery) {
     for (const KeyChange& change : delivery.changes) {
         std::vector<std::function<void(const KeyChange&)>> callbacks;  // one may bind another, or close us
         for (auto [at, end] = bindings_.equal_range(change.key); at != end; ++at) callbacks.push_back(at->second);
-        for (const auto& callback : callbacks) callback(change);
+        for (const auto& callback : callbacks) {
+            if (!closed_) callback(change);
+        }
     }
 }
 

@@ -241,7 +241,7 @@ void Tracker::on_reply(uint64_t request_id, Result<protocol::Reply> reply, uint6
 
 void Tracker::on_error(Ask what, const Error& error, uint64_t now_ms, TrackerOutput& output) {
     hub_waits_ = false;
-    if (error.code == Code::denied) output.refused = error;
+    if (error.code == Code::denied || error.code == Code::unauthenticated) output.refused = error;
     const bool for_good = error.code == Code::invalid_argument || error.code == Code::unsupported;
     if (error.code == Code::compacted && what != Ask::channel) return start_over();
     if (for_good && what == Ask::channel) output.refused = error;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "sdk/protocol/codec.hpp"
@@ -166,11 +167,25 @@ TEST_CASE("auth: users, roles and tokens from nothing, one hub", "[integration][
     CHECK(as_user(hub, "ann", team.ann, {"user", "list"}).exit_code == 5);
     CHECK(as_user(hub, "ann", team.ann, {"export", "-", "--prefix", "app"}).exit_code == 0);
     CHECK(as_user(hub, "ann", team.ann, {"export", "-"}).exit_code == 5);
+    CHECK(has(as_user(hub, "ann", team.ann, {"watch", "app/", "--rev", "1", "--count", "1"}).output, "PUT app/x = 1"));
+    CHECK(has(as_user(hub, "ann", team.ann, {"log", "--prefix", "app/"}).output, "PUT app/x = 2"));
+    CHECK(as_user(hub, "ann", team.ann, {"log"}).exit_code == 5);
+    CHECK(as_user(hub, "ann", team.ann, {"watch", ""}).exit_code == 5);
+    auto watching = std::async(std::launch::async, [&] {
+        return as_user(hub, "ann", team.ann, {"watch", "app/", "--rev", "1"});
+    });
+    std::this_thread::sleep_for(2s);
+    must(as_root(hub, {"revoke", "ann", "app"}));
+    const Outcome watched = watching.get();  // does not go on in silence
+    CHECK(watched.exit_code == 5);
+    CHECK(has(watched.output, "denied"));
+    must(as_root(hub, {"grant", "ann", "app"}));
     CHECK(as_user(hub, "ann", team.ann, {"status"}).exit_code == 0);
     CHECK(has(as_user(hub, "ann", team.ann, {"history", "app/x"}).output, "ann"));
     CHECK(has(as_user(hub, "ann", team.ops, {"get", "app/x"}).output, "the name or the password is wrong"));
     CHECK(as_user(hub, "ops", team.ops, {"user", "list"}).output == "ann\tenabled\tapp\nops\tenabled\tops\n");
     CHECK(as_user(hub, "ops", team.ops, {"auth", "enable"}).exit_code == 0);
+    CHECK(has(as_user(hub, "ops", team.ops, {"compact", "--keep", "1"}).output, "compacted"));
     CHECK(has(as_user(hub, "ops", team.ops, {"auth", "status"}).output, "required of every member\tyes"));
 
     // A token in a file.

@@ -70,6 +70,12 @@ TEST_CASE("txn json: nested, with octets, and wrong members named", "[cli][txn]"
     CHECK(detail(R"({"thn": []})") == "txn: unknown member 'thn'");
     CHECK(detail(R"({"then": [{"put": {"key": "a"}}]})") == "txn.then[0].put: 'value' is missing");
     CHECK(detail(R"({"then": [{"put": {"key": "a", "value": 5}}]})").starts_with("txn.then[0].put.value:"));
+    CHECK(detail(R"({"then": [{"delete": {"key": "a", "prefix": true, "limit": 5}}]})") ==
+          "txn.then[0].delete: 'limit' goes with get only");
+    CHECK(detail(R"({"then": [{"delete": {"key": "a", "prefix": 1}}]})") ==
+          "txn.then[0].delete.prefix: true or false belongs here");
+    CHECK(detail(R"({"then": [{"get": {"key": "a", "prefix": true, "range_end": "b"}}]})") ==
+          "txn.then[0].get: 'prefix' and 'range_end' exclude one another");
     CHECK(detail(R"({"if": [{"key": "a", "target": 5}]})").starts_with("txn.if[0].target:"));
     CHECK(detail(R"({"then": {}})") == "txn.then: a list belongs here");
     CHECK(detail(R"([1])") == "txn: an object belongs here");
