@@ -44,7 +44,7 @@ Result<Revision> newest_revision(Client& client, const protocol::FilterSpec& fil
     protocol::ChangesRequest request;
     request.filter = filter;
     request.to = {1};  // the least work; every answer tells the hub's revision
-    auto reply = client.call(request);
+    const auto reply = client.send(request).get();  // not call(): a refusal names the revision too
     if (!reply) return reply.error();
     if (reply->error.code != Code::ok && reply->error.code != Code::compacted) return reply->error;
     return reply->revision;

@@ -189,10 +189,13 @@ void RequestLink::take(protocol::Reply&& reply, uint64_t now_ms) {
     if (reply.error.code == Code::unauthenticated && log_in_for(reply.id, pending)) return;
     if (reply.error.code != Code::ok) {
         if (options_.retry && try_again(pending, reply, now_ms)) return;
-        const bool unknown = reply.error.code == Code::conflict && pending.request.ticket.session != 0;
-        const bool of_a_later_copy = pending.perhaps && !unknown && reply.error.code != Code::uncertain;
-        if (of_a_later_copy) reply.error.detail += "; but an earlier copy of the request perhaps changed it";
-        if (unknown || of_a_later_copy) reply.error.code = Code::uncertain;
+        const Code code = reply.error.code;
+        const bool not_done = code == Code::unavailable || code == Code::not_leader || code == Code::busy ||
+                              code == Code::no_space || code == Code::denied || code == Code::unauthenticated ||
+                              code == Code::unsupported;
+        const bool unknown = code == Code::conflict && pending.request.ticket.session != 0;
+        if (unknown || (not_done && pending.perhaps)) reply.error.code = Code::uncertain;
+        if (not_done && pending.perhaps) reply.error.detail += "; but an earlier copy of the request perhaps changed it";
     }
     const uint64_t id = reply.id;
     complete(id, std::move(reply));

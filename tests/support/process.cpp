@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -30,7 +31,7 @@ Process::Process(std::vector<std::string> arguments, const std::string& output_p
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
     const int error = posix_spawnp(&pid_, argv[0], &actions, nullptr, argv.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
-    if (error != 0) throw std::runtime_error("cannot start " + arguments[0]);
+    if (error != 0) throw std::runtime_error("cannot start " + arguments[0] + ": " + std::strerror(error));
 }
 
 Process::~Process() { kill_now(); }
