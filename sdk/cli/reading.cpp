@@ -43,7 +43,7 @@ Result<Revision> walk_changes(Client& client, const protocol::FilterSpec& filter
 Result<Revision> newest_revision(Client& client, const protocol::FilterSpec& filter) {
     protocol::ChangesRequest request;
     request.filter = filter;
-    request.to = {1};  // the least work; every answer tells the hub's revision
+    request.to = {1};                               // the least work; every answer tells the hub's revision
     const auto reply = client.send(request).get();  // not call(): a refusal names the revision too
     if (!reply) return reply.error();
     if (reply->error.code != Code::ok && reply->error.code != Code::compacted) return reply->error;
