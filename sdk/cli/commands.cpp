@@ -46,10 +46,12 @@ std::string setting(const Arguments& arguments, std::string_view flag, const cha
 Result<Settings> settings_of(const Arguments& arguments, const char* (*environment)(const char*)) {
     Settings settings;
     settings.endpoints = split(setting(arguments, "endpoint", "BELFRY_ENDPOINT", default_endpoint, environment), ',');
-    settings.feeds = split(setting(arguments, "feed", "BELFRY_FEED", default_feed_endpoint, environment), ',');
-    // The default feed is that of the default hub; of another one the requests are followed.
-    settings.feed_known = !setting(arguments, "feed", "BELFRY_FEED", "", environment).empty() ||
-                          settings.endpoints == std::vector<std::string>{default_endpoint};
+    // The feed belongs to the endpoints: what a variable says of others is not about those on the command line, and the
+    // default one is the default hub's. Where it is not known, subscriptions go by the requests' way.
+    const bool other_hub = arguments.has("endpoint") && !arguments.has("feed");
+    const std::string feed = other_hub ? "" : setting(arguments, "feed", "BELFRY_FEED", "", environment);
+    settings.feeds = feed.empty() ? std::vector<std::string>{default_feed_endpoint} : split(feed, ',');
+    settings.feed_known = !feed.empty() || settings.endpoints == std::vector<std::string>{default_endpoint};
     settings.server_keys = split(setting(arguments, "server-key", "BELFRY_SERVER_KEY", "", environment), ',');
     settings.key_file = setting(arguments, "key-file", "BELFRY_KEY_FILE", "", environment);
     settings.author = setting(arguments, "author", "BELFRY_AUTHOR", "", environment);

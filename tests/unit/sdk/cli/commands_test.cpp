@@ -131,6 +131,19 @@ TEST_CASE("commands: with no hub there, each ends within its timeout and says un
     CHECK(json.err.starts_with("{\"error\":\""));
 }
 
+TEST_CASE("commands: each endpoint has its feed, and a variable's feed is not that of an endpoint on the line",
+          "[cli][commands]") {
+    const Outcome unlike = run_line({"--endpoint", "tcp://a:1,tcp://b:1", "--feed", "tcp://a:2", "get", "x"});
+    CHECK(unlike.exit == Exit::usage);
+    CHECK(unlike.err.find("--feed: one address for each of --endpoint") != std::string::npos);
+    const auto cluster = [](const char* name) -> const char* {
+        if (std::string_view(name) == "BELFRY_ENDPOINT") return "tcp://a:1,tcp://b:1";
+        return std::string_view(name) == "BELFRY_FEED" ? "tcp://a:2,tcp://b:2" : nullptr;
+    };
+    const Outcome other = run_line({"--endpoint", "tcp://127.0.0.1:1", "--timeout", "50ms", "get", "x"}, cluster);
+    CHECK(other.exit == Exit::unavailable);
+}
+
 TEST_CASE("commands: a value from a file that is not there is not written", "[cli][commands]") {
     const Outcome outcome = run_alone({"put", "a", "@/nonexistent/file"});
     CHECK(outcome.exit == Exit::other);
