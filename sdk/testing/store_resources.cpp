@@ -8,7 +8,7 @@ namespace belfry::testing {
 
 namespace {
 
-constexpr size_t leak_rounds = 100;
+constexpr size_t leak_rounds = 40;
 constexpr int keys_per_batch = 20;
 
 // The same keys each time, so that nothing grows. What was refused and what was given up must leave as little.
