@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t random_records = 5000;
 constexpr size_t records_at_once = 50;
-constexpr size_t leak_rounds = 50;
+constexpr size_t leak_rounds = 16;  // each hashes a password
 constexpr uint32_t actions[] = {BELFRY_ACTION_READ,  BELFRY_ACTION_WRITE, BELFRY_ACTION_DELETE,
                                 BELFRY_ACTION_WATCH, BELFRY_ACTION_LEASE, BELFRY_ACTION_ADMIN};
 
