@@ -1,10 +1,9 @@
 #include "plugins/storage_rocksdb/engine.hpp"
 
+#include <fcntl.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
-
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -109,7 +108,7 @@ rocksdb::DBOptions options_of(const RocksSettings& settings) {
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
     options.allow_concurrent_memtable_write = false;  // there is one writer
     options.enable_write_thread_adaptive_yield = false;
-    options.max_bgerror_resume_count = 0;
+    options.max_bgerror_resume_count = 0;  // who goes on, and when, is resume()'s affair (Listener)
     options.stats_dump_period_sec = 0;
     options.stats_persist_period_sec = 0;
     return options;
@@ -204,7 +203,17 @@ void Engine::save_applied(rocksdb::WriteBatch& batch, Index index) {
     batch.Put(others_, to_slice(applied_key), {reinterpret_cast<const char*>(&index.value), sizeof(index.value)});
 }
 
-Status Engine::sync_log_files() {
+Status Engine::sync() {
+    if (!old_logs_synced_) {
+        if (Status status = sync_old_logs(); !status) return status;
+        old_logs_synced_ = true;
+    }
+    const rocksdb::Status synced = db_->SyncWAL();
+    return synced.ok() ? Status{} : rocks_error(synced, "syncing the write-ahead log");
+}
+
+// Those that were there when it was opened: SyncWAL() knows only what RocksDB has written since.
+Status Engine::sync_old_logs() {
     std::error_code failed;
     for (const auto& entry : std::filesystem::directory_iterator(db_->GetName(), failed)) {
         if (entry.path().extension() != ".log") continue;

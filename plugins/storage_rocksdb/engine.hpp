@@ -56,8 +56,8 @@ public:
     Result<Index> load_applied(const rocksdb::Snapshot* snapshot);
     void save_applied(rocksdb::WriteBatch& batch, Index index);
 
-    // Write-ahead logs that were there when it was opened: RocksDB's SyncWAL() knows only those it writes itself.
-    Status sync_log_files();
+    // All that was written before is durable. One thread at a time.
+    Status sync();
     // After RocksDB has stopped writing (a full disk): tries to make it go on. Ok also if there was nothing wrong.
     Status resume();
     // The same, at most once a second and only if something went wrong in the background.
@@ -66,6 +66,7 @@ public:
 private:
     class Listener;
     Engine() = default;
+    Status sync_old_logs();
 
     // Used by the threads of env_, so they outlive it.
     std::shared_ptr<rocksdb::Logger> logger_;
@@ -73,6 +74,7 @@ private:
     std::unique_ptr<BackgroundEnv> env_;
     std::shared_ptr<std::atomic<bool>> troubled_ = std::make_shared<std::atomic<bool>>(false);
     std::chrono::steady_clock::time_point retry_at_{};
+    bool old_logs_synced_ = false;
     std::unique_ptr<rocksdb::DB> db_;
     rocksdb::ColumnFamilyHandle* others_ = nullptr;
     rocksdb::ColumnFamilyHandle* changes_ = nullptr;  // the same one in a database of format 1

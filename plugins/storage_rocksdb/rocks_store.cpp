@@ -98,7 +98,6 @@ Status RocksStore::open_engine(const std::string& name) {
     if (!engine) return engine.error();
     engine_ = std::move(*engine);
     name_ = name;
-    old_logs_synced_ = false;
     return {};
 }
 
@@ -113,12 +112,9 @@ Result<Index> RocksStore::applied_index() {
 }
 
 Status RocksStore::begin() {
-    lent_.take_back();
+    rollback();  // what a commit that threw has left
     if (!engine_) return gone();
     if (!read_only_) engine_->resume_if_troubled();
-    batch_.clear();  // of a commit that threw
-    record_.Clear();
-    in_batch_ = true;
     batch_bytes_ = 0;
     batch_error_ = {};
     return {};
@@ -216,7 +212,6 @@ void RocksStore::rollback() {
     batch_.clear();
     if (record_.GetDataSize() > record_bytes_kept_max) record_ = rocksdb::WriteBatch();
     record_.Clear();
-    in_batch_ = false;
 }
 
 Result<BytesView> RocksStore::get(uint32_t table, BytesView key) {
@@ -252,12 +247,7 @@ Status RocksStore::sync() {
     const std::shared_lock lock(engine_mutex_);
     if (!engine_) return gone();
     if (read_only_) return Error{Code::no_space, "syncing the write-ahead log: it could not be written"};
-    if (!old_logs_synced_) {
-        if (Status status = engine_->sync_log_files(); !status) return status;
-        old_logs_synced_ = true;
-    }
-    const rocksdb::Status synced = engine_->db().SyncWAL();
-    return synced.ok() ? Status{} : rocks_error(synced, "syncing the write-ahead log");
+    return engine_->sync();
 }
 
 Result<Index> RocksStore::snapshot_write(const plugin::SnapshotSink& sink) {

@@ -70,11 +70,9 @@ private:
     std::atomic<bool> replacing_ = false;  // tells a running copy to end
     std::string name_;                     // data-N
     std::unique_ptr<Engine> engine_;
-    std::atomic<bool> read_only_ = false;  // until reopen(): the disk was full
-    std::atomic<bool> old_logs_synced_ = false;
+    std::atomic<bool> read_only_ = false;  // nothing may be written until reopen()
 
     Index applied_;
-    bool in_batch_ = false;
     Overlay batch_;
     rocksdb::WriteBatch record_;  // of the batch that is being committed
     uint64_t batch_bytes_ = 0;
