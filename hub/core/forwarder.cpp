@@ -56,14 +56,14 @@ void Forwarder::forget(uint64_t connection) {
 
 void Forwarder::flush(uint64_t leader, Term term, uint64_t now_ms, std::vector<MemberMessage>& out,
                       std::vector<OutgoingReply>& replies) {
-    if (leader != leader_ || term != term_) {
+    const bool is_another = leader != leader_ || term != term_;
+    if (is_another) {
         leader_ = leader;
         term_ = term;
         last_of_earlier_ = last_number_;
         give_up_ms_ = now_ms + earlier_leader_patience_ms;
-        wait_again(UINT64_MAX);
     }
-    wait_again(now_ms);
+    wait_again(is_another ? UINT64_MAX : now_ms);
     give_up_sent(now_ms, replies);
     if (leader != 0) send_waiting(leader, now_ms, out);
     give_up_waiting(now_ms, replies);

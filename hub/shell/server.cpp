@@ -322,18 +322,17 @@ void Server::send_messages(core::Output& output) {
             send_replies(output);
             outbox_->flush();
         }
-        send_to_members(output, [](const auto& body) { return std::holds_alternative<core::ForwardedReplies>(body); });
+        send_to_members(output, true);
         log_writer_->save_vote(*std::exchange(output.persist.vote, std::nullopt));
     }
-    send_to_members(output, [](const auto&) { return true; });
+    send_to_members(output, false);
 }
 
-template <class Which>
-void Server::send_to_members(core::Output& output, Which which) {
+void Server::send_to_members(core::Output& output, bool only_replies) {
     if (!links_) return;
     if (output.members) links_->set_members(*std::exchange(output.members, std::nullopt));
     std::erase_if(output.messages, [&](const core::MemberMessage& message) {
-        if (!which(message.body)) return false;
+        if (only_replies && !std::holds_alternative<core::ForwardedReplies>(message.body)) return false;
         links_->send(message);
         return true;
     });

@@ -67,8 +67,7 @@ private:
     void take(std::vector<Item>& items, Instant instant, core::Output& output);
     void send_replies(core::Output& output);
     void send_messages(core::Output& output);
-    template <class Which>
-    void send_to_members(core::Output& output, Which which);
+    void send_to_members(core::Output& output, bool only_replies);
     void act(core::Output& output);
     void tell_state();
     void tell_unlike_members(Instant now);
