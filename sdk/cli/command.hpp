@@ -42,6 +42,11 @@ struct Settings {
 
 class Context;
 
+// Of the commands that subscribe; Context::by_stream() says what comes of it.
+inline constexpr Flag stream_flag = {
+    "stream", FlagKind::toggle, "",
+    "by the request endpoint alone, without the feed; so also where --endpoint is given and --feed is not"};
+
 struct Command {
     std::string_view name = {};
     std::string_view summary = {};     // one line, for `belfry help`
@@ -68,6 +73,7 @@ public:
 
     const std::string& word(size_t place) const { return arguments.words()[place]; }
     bool has(std::string_view flag) const { return arguments.has(flag); }
+    bool by_stream() const { return has(stream_flag.name) || !settings.feed_known; }
 
     // A new client, made from the settings.
     Result<std::shared_ptr<Client>> connect() const { return connect(settings.endpoints); }

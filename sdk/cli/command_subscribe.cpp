@@ -23,8 +23,7 @@ constexpr Flag flags[] = {
     {"for", FlagKind::duration, "TIME", "end after that time at the latest"},
     {"report", FlagKind::text, "FILE", "write the report there instead of to standard output"},
     {"ready", FlagKind::text, "FILE", "create FILE as soon as the first view is complete"},
-    {"stream", FlagKind::toggle, "",
-     "by the request endpoint alone, without the feed; so also where --endpoint is given and --feed is not"},
+    stream_flag,
 };
 
 constexpr auto poll = 50ms;
@@ -77,7 +76,7 @@ Exit run_subscribe(Context& context) {
     if (!client) return context.fail(client.error());
     SubscriptionOptions options;
     options.filter = filter_of(context.word(0), context.arguments.text("kind"));
-    options.private_stream = context.has("stream") || !context.settings.feed_known;
+    options.private_stream = context.by_stream();
     // A hub that is not there yet is waited for; one that refuses the filter will always do so.
     if (auto now = newest_revision(**client, options.filter); !now && exit_of(now.error().code) == Exit::refused)
         return context.fail(now.error());

@@ -22,8 +22,7 @@ constexpr Flag flags[] = {
     {"rev", FlagKind::number, "N", "begin with revision N instead of now"},
     {"snapshot", FlagKind::toggle, "", "first print what is there"},
     {"count", FlagKind::number, "N", "end after N change sets"},
-    {"stream", FlagKind::toggle, "",
-     "by the request endpoint alone, without the feed; so also where --endpoint is given and --feed is not"},
+    stream_flag,
     {"full", FlagKind::toggle, "", "values in full length"},
 };
 
@@ -157,7 +156,7 @@ Exit run_watch(Context& context) {
         options.filter = filter_of(context.word(0), kind);
     }
     options.keep_view = false;
-    options.private_stream = context.has("stream") || !context.settings.feed_known;
+    options.private_stream = context.by_stream();
     options.on_change = [queue](const Delivery& delivery) { queue->push(delivery); };
     // Asking where "now" is also tells at once whether a hub is there.
     auto now = newest_revision(**client, options.filter);

@@ -2,6 +2,18 @@
 
 namespace belfry::cli {
 
+namespace {
+
+std::optional<uint64_t> number_in(const protocol::StatusReply& status, std::string_view figure) {
+    for (const auto& [name, value] : status.figures) {
+        const auto* number = std::get_if<uint64_t>(&value);
+        if (name == figure && number != nullptr) return *number;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
 Result<Revision> walk_snapshot(Client& client, const protocol::FilterSpec& filter, Revision at,
                                const std::function<Status(const KeyValue&)>& visit) {
     protocol::SnapshotRequest request;
@@ -51,21 +63,11 @@ Result<Revision> newest_revision(Client& client, const protocol::FilterSpec& fil
 }
 
 Result<Revision> newest_revision(const protocol::StatusReply& status) {
-    for (const auto& [name, figure] : status.figures) {
-        const auto* number = std::get_if<uint64_t>(&figure);
-        if (name == "revision" && number != nullptr) return Revision{*number};
-    }
+    if (const auto newest = number_in(status, "revision")) return Revision{*newest};
     return Error{Code::incompatible, "the hub's status has no figure 'revision'"};
 }
 
-Revision oldest_kept(const protocol::StatusReply& status) {
-    for (const auto& [name, figure] : status.figures) {
-        const auto* number = std::get_if<uint64_t>(&figure);
-        const bool names_it = name == "compacted";
-        if (names_it && number != nullptr) return {*number + 1};
-    }
-    return {1};
-}
+Revision oldest_kept(const protocol::StatusReply& status) { return {number_in(status, "compacted").value_or(0) + 1}; }
 
 protocol::FilterSpec filter_of(std::string_view spec, std::string_view kind) {
     protocol::FilterSpec filter;
