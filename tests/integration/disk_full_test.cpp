@@ -43,17 +43,35 @@ size_t lost(Client& client, const Acknowledged& acknowledged) {
     return count;
 }
 
+// Within ten seconds a put is taken again.
+bool heals(Client& client, const std::string& value) {
+    for (int tries = 0; tries < 40; ++tries) {
+        if (client.put("after", value).ok()) return true;
+        std::this_thread::sleep_for(250ms);
+    }
+    return false;
+}
+
+struct HubOnSmallDisk {
+    explicit HubOnSmallDisk(const std::string& store)
+        : disk(directory.path() + "/disk"), hub(disk.path() + "/data", {"store.plugin=" + store}) {
+        if (!disk.mounted()) SKIP("mounting a small tmpfs is not allowed here");
+        REQUIRE(hub.start());
+    }
+    TemporaryDirectory directory;
+    SmallDisk disk;
+    HubProcess hub;
+};
+
 }  // namespace
 
 TEST_CASE("disk full: writes are refused, reads go on, nothing acknowledged is lost, room heals it",
           "[integration][disk]") {
     const std::string store = GENERATE("storage_lmdb", "storage_sqlite", "storage_rocksdb");
     CAPTURE(store);
-    const TemporaryDirectory directory;
-    const SmallDisk disk(directory.path() + "/disk");
-    if (!disk.mounted()) SKIP("mounting a small tmpfs is not allowed here");
-    HubProcess hub(disk.path() + "/data", {"store.plugin=" + store});
-    REQUIRE(hub.start());
+    HubOnSmallDisk both(store);
+    const SmallDisk& disk = both.disk;
+    HubProcess& hub = both.hub;
     Acknowledged acknowledged;
     {
         auto client = hub.client(1500ms);
@@ -82,11 +100,7 @@ TEST_CASE("disk full: writes are refused, reads go on, nothing acknowledged is l
     }
 
     disk.make_room();
-    bool healed = false;
-    for (int tries = 0; tries < 40 && !healed; ++tries) {
-        healed = client->put("after", "room again").ok();
-        if (!healed) std::this_thread::sleep_for(250ms);
-    }
+    const bool healed = heals(*client, "room again");
     INFO(hub.log());
     REQUIRE(healed);
     CHECK(lost(*client, acknowledged) == 0);
@@ -102,21 +116,15 @@ TEST_CASE("disk full: writes are refused, reads go on, nothing acknowledged is l
 TEST_CASE("disk full: whoever takes each octet at once that is given back does not end the hub", "[integration][disk]") {
     const std::string store = GENERATE("storage_lmdb", "storage_sqlite", "storage_rocksdb");
     CAPTURE(store);
-    const TemporaryDirectory directory;
-    const SmallDisk disk(directory.path() + "/disk");
-    if (!disk.mounted()) SKIP("mounting a small tmpfs is not allowed here");
-    HubProcess hub(disk.path() + "/data", {"store.plugin=" + store});
-    REQUIRE(hub.start());
+    HubOnSmallDisk both(store);
+    const SmallDisk& disk = both.disk;
+    HubProcess& hub = both.hub;
     auto client = hub.client(1500ms);
     Acknowledged acknowledged;
     REQUIRE(client->put("before", "room").ok());
     {
         const std::jthread taker([&disk](const std::stop_token& stop) {
-            std::ofstream taken(disk.path() + "/filler", std::ios::binary | std::ios::app);
-            while (!stop.stop_requested()) {
-                taken.clear();
-                while (taken.write(std::string(4096, 't').data(), 4096).flush()) continue;
-            }
+            while (!stop.stop_requested()) disk.fill_up();
         });
         std::this_thread::sleep_for(500ms);
         for (int tries = 0; tries < 3; ++tries) {
@@ -126,11 +134,7 @@ TEST_CASE("disk full: whoever takes each octet at once that is given back does n
         }
     }
     disk.make_room();
-    bool healed = false;
-    for (int tries = 0; tries < 40 && !healed; ++tries) {
-        healed = client->put("after", "room").ok();
-        if (!healed) std::this_thread::sleep_for(250ms);
-    }
+    const bool healed = heals(*client, "room");
     INFO(hub.log());
     REQUIRE(healed);
     CHECK(client->get("before")->value == "room");
@@ -141,11 +145,9 @@ TEST_CASE("disk full: whoever takes each octet at once that is given back does n
 TEST_CASE("disk full: the same process goes on when room is made", "[integration][disk]") {
     const std::string store = GENERATE("storage_lmdb", "storage_sqlite", "storage_rocksdb");
     CAPTURE(store);
-    const TemporaryDirectory directory;
-    const SmallDisk disk(directory.path() + "/disk");
-    if (!disk.mounted()) SKIP("mounting a small tmpfs is not allowed here");
-    HubProcess hub(disk.path() + "/data", {"store.plugin=" + store});
-    REQUIRE(hub.start());
+    HubOnSmallDisk both(store);
+    const SmallDisk& disk = both.disk;
+    HubProcess& hub = both.hub;
     auto client = hub.client(1500ms);
     Acknowledged acknowledged;
     for (int round = 0; round < 2; ++round) {
@@ -153,11 +155,7 @@ TEST_CASE("disk full: the same process goes on when room is made", "[integration
         INFO(refusal.detail << hub.log());
         REQUIRE(refusal.code == Code::no_space);
         std::filesystem::resize_file(disk.ballast(), round == 0 ? SmallDisk::ballast_bytes / 2 : 0);
-        bool healed = false;
-        for (int tries = 0; tries < 40 && !healed; ++tries) {
-            healed = client->put("after", std::to_string(round)).ok();
-            if (!healed) std::this_thread::sleep_for(250ms);
-        }
+        const bool healed = heals(*client, std::to_string(round));
         INFO(hub.log());
         REQUIRE(healed);
     }

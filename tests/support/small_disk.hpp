@@ -26,9 +26,9 @@ public:
     bool mounted() const { return mounted_; }
     const std::string& path() const { return path_; }
     std::string ballast() const { return path_ + "/ballast"; }
-    // To the last page.
+    // To the last page; again, if room was made since.
     void fill_up() const {
-        std::ofstream filler(path_ + "/filler", std::ios::binary);
+        std::ofstream filler(path_ + "/filler", std::ios::binary | std::ios::app);
         const std::string page(4096, 'f');
         while (filler.write(page.data(), 4096).flush()) continue;
     }
