@@ -32,6 +32,7 @@ void Core::Impl::on_raft(raft::Message& message, Instant now, Output& output) {
         return gate_->receive(message, output.messages);
     }
     if (std::holds_alternative<raft::InstallSnapshot>(message.body)) return on_offer(message, now, output);
+    replicator_->note(message, now.monotonic_ms);
     raft::Effects effects;
     const Status received = raft_->receive(message, now.monotonic_ms, effects);
     take_effects(effects, output);

@@ -110,16 +110,35 @@ void Replicator::add(raft::Message message, std::vector<MemberMessage>& out) {
     const uint64_t peer = message.peer;
     if (auto* install = std::get_if<raft::InstallSnapshot>(&message.body)) {
         if (offer_.last == Index{}) return;
+        sent_.forget(peer);
         *install = offer_to(peer);
     }
     if (replaces_newest(message, out)) return;
     if (!std::holds_alternative<raft::AppendEntries>(message.body)) return out.push_back({peer, std::move(message)});
+    leave_out_sent(message);
     const auto found = waiting_.find(peer);
     const bool must_wait = found != waiting_.end() && !found->second.empty();
     const auto in_memory = [&](Index index) { return find(index); };
     if (!must_wait && send(message, in_memory, out)) return;
     Queue& queue = waiting_[peer];
     if (queue.size() < waiting_messages_max) queue.push_back(std::move(message));
+}
+
+void Replicator::note(const raft::Message& received, uint64_t now_ms) {
+    const auto* const result = std::get_if<raft::AppendEntriesResult>(&received.body);
+    if (result == nullptr || result->rejected == Index{} || !is_current(received)) return;
+    sent_.refused(received.peer, received.term, raft_.match_index(received.peer), now_ms);
+}
+
+// What is left names the last of them as the entry before it.
+void Replicator::leave_out_sent(raft::Message& message) const {
+    auto& body = std::get<raft::AppendEntries>(message.body);
+    const Index end{body.previous.value + body.count};
+    const Index sent = std::min(sent_.of(message.peer, message.term), end);
+    if (sent <= body.previous || raft_.term_of(sent) == Term{}) return;
+    body.count = static_cast<uint32_t>(end.value - sent.value);
+    body.previous = sent;
+    body.previous_term = raft_.term_of(sent);
 }
 
 template <class Find>
@@ -147,7 +166,9 @@ bool Replicator::send(raft::Message& message, Find find_entry, std::vector<Membe
             whole.previous = filled.entries.back().index;
             whole.previous_term = filled.entries.back().term;
         }
-        filled.commit = std::max(filled.commit, std::min(whole.commit, Index{filled.previous.value + filled.count}));
+        const Index end{filled.previous.value + filled.count};
+        filled.commit = std::max(filled.commit, std::min(whole.commit, end));
+        if (taken > 0) sent_.sent(message.peer, message.term, end);
         if (part == nullptr) {
             out.push_back({message.peer, raft::Message{message.peer, message.version, message.term, std::move(begun)}});
         }
@@ -181,6 +202,7 @@ void Replicator::on_read(const std::vector<raft::Entry>& entries, std::vector<Me
     };
     const size_t before = out.size();
     while (!queue.empty()) {
+        leave_out_sent(queue.front());
         if (is_current(queue.front()) && !send(queue.front(), lookup, out)) break;
         queue.pop_front();
     }

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "hub/core/core.hpp"
+#include "hub/core/sent_marks.hpp"
 
 namespace belfry::hub::core {
 
@@ -38,8 +39,11 @@ public:
     // The snapshot before the newest, if a member is still fetching it: it will need the log from that entry on
     // (the entry itself too: Raft asks for its term). 0 = nobody is.
     Index fetched_still() const;
-    // Never fails: what cannot be filled or is one too many is dropped, Raft asks again.
+    // Never fails: what cannot be filled or is one too many is dropped, Raft asks again. Entries that the member was sent
+    // already are left out.
     void add(raft::Message message, std::vector<MemberMessage>& out);
+    // Before Raft sees it: a member that refuses entries has lost some of those before.
+    void note(const raft::Message& received, uint64_t now_ms);
     // The entries that the oldest waiting message needs from the log.
     std::optional<ReadEntries> wants_read();
     // The answer; what still lacks entries goes on waiting.
@@ -50,6 +54,7 @@ private:
     // Gives `find` for each entry of the message, in parts; true when all of it has left.
     template <class Find>
     bool send(raft::Message& message, Find find_entry, std::vector<MemberMessage>& out);
+    void leave_out_sent(raft::Message& message) const;
     bool is_current(const raft::Message& message) const;
     const raft::InstallSnapshot& offer_to(uint64_t peer);
     bool still_fetches(uint64_t peer, Index offered) const;
@@ -58,6 +63,7 @@ private:
     const size_t bytes_max_;
     std::deque<raft::Entry> entries_;  // contiguous
     size_t bytes_ = 0;
+    SentMarks sent_;
     std::map<uint64_t, Queue> waiting_;  // by member; AppendEntries only
     uint64_t read_for_ = 0;              // the member whose first message the read under way is for
     raft::InstallSnapshot offer_;

@@ -50,8 +50,9 @@ public:
     }
     // As the members say it; 0: none within 10 s.
     unsigned leader() const {
-        for (int tries = 0; tries < 200; ++tries) {
-            const auto reply = client(1, 2s)->call(protocol::MembersRequest{});
+        const auto asked = client(1, 2s);
+        for (const auto end = std::chrono::steady_clock::now() + 10s; std::chrono::steady_clock::now() < end;) {
+            const auto reply = asked->call(protocol::MembersRequest{});
             if (reply && reply->error.code == Code::ok)
                 return static_cast<unsigned>(std::get<protocol::MembersReply>(reply->result).leader);
             std::this_thread::sleep_for(50ms);

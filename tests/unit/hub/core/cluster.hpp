@@ -2,6 +2,7 @@
 // (tests/sim) does this with every trouble at once; here is one thing at a time.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <set>
 
@@ -28,6 +29,8 @@ public:
     World& at(uint64_t id) { return *members_.at(id); }
     void cut_off(uint64_t id) { cut_.insert(id); }
     void reconnect(uint64_t id) { cut_.erase(id); }
+    // What is sent to it arrives all at once and in order, each time that so much time has gone by.
+    void deliver_every(uint64_t id, uint64_t ms) { every_ms_[id] = ms; }
     void crash(uint64_t id) { at(id).crash(); }
     void restart(uint64_t id) {
         at(id).now = now_;
@@ -80,6 +83,7 @@ public:
     std::map<uint64_t, std::pair<Index, Bytes>> snapshots;  // by member: its newest
     bool fetches_stall = false;                             // as over a slow network
     int fetches = 0;                                        // begun
+    std::map<uint64_t, size_t> entries_sent;                // by the member that they were sent to
     bool stops_expected = false;
 
 private:
@@ -104,20 +108,38 @@ private:
         REQUIRE((stops_expected || !world.fatal));
     }
     void carry() {
-        std::vector<std::pair<uint64_t, MemberMessage>> all;
         for (auto& [id, world] : members_) {
-            for (MemberMessage& message : world->messages) all.emplace_back(id, std::move(message));
+            for (MemberMessage& message : world->messages) {
+                const auto* const raft = std::get_if<raft::Message>(&message.body);
+                const auto* const append = raft == nullptr ? nullptr : std::get_if<raft::AppendEntries>(&raft->body);
+                if (append != nullptr) entries_sent[message.peer] += append->entries.size();
+                const uint64_t every_ms = std::max<uint64_t>(1, every_ms_[message.peer]);
+                const uint64_t due_ms = (now_.monotonic_ms + every_ms - 1) / every_ms * every_ms;
+                on_the_way_[message.peer].push_back({due_ms, id, std::move(message)});
+            }
             world->messages.clear();
         }
-        for (auto& [from, message] : all) {
-            const auto to = members_.find(message.peer);
-            if (to == members_.end() || !to->second->core || cut_.contains(from) || cut_.contains(message.peer)) continue;
-            message.peer = from;
-            if (auto* raft = std::get_if<raft::Message>(&message.body)) raft->peer = from;
-            to->second->step(MessageReceived{std::move(message)});
+        for (auto& [id, queue] : on_the_way_) {
+            for (; !queue.empty() && queue.front().due_ms <= now_.monotonic_ms; queue.pop_front()) {
+                deliver(queue.front().from, std::move(queue.front().message));
+            }
         }
     }
+    void deliver(uint64_t from, MemberMessage message) {
+        const auto to = members_.find(message.peer);
+        if (to == members_.end() || !to->second->core || cut_.contains(from) || cut_.contains(message.peer)) return;
+        message.peer = from;
+        if (auto* raft = std::get_if<raft::Message>(&message.body)) raft->peer = from;
+        to->second->step(MessageReceived{std::move(message)});
+    }
 
+    struct OnTheWay {
+        uint64_t due_ms = 0;
+        uint64_t from = 0;
+        MemberMessage message;
+    };
+    std::map<uint64_t, uint64_t> every_ms_;
+    std::map<uint64_t, std::deque<OnTheWay>> on_the_way_;  // by the member that it goes to
     std::map<uint64_t, std::unique_ptr<World>> members_;
     std::set<uint64_t> cut_;
     Instant now_{1'000'000, 1'700'000'000'000};

@@ -38,6 +38,36 @@ TEST_CASE("the entries that a round proposes go to each member in one message", 
     for (const uint64_t id : {1, 2, 3}) CHECK(cluster.get(id, "key101") == Bytes(1000, 'x'));
 }
 
+TEST_CASE("what is on its way to a slow member is not sent again, and what was lost is", "[core][cluster]") {
+    Cluster cluster(3);
+    const uint64_t leader = cluster.elect();
+    cluster.put(leader, "first", "1");
+    World& world = cluster.at(leader);
+    for (const uint64_t id : {1, 2, 3}) {
+        if (id != leader) cluster.deliver_every(id, 200);  // seven heartbeats
+    }
+    cluster.entries_sent.clear();
+    const size_t before = world.written.size();
+    for (int i = 0; i < 20; ++i) {
+        world.put("key" + std::to_string(i), Bytes(1000, 'x'));
+        cluster.run(70);
+    }
+    cluster.run(1000);
+    const size_t written = world.written.size() - before;
+    CHECK(written > 3);
+    CHECK(cluster.leader() == leader);
+    REQUIRE(cluster.entries_sent.size() == 2);
+    for (const auto& [id, sent] : cluster.entries_sent) CHECK(sent == written);
+
+    const uint64_t other = cluster.other_than(leader);
+    cluster.cut_off(other);
+    for (int i = 0; i < 20; ++i) cluster.put(leader, "lost" + std::to_string(i), "x");
+    cluster.reconnect(other);
+    cluster.run(1000);
+    CHECK(cluster.at(other).written.size() == world.written.size());
+    CHECK(cluster.get(other, "lost19") == "x");
+}
+
 TEST_CASE("a write through a follower is refused by the rules, as at the leader", "[core][cluster]") {
     Cluster cluster(3);
     const uint64_t other = cluster.other_than(cluster.elect());
