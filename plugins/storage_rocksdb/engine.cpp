@@ -22,7 +22,6 @@ constexpr int filter_bits_per_key = 10;       // 1 % of the reads of absent keys
 constexpr double buffer_filter_ratio = 0.02;  // of the memory of a buffer
 constexpr const char* changes_name = "changes";
 constexpr size_t block_bytes = 4 * 1024;
-constexpr auto resume_pause = std::chrono::seconds(1);
 
 // RocksDB's own remarks: what went wrong goes to the hub's log, the rest nowhere. It has no log file.
 class HostLogger final : public rocksdb::Logger {
@@ -108,7 +107,7 @@ rocksdb::DBOptions options_of(const RocksSettings& settings) {
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
     options.allow_concurrent_memtable_write = false;  // there is one writer
     options.enable_write_thread_adaptive_yield = false;
-    options.max_bgerror_resume_count = 0;  // who goes on, and when, is resume()'s affair (Listener)
+    options.max_bgerror_resume_count = 0;  // after an error the database is opened anew (Listener)
     options.stats_dump_period_sec = 0;
     options.stats_persist_period_sec = 0;
     return options;
@@ -133,18 +132,12 @@ Error rocks_error(const rocksdb::Status& status, const std::string& what) {
     return {code, what + ": " + text};
 }
 
-// Tells that a flush or a compaction failed; the sentence is in the log.
+// A thread of RocksDB's would go on by itself after an error, also on a write-ahead log that can take nothing any more.
 class Engine::Listener final : public rocksdb::EventListener {
 public:
-    explicit Listener(std::shared_ptr<std::atomic<bool>> troubled) : troubled_(std::move(troubled)) {}
-    void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status*) override { *troubled_ = true; }
-    // A thread of RocksDB's would go on by itself, also on a write-ahead log that can take nothing any more.
     void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* by_itself) override {
         *by_itself = false;
     }
-
-private:
-    const std::shared_ptr<std::atomic<bool>> troubled_;
 };
 
 Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, Access access, const RocksSettings& settings,
@@ -157,7 +150,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::string& directory, Acces
     rocksdb::DBOptions options = options_of(settings);
     options.env = engine->env_.get();
     options.info_log = engine->logger_ = std::make_shared<HostLogger>(host);
-    options.listeners.push_back(engine->listener_ = std::make_shared<Listener>(engine->troubled_));
+    options.listeners.push_back(engine->listener_ = std::make_shared<Listener>());
     const rocksdb::BlockBasedTableOptions table = table_of(settings);
     std::vector<rocksdb::ColumnFamilyDescriptor> families;
     families.emplace_back(rocksdb::kDefaultColumnFamilyName, others_of(table, sizes));
@@ -225,22 +218,6 @@ Status Engine::sync_old_logs() {
         if (!synced) return Error{Code::io, entry.path().string() + ": cannot be synced: " + std::strerror(error)};
     }
     return failed ? Status(Error{Code::io, db_->GetName() + ": cannot be read: " + failed.message()}) : Status{};
-}
-
-Status Engine::resume() {
-    troubled_->store(false);
-    const rocksdb::Status status = db_->Resume();
-    if (status.ok()) return {};
-    troubled_->store(true);
-    return rocks_error(status, "going on after an error");
-}
-
-void Engine::resume_if_troubled() {
-    if (!troubled_->load(std::memory_order_relaxed)) return;
-    const auto now = std::chrono::steady_clock::now();
-    if (now < retry_at_) return;
-    retry_at_ = now + resume_pause;
-    (void)resume();
 }
 
 }  // namespace belfry::storage_rocksdb

@@ -1,4 +1,4 @@
-// One open RocksDB: its options, errors as sentences, and getting over a full disk.
+// One open RocksDB: its options, and errors as sentences.
 //
 // A key begins with the octet of its table, 0 .. 7, and what belongs to the store itself with 255. Two column families: the
 // hub's table 2, its change records, which come in order of their keys and so are written once and never merged with
@@ -10,8 +10,6 @@
 #include <rocksdb/db.h>
 #include <rocksdb/listener.h>
 
-#include <atomic>
-#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -58,10 +56,6 @@ public:
 
     // All that was written before is durable. One thread at a time.
     Status sync();
-    // After RocksDB has stopped writing (a full disk): tries to make it go on. Ok also if there was nothing wrong.
-    Status resume();
-    // The same, at most once a second and only if something went wrong in the background.
-    void resume_if_troubled();
 
 private:
     class Listener;
@@ -72,8 +66,6 @@ private:
     std::shared_ptr<rocksdb::Logger> logger_;
     std::shared_ptr<rocksdb::EventListener> listener_;
     std::unique_ptr<BackgroundEnv> env_;
-    std::shared_ptr<std::atomic<bool>> troubled_ = std::make_shared<std::atomic<bool>>(false);
-    std::chrono::steady_clock::time_point retry_at_{};
     bool old_logs_synced_ = false;
     std::unique_ptr<rocksdb::DB> db_;
     rocksdb::ColumnFamilyHandle* others_ = nullptr;

@@ -114,7 +114,6 @@ Result<Index> RocksStore::applied_index() {
 Status RocksStore::begin() {
     rollback();  // what a commit that threw has left
     if (!engine_) return gone();
-    if (!read_only_) engine_->resume_if_troubled();
     batch_bytes_ = 0;
     batch_error_ = {};
     return {};
@@ -197,8 +196,11 @@ rocksdb::Status RocksStore::write_once() {
     return written;
 }
 
-// RocksDB's log file that once met a full disk takes nothing any more, yet Resume() writes on into it (Debian's RocksDB
-// ends the process then, by an assertion). Opened anew, the database has another one; what was committed is in the old.
+// The only way on after an error, one of RocksDB's own threads included: those stop then, and the next commit meets it, at
+// the latest when the write buffers are full. RocksDB's Resume() would not do: it writes on into a log file that has met a
+// full disk (Debian's RocksDB 7.8 ends the process then, by an assertion), and it waits for ever for a family whose flush
+// was asked for just when that of the other one failed: the job ends without taking the request from the queue. Opened
+// anew, the database has another log file; what was committed is in the old one.
 Status RocksStore::reopen() {
     replacing_ = true;
     const std::unique_lock lock(engine_mutex_);

@@ -15,19 +15,22 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr size_t value_bytes = 60'000;
-constexpr int puts_max = 2000;  // far more than the disk holds
+constexpr int puts_max = 2000;     // far more than the disk holds
+constexpr int uncertain_max = 10;  // one after the other; more: the hub does not answer
 
 using Acknowledged = std::map<std::string, std::string>;
 
 // Writes until the hub refuses at the door; what was acknowledged is remembered. The last ones before may be `uncertain`.
 Error fill(Client& client, Acknowledged& acknowledged) {
+    int uncertain = 0;
     for (int number = 0; number < puts_max; ++number) {
         const std::string key = "fill/" + std::to_string(acknowledged.size()) + "." + std::to_string(number);
         const std::string value = std::to_string(number) + std::string(value_bytes, 'v');
         const auto put = client.put(key, value);
         if (put) {
             acknowledged[key] = value;
-        } else if (put.error().code != Code::uncertain) {
+            uncertain = 0;
+        } else if (put.error().code != Code::uncertain || ++uncertain == uncertain_max) {
             return put.error();
         }
     }
