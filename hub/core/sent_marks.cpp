@@ -20,7 +20,7 @@ Index SentMarks::of(uint64_t peer, Term term) const {
 
 void SentMarks::sent(uint64_t peer, Term term, Index up_to) {
     Mark& mark = marks_[peer];
-    if (mark.term != term) mark = {.term = term};
+    if (mark.term != term) mark = Mark{term, {}, {}, 0, 0};
     mark.up_to = std::max(mark.up_to, up_to);
 }
 
