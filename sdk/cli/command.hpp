@@ -28,8 +28,7 @@ struct Streams {
 // The flags every command knows.
 struct Settings {
     std::vector<std::string> endpoints;
-    std::vector<std::string> feeds;
-    bool feed_known = true;  // else subscriptions go by the request endpoint alone
+    std::vector<std::string> feeds;  // none: the default endpoint's, else subscriptions go by the request endpoint alone
     std::vector<std::string> server_keys;
     std::string key_file;
     std::chrono::milliseconds timeout{5000};
@@ -42,7 +41,7 @@ struct Settings {
 
 class Context;
 
-// Of the commands that subscribe; Context::by_stream() says what comes of it.
+// Of the commands that subscribe.
 inline constexpr Flag stream_flag = {
     "stream", FlagKind::toggle, "",
     "by the request endpoint alone, without the feed; so also where --endpoint is given and --feed is not"};
@@ -73,7 +72,6 @@ public:
 
     const std::string& word(size_t place) const { return arguments.words()[place]; }
     bool has(std::string_view flag) const { return arguments.has(flag); }
-    bool by_stream() const { return has(stream_flag.name) || !settings.feed_known; }
 
     // A new client, made from the settings.
     Result<std::shared_ptr<Client>> connect() const { return connect(settings.endpoints); }

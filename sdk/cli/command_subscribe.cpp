@@ -76,7 +76,7 @@ Exit run_subscribe(Context& context) {
     if (!client) return context.fail(client.error());
     SubscriptionOptions options;
     options.filter = filter_of(context.word(0), context.arguments.text("kind"));
-    options.private_stream = context.by_stream();
+    options.private_stream = context.has(stream_flag.name);
     // A hub that is not there yet is waited for; one that refuses the filter will always do so.
     if (auto now = newest_revision(**client, options.filter); !now && exit_of(now.error().code) == Exit::refused)
         return context.fail(now.error());

@@ -156,7 +156,7 @@ Exit run_watch(Context& context) {
         options.filter = filter_of(context.word(0), kind);
     }
     options.keep_view = false;
-    options.private_stream = context.by_stream();
+    options.private_stream = context.has(stream_flag.name);
     options.on_change = [queue](const Delivery& delivery) { queue->push(delivery); };
     // Asking where "now" is also tells at once whether a hub is there.
     auto now = newest_revision(**client, options.filter);

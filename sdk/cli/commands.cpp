@@ -46,12 +46,10 @@ std::string setting(const Arguments& arguments, std::string_view flag, const cha
 Result<Settings> settings_of(const Arguments& arguments, const char* (*environment)(const char*)) {
     Settings settings;
     settings.endpoints = split(setting(arguments, "endpoint", "BELFRY_ENDPOINT", default_endpoint, environment), ',');
-    // The feed belongs to the endpoints: what a variable says of others is not about those on the command line, and the
-    // default one is the default hub's. Where it is not known, subscriptions go by the requests' way.
+    // The feed belongs to the endpoints: what a variable says of others is not about those on the command line.
     const bool other_hub = arguments.has("endpoint") && !arguments.has("feed");
     const std::string feed = other_hub ? "" : setting(arguments, "feed", "BELFRY_FEED", "", environment);
-    settings.feeds = feed.empty() ? std::vector<std::string>{default_feed_endpoint} : split(feed, ',');
-    settings.feed_known = !feed.empty() || settings.endpoints == std::vector<std::string>{default_endpoint};
+    settings.feeds = split(feed, ',');
     settings.server_keys = split(setting(arguments, "server-key", "BELFRY_SERVER_KEY", "", environment), ',');
     settings.key_file = setting(arguments, "key-file", "BELFRY_KEY_FILE", "", environment);
     settings.author = setting(arguments, "author", "BELFRY_AUTHOR", "", environment);
@@ -62,7 +60,7 @@ Result<Settings> settings_of(const Arguments& arguments, const char* (*environme
     if (arguments.has("user") && !arguments.has("token-file")) settings.token_file.clear();
     if (arguments.has("token-file") && !arguments.has("user")) settings.user.clear();
     if (settings.endpoints.empty()) return Error{Code::invalid_argument, "--endpoint: no address given"};
-    if (settings.feed_known && settings.feeds.size() != settings.endpoints.size())
+    if (!settings.feeds.empty() && settings.feeds.size() != settings.endpoints.size())
         return Error{Code::invalid_argument, "--feed: one address for each of --endpoint, in the same order"};
     const std::string output = setting(arguments, "output", "BELFRY_OUTPUT", "text", environment);
     if (output != "text" && output != "json") {

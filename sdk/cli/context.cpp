@@ -28,8 +28,8 @@ Result<std::shared_ptr<Client>> Context::connect(std::vector<std::string> endpoi
     }
     options.key_file = settings.key_file;
     options.credentials = *std::move(own);
+    if (endpoints == settings.endpoints) options.feed_endpoints = settings.feeds;
     options.endpoints = std::move(endpoints);
-    options.feed_endpoints = settings.feeds;
     options.timeout = settings.timeout;
     options.author = settings.author;
     return Client::connect(std::move(options));

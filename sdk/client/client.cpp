@@ -17,7 +17,6 @@ namespace belfry {
 namespace {
 
 Status check_endpoints(const char* what, const std::vector<std::string>& endpoints) {
-    if (endpoints.empty()) return Error{Code::invalid_argument, std::string(what) + ": none given"};
     for (const std::string& endpoint : endpoints) {
         const size_t scheme = endpoint.find("://");
         const bool known = endpoint.starts_with("tcp://") || endpoint.starts_with("ipc://");
@@ -53,6 +52,13 @@ Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Client::~Client() { impl_->loop->stop(impl_->loop); }
 
 Result<std::shared_ptr<Client>> Client::connect(ClientOptions options) {
+    if (options.endpoints.empty()) return Error{Code::invalid_argument, "endpoint: none given"};
+    if (options.feed_endpoints.empty() && options.endpoints == std::vector<std::string>{default_endpoint}) {
+        options.feed_endpoints = {default_feed_endpoint};
+    }
+    if (!options.feed_endpoints.empty() && options.feed_endpoints.size() != options.endpoints.size()) {
+        return Error{Code::invalid_argument, "feed endpoints: give one for each endpoint, in the same order, or none"};
+    }
     if (Status status = check_endpoints("endpoint", options.endpoints); !status) return std::move(status).error();
     if (Status status = check_endpoints("feed endpoint", options.feed_endpoints); !status) return std::move(status).error();
     if (options.timeout.count() <= 0) return Error{Code::invalid_argument, "timeout must be above 0"};

@@ -38,7 +38,9 @@ struct Credentials {
 
 struct ClientOptions {
     std::vector<std::string> endpoints = {default_endpoint};
-    std::vector<std::string> feed_endpoints = {default_feed_endpoint};  // same order as endpoints
+    // One for each endpoint, in their order. None: that of the default endpoint; where others are named there is no feed
+    // then, and subscriptions ask by way of the requests (SubscriptionOptions::private_stream).
+    std::vector<std::string> feed_endpoints = {};
     // The hubs' public keys (Z85, as `belfry keygen` prints them): one for all endpoints or one for each, in their order.
     // All connections are then encrypted, and nobody but the hub can answer. Empty: plain.
     std::vector<std::string> server_keys = {};

@@ -49,7 +49,8 @@ struct SubscriptionOptions {
     std::optional<Revision> from = {};  // none = start with a snapshot; otherwise deliver changes after this revision. Then
                                         // the view holds only keys changed since, unless compaction forces a snapshot.
     // Ask for changes over the connection for requests instead of listening to the feed: one port is enough, and each
-    // subscription costs the hub a request per second and per change. The hub serves those so who may not read the feed.
+    // subscription costs the hub a request per second and per change. The hub serves those so who may not read the feed,
+    // and a client that names no feed has no other way.
     bool private_stream = false;
     bool keep_view = true;  // false: no local view, deliveries only (KeyChange.before is then empty)
     // The filter's kind selects change sets, so there is nothing to view: deliveries only, from `from` on or from now.

@@ -13,15 +13,15 @@ constexpr int receive_budget = 256;
 // A request that waits has its answer before the link would send it again, or move to another hub (request_link.hpp).
 constexpr uint64_t waits_per_timeout = 5;
 
-client::TrackerOptions tracker_options(const SubscriptionOptions& options, std::chrono::milliseconds timeout) {
+client::TrackerOptions tracker_options(const SubscriptionOptions& options, const ClientOptions& client) {
     client::TrackerOptions tracker;
     tracker.filter = options.filter;
     tracker.of_changes = options.of_changes;
     tracker.from = options.from;
     tracker.random_seed = random_u64() | 1;
-    tracker.stream = options.private_stream;
+    tracker.stream = options.private_stream || client.feed_endpoints.empty();
     tracker.stream_wait_ms =
-        std::clamp<uint64_t>(static_cast<uint64_t>(timeout.count()) / waits_per_timeout, 1, tracker.stream_wait_ms);
+        std::clamp<uint64_t>(static_cast<uint64_t>(client.timeout.count()) / waits_per_timeout, 1, tracker.stream_wait_ms);
     return tracker;
 }
 
@@ -52,7 +52,7 @@ Subscription::Impl::Impl(std::shared_ptr<Client> client_, std::shared_ptr<client
       loop(std::move(loop_)),
       options(std::move(options_)),
       view(std::make_shared<const View>()),
-      tracker_(tracker_options(options, client->options().timeout)) {}
+      tracker_(tracker_options(options, client->options())) {}
 
 void Subscription::Impl::start() {
     loop->add(shared_from_this());

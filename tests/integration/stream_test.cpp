@@ -68,6 +68,15 @@ TEST_CASE("stream: a subscription by the request port alone sees each change, an
     CHECK(eventually([&] { return seen == 100; }));
     CHECK(stream->get("app/a") == "200");
     CHECK(stream->figures().private_stream);
+
+    ClientOptions named = hub.client_options();
+    named.feed_endpoints.clear();  // nobody said where it is
+    SubscriptionOptions plain;
+    plain.filter = {"prefix", "app/"};
+    const auto derived = *Subscription::open(*Client::connect(named), plain);
+    REQUIRE(derived->wait_current(5s));
+    CHECK(derived->get("app/a") == "200");
+    CHECK(derived->figures().private_stream);
     CHECK(stream->figures().joins == 0);
     std::this_thread::sleep_for(2500ms);
     CHECK(stream->staleness() < 1500ms);

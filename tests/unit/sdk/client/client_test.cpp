@@ -154,6 +154,8 @@ TEST_CASE("silence after sending is uncertain for a put, unavailable for a get; 
 TEST_CASE("with two endpoints a read moves to the one that answers") {
     FakeHub hub;
     hub.options.endpoints.insert(hub.options.endpoints.begin(), "tcp://127.0.0.1:1");
+    CHECK(!Client::connect(hub.options).ok());  // whose feed is it?
+    hub.options.feed_endpoints.insert(hub.options.feed_endpoints.begin(), "tcp://127.0.0.1:1");
     hub.options.timeout = 3s;
     auto client = Client::connect(hub.options);
     CHECK((*client)->status().ok());
