@@ -47,7 +47,8 @@ inline constexpr size_t member_message_bytes_aim = 256 * 1024;
 inline constexpr size_t entries_kept_bytes_max = 32 * 1024 * 1024;
 // Entries that the leader lets be uncommitted: while a majority is slow or away, writes wait instead of memory growing.
 inline constexpr size_t uncommitted_entries_max = 2048;
-// Keys examined by one range, snapshot chunk or digest step on the core thread before it must page.
+// Keys examined by one range, snapshot chunk or digest step on the core thread before it must page; those of all compares
+// and ranges of a transaction together, or it is refused at the door.
 inline constexpr size_t scan_keys_max = 1'000'000;
 // Octets of values shown to a filter that reads them before a snapshot or delta must page: some 20 ms of parsing. A digest
 // does not page and is refused past the second bound: a second, for an operator who asked for it.

@@ -248,6 +248,7 @@ private:
     void resume(RequestReceived& write, Instant now, Output& output);
     void on(RulesAnswered& input, Instant now, Output& output);
     Status all_can_read(const log::Command& command);
+    Status check_reach(const protocol::RequestOp& op);
     void count(const protocol::RequestOp& op);
     Status load_policies();
     Status load_allowed_format();

@@ -85,6 +85,9 @@ void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
     if (!is_permitted(input, now, output)) return;
     if (!input.checked && !check_policies(input, output)) return;
     if (input.request.dry_run) return try_out(input, now, output);
+    if (const Status bounded = check_reach(input.request.op); !bounded) {
+        return answer(client.connection, client.request, bounded.error(), output);
+    }
     count(input.request.op);
     const size_t bytes = protocol::approximate_bytes(input.request);
     log::Command command = command_of(input.request);
@@ -104,6 +107,12 @@ Status Core::Impl::all_can_read(const log::Command& command) {
     proposer_.add({0, 0, true}, announcement(format), sizeof(protocol::RecordChangeRequest));
     if (proposer_.full()) return Error{Code::busy, "too many writes wait to be proposed"};
     return {};
+}
+
+// No member may be busy for long with one entry.
+Status Core::Impl::check_reach(const protocol::RequestOp& op) {
+    const auto* txn = std::get_if<protocol::TxnRequest>(&op);
+    return txn == nullptr ? Status() : keyspace_.check_reach(*txn, limits::scan_keys_max);
 }
 
 void Core::Impl::count(const protocol::RequestOp& op) {
@@ -201,6 +210,7 @@ void Core::Impl::try_out(RequestReceived& input, Instant now, Output& output) {
     const auto connection = input.connection;
     const auto id = input.request.id;
     if (auto readable = can_read(); !readable) return answer(connection, id, readable.error(), output);
+    if (auto bounded = check_reach(input.request.op); !bounded) return answer(connection, id, bounded.error(), output);
     ++counters_.other_reads;
     if (auto committed = commit_held(); !committed) {
         on_apply_error(committed.error(), now, output);

@@ -92,6 +92,10 @@ public:
     Result<protocol::SnapshotReply> snapshot(const protocol::SnapshotRequest& request, const plugin::Filter& filter);
     Result<protocol::RecordsReply> records(const protocol::RecordsRequest& request) { return own_records_.list(request); }
     Result<protocol::DigestReply> digest(const protocol::DigestRequest& request, const plugin::Filter& filter);
+    // For a transaction, before it is proposed or run: `too_large` if its compares and its ranges, those of both branches,
+    // would look at more than `keys_max` keys together, as the state is now; a range alone never does. What is applied is
+    // not asked: members may differ in this bound, never in outcomes.
+    Status check_reach(const protocol::TxnRequest& request, size_t keys_max);
     // The newest revision whose change set is older than time_ms; for compaction by age. 0 = none.
     Result<Revision> revision_before(uint64_t time_ms);
 
@@ -100,6 +104,12 @@ private:
     using Visit = std::function<bool(BytesView key, const Version& version)>;
     using Direction = plugin::StateStore::Direction;
     struct Path;  // which branch of each transaction runs, in order of execution
+    // Keys that a transaction would look at.
+    struct Reach {
+        size_t keys_max;
+        size_t keys = 0;
+        bool beyond() const { return keys > keys_max; }
+    };
 
     // keyspace.cpp
     void pass_time(uint64_t time_ms);
@@ -120,6 +130,8 @@ private:
     // txn.cpp
     Result<protocol::TxnReply> txn(const protocol::TxnRequest& request);
     Result<protocol::TxnReply> run(const protocol::TxnRequest& request, Path& path);
+    Status reach(const protocol::TxnRequest& request, Reach& reach);
+    Status reach(const protocol::Compare& compare, Reach& reach);
     Status choose(const protocol::TxnRequest& request, Path& path);
     Result<protocol::TxnOpReply> run_op(const protocol::TxnOp& item, Path& path);
     Result<bool> holds(const protocol::Compare& compare);
@@ -138,9 +150,13 @@ private:
 
     // reads.cpp
     static bool in_order_of_keys(const protocol::RangeRequest& request, bool of_the_newest);
+    // Takes from `octets_left` what it adds to the answer; what does not fit any more is left out, and `more` set.
+    Result<protocol::RangeReply> range(const protocol::RangeRequest& request, size_t& octets_left);
     template <class Add>
-    Result<protocol::RangeReply> range_by_key(const protocol::RangeRequest& request, Revision when, Add add);
-    Result<protocol::RangeReply> range_sorted(const protocol::RangeRequest& request, Revision when);
+    Result<protocol::RangeReply> range_by_key(const protocol::RangeRequest& request, Revision when, size_t& octets_left,
+                                              Add add);
+    Result<protocol::RangeReply> range_sorted(const protocol::RangeRequest& request, Revision when, size_t& octets_left);
+    Status reach(const protocol::RangeRequest& request, Reach& reach);
 
     plugin::StateStore& store_;
     Meta meta_;

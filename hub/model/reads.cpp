@@ -31,6 +31,9 @@ size_t bytes_of(const KeyValue& kv) {
     return kv.key.size() + kv.value.size() + kv.content_type.size() + event_envelope_bytes;
 }
 
+// A sorted range copies what it looks at: so many octets count for a key (check_reach).
+constexpr size_t sorted_octets_per_key = belfry::limits::range_reply_bytes_max / hub::limits::scan_keys_max;
+
 bool is_everything(const KeyRange& range) { return range.is_open() && range.begin <= BytesView("\0", 1); }
 
 bool before(const KeyValue& left, const KeyValue& right, SortTarget target) {
@@ -82,13 +85,18 @@ Error too_many(const char* what) {
 }  // namespace
 
 Result<RangeReply> Keyspace::range(const RangeRequest& request) {
+    size_t octets_left = belfry::limits::range_reply_bytes_max;
+    return range(request, octets_left);
+}
+
+Result<RangeReply> Keyspace::range(const RangeRequest& request, size_t& octets_left) {
     const Result<Revision> when = resolve(request.at);
     if (!when) return when.error();
     if (request.count_only && *when >= newest() && is_everything(request.range)) return RangeReply{{}, key_count(), false};
-    if (!in_order_of_keys(request, *when >= newest())) return range_sorted(request, *when);
+    if (!in_order_of_keys(request, *when >= newest())) return range_sorted(request, *when, octets_left);
     std::vector<KeyValue> kvs;
     if (!request.count_only && !request.range.is_one()) kvs.reserve(expected_keys(request));
-    auto reply = range_by_key(request, *when,
+    auto reply = range_by_key(request, *when, octets_left,
                               [&](BytesView key, const Version& version) { kvs.push_back(to_key_value(key, version)); });
     if (reply) reply->kvs = std::move(kvs);
     return reply;
@@ -98,7 +106,8 @@ Result<RangeReply> Keyspace::range(const RangeRequest& request, RangeFrame& fram
     const Result<Revision> when = resolve(request.at);
     if (when && !request.count_only && in_order_of_keys(request, *when >= newest())) {
         frame.expect(expected_keys(request));
-        return range_by_key(request, *when, [&](BytesView key, const Version& version) {
+        size_t octets_left = belfry::limits::range_reply_bytes_max;
+        return range_by_key(request, *when, octets_left, [&](BytesView key, const Version& version) {
             frame.add(
                 {key, version.value, version.create, version.mod, version.version, version.lease, version.content_type});
         });
@@ -117,11 +126,11 @@ bool Keyspace::in_order_of_keys(const RangeRequest& request, bool of_the_newest)
     return request.sort_target == SortTarget::key && (request.sort_order == SortOrder::ascending || of_the_newest);
 }
 
+// The first key fits into a whole budget, whatever its value is.
 template <class Add>
-Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision when, Add add) {
+Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision when, size_t& octets_left, Add add) {
     RangeReply reply;
     uint64_t added = 0;
-    size_t bytes = 0;
     bool full = request.count_only;
     const auto visit = [&](BytesView key, Version version) {
         if (reply.count == hub::limits::scan_keys_max) return reply.more = true, false;
@@ -129,10 +138,10 @@ Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision 
         if (full) return true;
         if (request.keys_only) version.value = {};
         const size_t size = key.size() + version.value.size() + version.content_type.size() + event_envelope_bytes;
-        full = added > 0 && bytes + size > belfry::limits::range_reply_bytes_max;
+        full = size > octets_left;
         if (request.limit > 0 && added == request.limit) full = true;
         if (full) return reply.more = true;
-        bytes += size;
+        octets_left -= size;
         ++added;
         add(key, version);
         return true;
@@ -142,7 +151,8 @@ Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision 
     return reply;
 }
 
-Result<RangeReply> Keyspace::range_sorted(const RangeRequest& request, Revision when) {
+// Whether there is too much to sort does not depend on what else is in the answer: it decides an outcome.
+Result<RangeReply> Keyspace::range_sorted(const RangeRequest& request, Revision when, size_t& octets_left) {
     RangeReply reply;
     size_t bytes = 0;
     bool beyond = false;
@@ -164,11 +174,31 @@ Result<RangeReply> Keyspace::range_sorted(const RangeRequest& request, Revision 
     if (Status status = scan(request.range, when, Direction::forward, visit); !status) return status.error();
     if (beyond) return too_many("range with a sort order");
     sort_and_cut(reply.kvs, request);
-    reply.more = reply.count > reply.kvs.size();
-    if (request.keys_only) {
-        for (KeyValue& kv : reply.kvs) kv.value.clear();
+    size_t fitting = 0;
+    for (KeyValue& kv : reply.kvs) {
+        if (request.keys_only) Bytes().swap(kv.value);
+        if (bytes_of(kv) > octets_left) break;
+        octets_left -= bytes_of(kv);
+        ++fitting;
     }
+    reply.kvs.resize(fitting);
+    reply.more = reply.count > reply.kvs.size();
     return reply;
+}
+
+// What is wrong with a range is told when it runs.
+Status Keyspace::reach(const RangeRequest& request, Reach& reach) {
+    const Result<Revision> when = resolve(request.at);
+    if (!when || (request.count_only && *when >= newest() && is_everything(request.range))) return {};
+    const bool sorts = !in_order_of_keys(request, *when >= newest());
+    size_t keys = 0;
+    const auto visit = [&](BytesView key, const Version& version) {
+        keys += 1 + (sorts ? (key.size() + version.value.size()) / sorted_octets_per_key : 0);
+        return keys < reach.keys_max && reach.keys + keys <= reach.keys_max;
+    };
+    Status status = scan(request.range, *when, Direction::forward, visit);
+    reach.keys += std::min(keys, reach.keys_max);  // it stops there
+    return status;
 }
 
 Result<protocol::HistoryReply> Keyspace::history(const protocol::HistoryRequest& request) {

@@ -1,4 +1,8 @@
 // Transactions: which branches run is decided first, from the state before; then the operations run in order.
+//
+// Every member runs them, and again after a restart. So what all ranges of one answer hold is bounded as if they were one;
+// that changes no outcome, and no answer that is small enough to be kept for a session. How many keys they look at would
+// show in small answers too, where it counts them: that is asked at the door instead (check_reach).
 #include <set>
 #include <string>
 #include <utility>
@@ -17,6 +21,7 @@ using protocol::TxnRequest;
 struct Keyspace::Path {
     std::vector<bool> taken;  // per transaction, in order of execution
     size_t next = 0;
+    size_t octets_left = belfry::limits::range_reply_bytes_max;  // for all ranges
 };
 
 namespace {
@@ -103,6 +108,38 @@ Result<TxnReply> Keyspace::txn(const TxnRequest& request) {
     return run(request, path);
 }
 
+Status Keyspace::check_reach(const TxnRequest& request, size_t keys_max) {
+    Reach sum{keys_max};
+    if (Status looked = reach(request, sum); !looked) return looked;
+    if (!sum.beyond()) return {};
+    return Error{Code::too_large, "transaction: its compares and ranges would look at more than " +
+                                      std::to_string(keys_max) + " keys; ask for narrower ranges, or in several steps"};
+}
+
+Status Keyspace::reach(const TxnRequest& request, Reach& reach) {
+    for (const Compare& compare : request.compares) {
+        if (Status looked = this->reach(compare, reach); !looked || reach.beyond()) return looked;
+    }
+    for (const auto* branch : {&request.then_ops, &request.else_ops}) {
+        for (const TxnOp& item : *branch) {
+            Status looked;
+            if (const auto* range = std::get_if<protocol::RangeRequest>(&item.op)) looked = this->reach(*range, reach);
+            if (const auto* nested = std::get_if<TxnRequest>(&item.op)) looked = this->reach(*nested, reach);
+            if (!looked || reach.beyond()) return looked;
+        }
+    }
+    return {};
+}
+
+// As far as holds() goes.
+Status Keyspace::reach(const Compare& compare, Reach& reach) {
+    const auto visit = [&](BytesView, const Version& version) {
+        ++reach.keys;
+        return !reach.beyond() && satisfies(version, compare);
+    };
+    return scan_current(compare.range, Direction::forward, visit);
+}
+
 Status Keyspace::choose(const TxnRequest& request, Path& path) {
     bool taken = true;
     for (const Compare& compare : request.compares) {
@@ -149,7 +186,7 @@ Result<TxnOpReply> Keyspace::run_op(const TxnOp& item, Path& path) {
         if (!done) return std::move(done).error();
         return TxnOpReply{*std::move(done)};
     };
-    if (const auto* op = std::get_if<protocol::RangeRequest>(&item.op)) return widen(range(*op));
+    if (const auto* op = std::get_if<protocol::RangeRequest>(&item.op)) return widen(range(*op, path.octets_left));
     if (const auto* op = std::get_if<protocol::PutRequest>(&item.op)) return widen(put(*op));
     if (const auto* op = std::get_if<protocol::DeleteRequest>(&item.op)) return widen(erase(*op));
     return widen(run(std::get<TxnRequest>(item.op), path));

@@ -49,7 +49,8 @@ inline constexpr uint64_t stream_wait_ms_max = 30'000;
 inline constexpr size_t backup_piece_bytes = 1024 * 1024;
 // Target size of one chunk of a range page, snapshot or delta; a chunk holds at least one item.
 inline constexpr size_t chunk_bytes = 256 * 1024;
-// Keys of one unlimited range reply; past it the reply says `more` and the client pages.
+// Keys of one unlimited range reply, or of all ranges of a transaction together; past it the reply says `more` and the
+// client pages.
 inline constexpr size_t range_reply_bytes_max = 64 * 1024 * 1024;
 
 static_assert(value_bytes_max + key_bytes_max + comment_bytes_max + author_bytes_max + labels_max * label_bytes_max <

@@ -196,6 +196,74 @@ TEST_CASE("txn: is one revision, and its operations see the earlier ones", "[mod
     CHECK(applied.change->events[2].kv == KeyValue{"d", "4", {3}, {3}, 1, {}});
 }
 
+TEST_CASE("txn: all ranges of one answer hold 64 MiB together, and change and keep the same for it", "[model]") {
+    Hub hub("storage_memory");
+    for (int i = 0; i < 24; ++i) hub.apply(put("k" + std::to_string(100 + i), Bytes(belfry::limits::value_bytes_max, 'v')));
+    p::RangeRequest sorted = all();
+    sorted.sort_target = p::SortTarget::mod;
+    sorted.sort_order = p::SortOrder::descending;
+    p::TxnRequest nested;
+    nested.then_ops = {{all()}, {sorted}};
+    p::TxnRequest txn;
+    txn.then_ops = {{all()}, {sorted}, {nested}, {put("z", "1")}, {get("z")}};
+    const p::Ticket ticket{7, 1, 0};
+    const Applied applied = hub.apply(txn, 0, {}, ticket);
+    const auto& replies = reply_of<p::TxnReply>(applied).replies;
+    const auto range = [](const p::TxnOpReply& reply) { return std::get<p::RangeReply>(reply.reply); };
+    const auto& inner = std::get<p::TxnReply>(replies[2].reply).replies;
+    CHECK((range(replies[0]).kvs.size() == 24 && !range(replies[0]).more));
+    CHECK((range(replies[1]).kvs.size() == 24 && !range(replies[1]).more));
+    CHECK(range(replies[1]).kvs[0].key == "k123");
+    CHECK((range(inner[0]).kvs.size() == 15 && range(inner[0]).more && range(inner[0]).count == 24));
+    CHECK((range(inner[1]).kvs.empty() && range(inner[1]).more && range(inner[1]).count == 24));
+    CHECK(range(replies[4]).kvs.size() == 1);  // small enough for what was left
+    CHECK(applied.revision == Revision{25});
+    CHECK(hub.apply(txn, 0, {}, ticket).reply.error().code == Code::conflict);  // not kept, as ever
+    // Whether there is too much to sort is decided as if the range were alone.
+    for (int i = 0; i < 44; ++i) hub.apply(put("l" + std::to_string(100 + i), Bytes(belfry::limits::value_bytes_max, 'v')));
+    txn.then_ops = {{all()}, {sorted}};
+    CHECK(refusal(hub.apply(txn)) == Code::too_large);
+    sorted.limit = 10;
+    txn.then_ops = {{all()}, {sorted}};
+    const Applied limited = hub.apply(txn);
+    CHECK(range(reply_of<p::TxnReply>(limited).replies[1]).kvs.empty());
+    CHECK(range(reply_of<p::TxnReply>(limited).replies[1]).count == 69);
+}
+
+TEST_CASE("txn: how many keys it would look at is known before it runs", "[model]") {
+    Hub hub("storage_memory");
+    for (int i = 0; i < 10; ++i) hub.apply(put("k" + std::to_string(i), "v"));
+    const auto reaches = [&](const p::TxnRequest& txn, size_t keys) {
+        const auto code = [&](size_t bound) {
+            const Status status = hub.keys().check_reach(txn, bound);
+            return status ? Code::ok : status.error().code;
+        };
+        return code(keys) == Code::ok && (keys == 0 || code(keys - 1) == Code::too_large);
+    };
+    const p::Compare all_there{KeyRange::all(), p::Compare::Target::version, p::Compare::Op::greater, 0, {}};
+    const p::Compare none_there{KeyRange::all(), p::Compare::Target::version, p::Compare::Op::equal, 0, {}};
+    p::RangeRequest counted = all(), sorted = all(), old = all(5);
+    counted.count_only = true;
+    sorted.sort_target = p::SortTarget::value;
+    p::TxnRequest txn;
+    txn.compares = {all_there, all_there};
+    CHECK(reaches(txn, 20));
+    txn.compares = {none_there, none_there};  // each ends at the first key
+    CHECK(reaches(txn, 2));
+    txn.compares = {};
+    txn.then_ops = {{all()}, {counted}, {get("k1")}, {put("x", "")}};  // all keys are counted already
+    CHECK(reaches(txn, 11));
+    p::TxnRequest outer;
+    outer.then_ops = {{txn}};
+    outer.else_ops = {{txn}, {old}, {all(99)}};
+    CHECK(reaches(outer, 27));
+    txn.then_ops = {{all()}};
+    CHECK(hub.keys().check_reach(txn, 3));  // alone a range stops there
+    hub.apply(put("k9", Bytes(6700, 'v')));
+    txn.then_ops = {{sorted}, {get("k0")}};
+    CHECK(reaches(txn, 111));
+}
+
 TEST_CASE("txn: a key changed twice is refused before anything happens", "[model]") {
     Hub hub(GENERATE(from_range(stores())));
     hub.apply(put("a", "1"));
