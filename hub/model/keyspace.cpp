@@ -44,12 +44,11 @@ Status Keyspace::reload() {
 
 Status Keyspace::read_meta() {
     const Result<BytesView> record = store_.get(table_meta, meta_key);
-    meta_ = Meta();
-    events_ = 0;  // of a command that the store failed in the middle of
-    if (!record) return record.error().code == Code::not_found ? Status() : Status(record.error());
-    const Result<Meta> meta = decode_meta(*record);
+    if (!record && record.error().code != Code::not_found) return record.error();
+    const Result<Meta> meta = record ? decode_meta(*record) : Result<Meta>(Meta());
     if (!meta) return meta.error();
     meta_ = *meta;
+    events_ = 0;  // of a command that the store failed in the middle of
     return {};
 }
 

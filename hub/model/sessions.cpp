@@ -70,9 +70,10 @@ Status Sessions::load() {
     return damage ? scanned : damage;
 }
 
+// What fails is there to be reloaded once more.
 Status Sessions::reload() {
     for (auto* const ids : {&unwritten_, &uncommitted_}) {
-        for (const uint64_t id : std::exchange(*ids, {})) {
+        for (const uint64_t id : *ids) {
             if (const auto found = sessions_.find(id); found != sessions_.end()) forget(found);
             const auto record = store_.get(table_sessions, view(key_of(id)));
             if (!record && record.error().code == Code::not_found) continue;
@@ -81,6 +82,7 @@ Status Sessions::reload() {
             if (!session) return session.error();
             insert(id, *std::move(session));
         }
+        ids->clear();
     }
     return {};
 }

@@ -273,3 +273,25 @@ TEST_CASE("sessions: a record cut or changed anywhere is refused or spells itsel
         REQUIRE(again == damaged);
     }
 }
+
+TEST_CASE("sessions: a reload that the store failed is made up for by the next one", "[model]") {
+    Hub hub("storage_memory");
+    hub.apply(plain_put("a", "1"), 0, {}, {session, 1, 0});
+    const Revision revision = hub.keys().revision();
+    for (const uint32_t table : {table_meta, table_sessions}) {
+        hub.begin();
+        hub.apply(plain_put("a", "2"), 0, {}, {session, 2, 0});
+        hub.store().rollback();
+        int reads_left = table == table_meta ? 0 : 1;  // meta is read first
+        hub.store().inject([&](std::string_view slot) {
+            return slot == "get" && reads_left-- == 0 ? Status(Error{Code::io, "planted"}) : Status();
+        });
+        CHECK_FALSE(hub.keys().reload());
+        CHECK(hub.keys().revision().value >= revision.value);
+        hub.store().inject({});
+        REQUIRE(hub.keys().reload());
+        CHECK(hub.keys().revision() == revision);
+    }
+    CHECK(hub.apply(plain_put("a", "2"), 0, {}, {session, 2, 0}).revision == revision.next());  // not known: done now
+    CHECK(hub.value("a") == "2");
+}
