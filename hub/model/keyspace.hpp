@@ -12,7 +12,9 @@
 
 #include <functional>
 #include <optional>
+#include <unordered_map>
 
+#include "hub/base/limits.hpp"
 #include "hub/log/entry.hpp"
 #include "hub/model/own_records.hpp"
 #include "hub/model/quotas.hpp"
@@ -80,7 +82,8 @@ public:
 
     // ---- reads, at the state applied so far; any request may come ----
     // `compacted` below compacted(), `invalid_argument` above revision(). Answers are bounded: `more` says that there is
-    // more to ask for. A range looks at hub::limits::scan_keys_max keys; past that its count is a lower bound and `more` is
+    // more to ask for. A range looks at hub::limits::scan_keys_max keys, at an old revision also at those that were
+    // not there then and at the changes since; past that its count is a lower bound and `more` is
     // set. `too_large`: sorting or digesting more than the bounds.
     Result<protocol::RangeReply> range(const protocol::RangeRequest& request);
     // The same, but the keys are written into `frame` instead of the reply.
@@ -103,6 +106,20 @@ private:
     // Sees one live key; false ends the scan. Must not call the store.
     using Visit = std::function<bool(BytesView key, const Version& version)>;
     using Direction = plugin::StateStore::Direction;
+    // What a read of an old revision looks at: keys that are or were there, and changes on the way back. A command's is not
+    // bounded here: what it counts is answered, and kept, the same by every member (see check_reach).
+    struct Steps {
+        size_t max = hub::limits::scan_keys_max;
+        size_t taken = 0;
+        bool cut = false;
+        Bytes reached;                                // if cut: every key up to here was seen
+        std::unordered_map<uint64_t, size_t> places;  // by revision: behind the event that was found last in its record
+    };
+    // For all ranges of one answer.
+    struct Budget {
+        size_t octets = belfry::limits::range_reply_bytes_max;
+        Steps steps;
+    };
     struct Path;  // which branch of each transaction runs, in order of execution
     // Keys that a transaction would look at.
     struct Reach {
@@ -139,23 +156,24 @@ private:
     // versions.cpp: the key space at any kept revision
     Revision newest() const { return events_ == 0 ? meta_.revision : meta_.revision.next(); }
     Result<Revision> resolve(Revision at) const;
-    Result<std::optional<Version>> current(BytesView key);            // borrowed as StateStore::get
-    Result<Revision> tombstone(BytesView key);                        // 0 = none
-    Result<std::optional<Version>> at(BytesView key, Revision when);  // likewise borrowed
-    Result<std::optional<Version>> walk(BytesView key, Revision mod, Revision when);
+    Result<std::optional<Version>> current(BytesView key);                          // borrowed as StateStore::get
+    Result<Revision> tombstone(BytesView key);                                      // 0 = none
+    Result<std::optional<Version>> at(BytesView key, Revision when, Steps& steps);  // likewise borrowed
+    Result<std::optional<Version>> walk(BytesView key, Revision mod, Revision when, Steps& steps);
+    Result<ChangeEvent> find_change(BytesView key, Revision mod, Steps& steps);
     Result<BytesView> change_record(Revision revision);
-    Status scan(const KeyRange& range, Revision when, Direction direction, const Visit& visit);
+    Status scan(const KeyRange& range, Revision when, Direction direction, const Visit& visit, Steps& steps);
     Status scan_current(const KeyRange& range, Direction direction, const Visit& visit);
-    Status scan_old(const KeyRange& range, Revision when, const Visit& visit);
+    Status scan_old(const KeyRange& range, Revision when, const Visit& visit, Steps& steps);
 
     // reads.cpp
     static bool in_order_of_keys(const protocol::RangeRequest& request, bool of_the_newest);
-    // Takes from `octets_left` what it adds to the answer; what does not fit any more is left out, and `more` set.
-    Result<protocol::RangeReply> range(const protocol::RangeRequest& request, size_t& octets_left);
+    // Takes from the budget what it adds to the answer; what does not fit any more is left out, and `more` set.
+    Result<protocol::RangeReply> range(const protocol::RangeRequest& request, Budget& budget);
     template <class Add>
-    Result<protocol::RangeReply> range_by_key(const protocol::RangeRequest& request, Revision when, size_t& octets_left,
+    Result<protocol::RangeReply> range_by_key(const protocol::RangeRequest& request, Revision when, Budget& budget,
                                               Add add);
-    Result<protocol::RangeReply> range_sorted(const protocol::RangeRequest& request, Revision when, size_t& octets_left);
+    Result<protocol::RangeReply> range_sorted(const protocol::RangeRequest& request, Revision when, Budget& budget);
     Status reach(const protocol::RangeRequest& request, Reach& reach);
 
     plugin::StateStore& store_;

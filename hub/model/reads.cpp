@@ -85,18 +85,18 @@ Error too_many(const char* what) {
 }  // namespace
 
 Result<RangeReply> Keyspace::range(const RangeRequest& request) {
-    size_t octets_left = belfry::limits::range_reply_bytes_max;
-    return range(request, octets_left);
+    Budget budget;
+    return range(request, budget);
 }
 
-Result<RangeReply> Keyspace::range(const RangeRequest& request, size_t& octets_left) {
+Result<RangeReply> Keyspace::range(const RangeRequest& request, Budget& budget) {
     const Result<Revision> when = resolve(request.at);
     if (!when) return when.error();
     if (request.count_only && *when >= newest() && is_everything(request.range)) return RangeReply{{}, key_count(), false};
-    if (!in_order_of_keys(request, *when >= newest())) return range_sorted(request, *when, octets_left);
+    if (!in_order_of_keys(request, *when >= newest())) return range_sorted(request, *when, budget);
     std::vector<KeyValue> kvs;
     if (!request.count_only && !request.range.is_one()) kvs.reserve(expected_keys(request));
-    auto reply = range_by_key(request, *when, octets_left,
+    auto reply = range_by_key(request, *when, budget,
                               [&](BytesView key, const Version& version) { kvs.push_back(to_key_value(key, version)); });
     if (reply) reply->kvs = std::move(kvs);
     return reply;
@@ -106,8 +106,8 @@ Result<RangeReply> Keyspace::range(const RangeRequest& request, RangeFrame& fram
     const Result<Revision> when = resolve(request.at);
     if (when && !request.count_only && in_order_of_keys(request, *when >= newest())) {
         frame.expect(expected_keys(request));
-        size_t octets_left = belfry::limits::range_reply_bytes_max;
-        return range_by_key(request, *when, octets_left, [&](BytesView key, const Version& version) {
+        Budget budget;
+        return range_by_key(request, *when, budget, [&](BytesView key, const Version& version) {
             frame.add(
                 {key, version.value, version.create, version.mod, version.version, version.lease, version.content_type});
         });
@@ -128,7 +128,7 @@ bool Keyspace::in_order_of_keys(const RangeRequest& request, bool of_the_newest)
 
 // The first key fits into a whole budget, whatever its value is.
 template <class Add>
-Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision when, size_t& octets_left, Add add) {
+Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision when, Budget& budget, Add add) {
     RangeReply reply;
     uint64_t added = 0;
     bool full = request.count_only;
@@ -138,21 +138,25 @@ Result<RangeReply> Keyspace::range_by_key(const RangeRequest& request, Revision 
         if (full) return true;
         if (request.keys_only) version.value = {};
         const size_t size = key.size() + version.value.size() + version.content_type.size() + event_envelope_bytes;
-        full = size > octets_left;
+        full = size > budget.octets;
         if (request.limit > 0 && added == request.limit) full = true;
         if (full) return reply.more = true;
-        octets_left -= size;
+        budget.octets -= size;
         ++added;
         add(key, version);
         return true;
     };
     const auto direction = request.sort_order == SortOrder::ascending ? Direction::forward : Direction::reverse;
-    if (Status status = scan(request.range, when, direction, visit); !status) return status.error();
+    if (Status status = scan(request.range, when, direction, visit, budget.steps); !status) return status.error();
+    if (!budget.steps.cut) return reply;
+    // Whoever pages goes on behind the last key.
+    if (added == 0 && !request.count_only) return too_many("range at an old revision");
+    reply.more = true;
     return reply;
 }
 
 // Whether there is too much to sort does not depend on what else is in the answer: it decides an outcome.
-Result<RangeReply> Keyspace::range_sorted(const RangeRequest& request, Revision when, size_t& octets_left) {
+Result<RangeReply> Keyspace::range_sorted(const RangeRequest& request, Revision when, Budget& budget) {
     RangeReply reply;
     size_t bytes = 0;
     bool beyond = false;
@@ -171,14 +175,14 @@ Result<RangeReply> Keyspace::range_sorted(const RangeRequest& request, Revision 
         beyond = bytes > belfry::limits::range_reply_bytes_max || reply.count > hub::limits::scan_keys_max;
         return !beyond;
     };
-    if (Status status = scan(request.range, when, Direction::forward, visit); !status) return status.error();
-    if (beyond) return too_many("range with a sort order");
+    if (Status status = scan(request.range, when, Direction::forward, visit, budget.steps); !status) return status.error();
+    if (beyond || budget.steps.cut) return too_many("range with a sort order");
     sort_and_cut(reply.kvs, request);
     size_t fitting = 0;
     for (KeyValue& kv : reply.kvs) {
         if (request.keys_only) Bytes().swap(kv.value);
-        if (bytes_of(kv) > octets_left) break;
-        octets_left -= bytes_of(kv);
+        if (bytes_of(kv) > budget.octets) break;
+        budget.octets -= bytes_of(kv);
         ++fitting;
     }
     reply.kvs.resize(fitting);
@@ -196,8 +200,10 @@ Status Keyspace::reach(const RangeRequest& request, Reach& reach) {
         keys += 1 + (sorts ? (key.size() + version.value.size()) / sorted_octets_per_key : 0);
         return keys < reach.keys_max && reach.keys + keys <= reach.keys_max;
     };
-    Status status = scan(request.range, *when, Direction::forward, visit);
-    reach.keys += std::min(keys, reach.keys_max);  // it stops there
+    Steps steps;
+    steps.max = reach.keys_max;
+    Status status = scan(request.range, *when, Direction::forward, visit, steps);
+    reach.keys += std::min(std::max(keys, steps.taken), reach.keys_max);  // it stops there
     return status;
 }
 
@@ -355,7 +361,12 @@ Result<protocol::SnapshotReply> Keyspace::snapshot(const protocol::SnapshotReque
         reply.after_key.assign(key);
         return true;
     };
-    if (Status status = scan(range, *when, Direction::forward, visit); !status) return status.error();
+    Steps steps;
+    if (Status status = scan(range, *when, Direction::forward, visit, steps); !status) return status.error();
+    if (steps.cut) {
+        reply.more = true;
+        reply.after_key = std::move(steps.reached);
+    }
     if (!reply.more) reply.after_key.clear();
     return reply;
 }
@@ -380,13 +391,14 @@ Result<protocol::DigestReply> Keyspace::digest(const protocol::DigestRequest& re
         digest.add(kv);
         return true;
     };
-    if (Status status = scan(filter.range(), *when, Direction::forward, visit); !status) return status.error();
+    Steps steps;
+    if (Status status = scan(filter.range(), *when, Direction::forward, visit, steps); !status) return status.error();
     if (read_by_filter > hub::limits::digested_value_bytes_max) {
         return Error{Code::too_large, "digest: the filter would have to read more than " +
                                           std::to_string(hub::limits::digested_value_bytes_max >> 20) +
                                           " MiB of values; narrow its keys"};
     }
-    if (examined > hub::limits::scan_keys_max) return too_many("digest");
+    if (examined > hub::limits::scan_keys_max || steps.cut) return too_many("digest");
     return protocol::DigestReply{*when, digest.value(), digest.count()};
 }
 

@@ -119,6 +119,8 @@ public:
     // Skips to the event of this key; `not_found` if it has none.
     Result<ChangeEvent> find(BytesView key);
     Status status() const;
+    // Behind the event that was read last.
+    size_t offset() const { return in_.offset(); }
 
 private:
     ChangeReader(Reader in, Revision revision) : in_(in), revision_(revision) {}

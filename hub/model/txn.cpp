@@ -21,7 +21,7 @@ using protocol::TxnRequest;
 struct Keyspace::Path {
     std::vector<bool> taken;  // per transaction, in order of execution
     size_t next = 0;
-    size_t octets_left = belfry::limits::range_reply_bytes_max;  // for all ranges
+    Budget budget;
 };
 
 namespace {
@@ -104,6 +104,7 @@ Result<TxnReply> Keyspace::txn(const TxnRequest& request) {
         if (Status status = gather(*branch, changed); !status) return status.error();
     }
     Path path;
+    path.budget.steps.max = SIZE_MAX;
     if (Status status = choose(request, path); !status) return status.error();
     return run(request, path);
 }
@@ -186,7 +187,7 @@ Result<TxnOpReply> Keyspace::run_op(const TxnOp& item, Path& path) {
         if (!done) return std::move(done).error();
         return TxnOpReply{*std::move(done)};
     };
-    if (const auto* op = std::get_if<protocol::RangeRequest>(&item.op)) return widen(range(*op, path.octets_left));
+    if (const auto* op = std::get_if<protocol::RangeRequest>(&item.op)) return widen(range(*op, path.budget));
     if (const auto* op = std::get_if<protocol::PutRequest>(&item.op)) return widen(put(*op));
     if (const auto* op = std::get_if<protocol::DeleteRequest>(&item.op)) return widen(erase(*op));
     return widen(run(std::get<TxnRequest>(item.op), path));

@@ -10,6 +10,11 @@ namespace belfry::hub::model {
 
 namespace {
 
+// An event of a record takes less than a sixteenth of the time of a key.
+constexpr size_t events_per_step = 16;
+// Records whose places are remembered: some 3 MiB.
+constexpr size_t places_max = 65536;
+
 // Bounds of a scan. No key is longer than key_bytes_max, so cutting a longer bound behind its first octets changes
 // nothing; the store would not take it whole.
 Bytes cut(BytesView bound) {
@@ -42,6 +47,7 @@ struct Page {
     };
     static constexpr size_t items_max = 256;
     static constexpr size_t bytes_max = 1024 * 1024;
+    static constexpr size_t looked_at_max = 4096;
 
     uint32_t table;
     Bytes from;
@@ -50,24 +56,30 @@ struct Page {
     bool complete = false;
     size_t next = 0;
     std::vector<Item> items;
+    Bytes last;            // looked at
+    size_t looked_at = 0;  // by the last fill()
 
+    bool has_item() const { return next < items.size(); }
     bool ended() const { return complete && next == items.size(); }
     Status fill(plugin::StateStore& store);
 };
 
 Status Page::fill(plugin::StateStore& store) {
-    if (complete || next < items.size()) return {};
+    looked_at = 0;
+    if (complete || has_item()) return {};
     items.clear();
     next = 0;
     complete = true;
     size_t bytes = 0;
     Status damage;
     const auto visit = [&](BytesView key, BytesView record) {
-        if (items.size() == items_max || bytes > bytes_max) {
+        if (items.size() == items_max || looked_at == looked_at_max || bytes > bytes_max) {
             complete = false;
             from = Bytes(key);
             return false;
         }
+        ++looked_at;
+        last.assign(key);
         Item item;
         if (table == table_current) {
             const Result<Version> version = decode_current(record);
@@ -122,33 +134,53 @@ Result<Revision> Keyspace::tombstone(BytesView key) {
     return decode_deleted(*record);
 }
 
-Result<std::optional<Version>> Keyspace::at(BytesView key, Revision when) {
+Result<std::optional<Version>> Keyspace::at(BytesView key, Revision when, Steps& steps) {
     const auto found = current(key);
     if (!found) return found.error();
     if (found->has_value()) {
         if ((*found)->mod <= when) return found;
-        return walk(key, (*found)->mod, when);
+        return walk(key, (*found)->mod, when, steps);
     }
     if (when >= newest()) return found;
     const Result<Revision> erased = tombstone(key);
     if (!erased) return erased.error();
     if (*erased <= when) return std::optional<Version>();
-    return walk(key, *erased, when);
+    return walk(key, *erased, when, steps);
 }
 
 // From the change at `mod`, which is newer than `when`, back to the version of then.
-Result<std::optional<Version>> Keyspace::walk(BytesView key, Revision mod, Revision when) {
+Result<std::optional<Version>> Keyspace::walk(BytesView key, Revision mod, Revision when, Steps& steps) {
     for (;;) {
-        const Result<BytesView> record = change_record(mod);
-        if (!record) return record.error();
-        const Result<ChangeEvent> event = ChangeReader(*record, mod).find(key);
-        if (!event) return event.error().code == Code::not_found ? damaged("changes", 0) : event.error();
+        const Result<ChangeEvent> event = find_change(key, mod, steps);
+        if (!event) return event.error();
         if (event->previous == ChangeEvent::Previous::nothing) return std::optional<Version>();
         mod = event->before.mod;
         if (mod > when) continue;
         if (event->previous == ChangeEvent::Previous::tombstone) return std::optional<Version>();
         return std::optional<Version>(event->before);
     }
+}
+
+// A scan asks for one key after the other, and that is how a range that was deleted stands in its record: the search goes
+// on behind the key found last, and begins anew if the key is not there.
+Result<ChangeEvent> Keyspace::find_change(BytesView key, Revision mod, Steps& steps) {
+    const Result<BytesView> record = change_record(mod);
+    if (!record) return record.error();
+    if (steps.places.size() >= places_max) steps.places.clear();
+    size_t& place = steps.places[mod.value];
+    size_t events = 0;
+    for (const size_t from : {place, size_t{0}}) {
+        ChangeReader reader = from == 0 ? ChangeReader(*record, mod) : ChangeReader::events(record->substr(from), mod);
+        for (ChangeEvent event; reader.next(event);) {
+            ++events;
+            if (event.key != key) continue;
+            place = from + reader.offset();
+            steps.taken += 1 + events / events_per_step;
+            return event;
+        }
+        if (Status read = reader.status(); !read) return read.error();
+    }
+    return damaged("changes", 0);
 }
 
 Result<BytesView> Keyspace::change_record(Revision revision) {
@@ -158,10 +190,10 @@ Result<BytesView> Keyspace::change_record(Revision revision) {
     return record;
 }
 
-Status Keyspace::scan(const KeyRange& range, Revision when, Direction direction, const Visit& visit) {
+Status Keyspace::scan(const KeyRange& range, Revision when, Direction direction, const Visit& visit, Steps& steps) {
     if (when >= newest()) return scan_current(range, direction, visit);
-    if (!range.is_one()) return scan_old(range, when, visit);
-    const auto version = at(range.begin, when);
+    if (!range.is_one()) return scan_old(range, when, visit, steps);
+    const auto version = at(range.begin, when, steps);
     if (!version) return version.error();
     if (version->has_value()) visit(range.begin, **version);
     return {};
@@ -187,22 +219,33 @@ Status Keyspace::scan_current(const KeyRange& range, Direction direction, const 
     return status ? damage : status;
 }
 
-Status Keyspace::scan_old(const KeyRange& range, Revision when, const Visit& visit) {
+Status Keyspace::scan_old(const KeyRange& range, Revision when, const Visit& visit, Steps& steps) {
     const Bounds bounds = bounds_of(range);
     if (bounds.empty) return {};
-    Page live{table_current, bounds.from, bounds.to, when, false, 0, {}};
-    Page dead{table_deleted, bounds.from, bounds.to, when, false, 0, {}};
+    Page live{table_current, bounds.from, bounds.to, when, false, 0, {}, {}, 0};
+    Page dead{table_deleted, bounds.from, bounds.to, when, false, 0, {}, {}, 0};
     for (;;) {
         if (Status status = live.fill(store_); !status) return status;
         if (Status status = dead.fill(store_); !status) return status;
+        steps.taken += live.looked_at + dead.looked_at;
         if (live.ended() && dead.ended()) return {};
-        Page& page = dead.ended() || (!live.ended() && live.items[live.next].key < dead.items[dead.next].key) ? live : dead;
+        if (steps.taken > steps.max && !steps.reached.empty()) {
+            steps.cut = true;
+            return {};
+        }
+        const BytesView next_dead = dead.has_item() ? BytesView(dead.items[dead.next].key) : BytesView(dead.from);
+        Page& page = dead.ended() || (!live.ended() && live.items[live.next].key < next_dead) ? live : dead;
+        if (!page.has_item()) {  // nothing but tombstones from before
+            steps.reached = page.last;
+            continue;
+        }
         const Page::Item& item = page.items[page.next++];
+        steps.reached = item.key;
         std::optional<Version> version;
         if (!item.record.empty()) {
             version = *decode_current(item.record);
         } else {
-            const auto walked = walk(item.key, item.mod, when);
+            const auto walked = walk(item.key, item.mod, when, steps);
             if (!walked) return walked.error();
             version = *walked;
         }
