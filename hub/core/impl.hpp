@@ -247,6 +247,7 @@ private:
     void resume_early_writes(Instant now, Output& output);
     void resume(RequestReceived& write, Instant now, Output& output);
     void on(RulesAnswered& input, Instant now, Output& output);
+    Status may_write(uint64_t format) const;
     Status all_can_read(const log::Command& command);
     Status check_reach(const protocol::RequestOp& op);
     void count(const protocol::RequestOp& op);

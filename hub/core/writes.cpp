@@ -84,7 +84,11 @@ void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
     if (!knows_policies()) return early_writes_.push_back(std::move(input));
     if (!is_permitted(input, now, output)) return;
     if (!input.checked && !check_policies(input, output)) return;
-    if (input.request.dry_run) return try_out(input, now, output);
+    if (input.request.dry_run) {
+        const Status readable = may_write(format_of(input.request));
+        if (!readable) return answer(client.connection, client.request, readable.error(), output);
+        return try_out(input, now, output);
+    }
     if (const Status bounded = check_reach(input.request.op); !bounded) {
         return answer(client.connection, client.request, bounded.error(), output);
     }
@@ -98,11 +102,16 @@ void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
     proposer_.add(client, std::move(command), bytes);
 }
 
+Status Core::Impl::may_write(uint64_t format) const {
+    if (format <= announced_format_) return {};
+    return releases_.may_write(format, members_, leads_since_ms_, now_ms_);
+}
+
 // The announcement stands in the log before what it allows. Whoever leads next finds it there.
 Status Core::Impl::all_can_read(const log::Command& command) {
     const uint64_t format = log::format_of(command);
     if (format <= std::max(releases_.allowed(), announced_format_)) return {};
-    if (Status may = releases_.may_write(format, members_, leads_since_ms_, now_ms_); !may) return may;
+    if (Status may = may_write(format); !may) return may;
     announced_format_ = format;
     proposer_.add({0, 0, true}, announcement(format), sizeof(protocol::RecordChangeRequest));
     if (proposer_.full()) return Error{Code::busy, "too many writes wait to be proposed"};

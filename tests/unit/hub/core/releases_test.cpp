@@ -87,6 +87,27 @@ TEST_CASE("a format that was announced stays allowed, whoever is down and whoeve
     CHECK(cluster.ask(next, newer_write()).error.code == Code::ok);
 }
 
+TEST_CASE("a dry run is refused where the write would be, and announces nothing", "[core][releases]") {
+    Mixed mixed({3});
+    Cluster& cluster = mixed.cluster;
+    cluster.elect();
+    cluster.run(Releases::believed_ms + 500);
+    World& leader = cluster.at(cluster.leader());
+    const auto try_out = [&](protocol::RequestOp op) {
+        const uint64_t id = leader.try_out(std::move(op));
+        REQUIRE(leader.reply(id) != nullptr);
+        return leader.reply(id)->error.code;
+    };
+    CHECK(try_out(newer_write()) == Code::unsupported);
+    CHECK(try_out(protocol::PutRequest{"a", "1", {}, false}) == Code::ok);
+    mixed.run_release(3, new_format);
+    cluster.run(2000);
+    REQUIRE(cluster.leader() == leader.options.member_id);
+    const size_t entries = leader.written.size();
+    CHECK(try_out(newer_write()) == Code::ok);
+    CHECK(leader.written.size() == entries);
+}
+
 TEST_CASE("a new leader that has not heard of all yet says so, and that nothing was changed", "[core][releases]") {
     Mixed mixed;
     Cluster& cluster = mixed.cluster;
