@@ -8,6 +8,9 @@ namespace {
 
 constexpr uint64_t interval_ms = 1000;
 constexpr uint64_t excess_revisions_max = 1000;
+// How much faster than time itself the clock of ages may go: a clock that is 8 days ahead takes more than two days to make
+// a week old, and a week that a hub was off is made up for as soon.
+constexpr uint64_t age_pace_max = 4;
 
 }  // namespace
 
@@ -18,13 +21,19 @@ Revision compactable_by_count(Revision revision, Revision compacted, uint64_t ke
     return target.value >= compacted.value + worth ? target : Revision{};
 }
 
-Result<Revision> Compaction::due(model::Keyspace& keyspace, uint64_t monotonic_ms, uint64_t wall_ms) {
+void Compaction::pass_time(uint64_t monotonic_ms, uint64_t applied_ms, uint64_t cluster_ms) {
+    const uint64_t latest = age_ms_ + age_pace_max * (monotonic_ms - passed_at_ms_);
+    passed_at_ms_ = monotonic_ms;
+    age_ms_ = age_ms_ == 0 ? applied_ms : std::max(age_ms_, std::min(cluster_ms, latest));
+}
+
+Result<Revision> Compaction::due(model::Keyspace& keyspace, uint64_t monotonic_ms) {
     if (monotonic_ms < next_ms_) return Revision{};
     const Revision compacted = std::max(keyspace.compacted(), given_);
     Revision target = compactable_by_count(keyspace.revision(), compacted, keep_revisions_);
-    if (keep_ms_ != 0 && monotonic_ms >= next_age_ms_ && wall_ms > keep_ms_) {
+    if (keep_ms_ != 0 && monotonic_ms >= next_age_ms_ && age_ms_ > keep_ms_) {
         next_age_ms_ = monotonic_ms + std::max(interval_ms, keep_ms_ / 10);
-        auto old = keyspace.revision_before(wall_ms - keep_ms_);
+        auto old = keyspace.revision_before(age_ms_ - keep_ms_);
         if (!old) return old.error();
         target = std::max(target, *old);
     }

@@ -7,6 +7,14 @@
 
 namespace belfry::hub::core {
 
+namespace {
+
+// What one entry moves cluster time on by the monotonic clock, at most: an idle hour. A clock that leaps with its machine
+// is to be no worse than that.
+constexpr uint64_t entry_time_step_ms_max = 3'600'000;
+
+}  // namespace
+
 Core::Core(Options options, plugin::StateStore& store, const plugin::Filters& filters, CompileRule compile_rule,
            plugin::Authority* authority)
     : impl_(std::make_unique<Impl>(std::move(options), store, filters, std::move(compile_rule), authority)) {}
@@ -167,6 +175,20 @@ void Core::Impl::check_ready() {
     feed_.reset(keyspace_.revision());
 }
 
+// Of a leader: its wall clock, but never back. Where some leader's clock was ahead once, time goes on from there as the
+// monotonic clock does: if it stood still until the clocks had caught up, no session would become idle meanwhile.
+uint64_t Core::Impl::cluster_time_ms(Instant now) const {
+    const uint64_t last = std::max(entry_time_ms_, keyspace_.time_ms());
+    if (now.wall_ms > last) return now.wall_ms;
+    return last + std::min(now.monotonic_ms - entry_timed_at_ms_, entry_time_step_ms_max);
+}
+
+uint64_t Core::Impl::next_entry_time(Instant now) {
+    entry_time_ms_ = cluster_time_ms(now);
+    entry_timed_at_ms_ = now.monotonic_ms;
+    return entry_time_ms_;
+}
+
 void Core::Impl::propose(Instant now, Output& output) {
     if (const Status writable = can_write_now(); !writable) {
         // Full disks and lost leadership refuse at the door; what came in before is certainly not done either.
@@ -178,8 +200,7 @@ void Core::Impl::propose(Instant now, Output& output) {
     while (!rounds_.empty() && rounds_.front() <= persisted_) rounds_.pop_front();
     if (proposer_.empty() || rounds_.size() >= options_.rounds_in_flight_max) return;
     for (size_t bytes = 0; !proposer_.empty() && bytes < limits::round_bytes_max;) {
-        entry_time_ms_ = std::max({entry_time_ms_, keyspace_.time_ms(), now.wall_ms});
-        Proposal proposal = proposer_.take(entry_time_ms_);
+        Proposal proposal = proposer_.take(next_entry_time(now));
         bytes += proposal.payload->size();
         raft::Effects effects;
         const auto index = raft_->submit(std::move(proposal.payload), now.monotonic_ms, effects);
@@ -208,8 +229,10 @@ void Core::Impl::refuse_proposals(const Error& why, Output& output) {
 }
 
 void Core::Impl::compact_by_itself(Instant now, Output& output) {
+    const bool leads = role() == raft::Role::leader;
+    compaction_.pass_time(now.monotonic_ms, keyspace_.time_ms(), leads ? cluster_time_ms(now) : keyspace_.time_ms());
     if (!can_write_now() || proposer_.full()) return;
-    const auto due = compaction_.due(keyspace_, now.monotonic_ms, now.wall_ms);
+    const auto due = compaction_.due(keyspace_, now.monotonic_ms);
     if (!due) return stop(due.error(), output);
     if (*due == Revision{}) return;
     proposer_.add({0, 0, true}, {"belfry", "automatic", protocol::CompactRequest{*due}}, sizeof(protocol::CompactRequest));

@@ -75,7 +75,7 @@ void Core::Impl::watch_office(Instant now, Output& output) {
     if (role() != raft::Role::leader || raft_->term() == office_) return;
     office_ = raft_->term();
     office_begins_at_ = raft_->last_index();
-    leads_since_ms_ = now.monotonic_ms;
+    leads_since_ms_ = entry_timed_at_ms_ = now.monotonic_ms;
     announced_format_ = 0;
     if (raft_->sole_voter()) return;
     if (raft_->last_index() > raft_->commit_index() && raft_->term_of(raft_->last_index()) == office_) return;
@@ -85,8 +85,7 @@ void Core::Impl::watch_office(Instant now, Output& output) {
 void Core::Impl::append_nothing(Instant now, Output& output) {
     raft::Effects effects;
     log::EntryBuilder nothing;
-    entry_time_ms_ = std::max({entry_time_ms_, keyspace_.time_ms(), now.wall_ms});
-    auto payload = std::make_shared<const Bytes>(nothing.take(entry_time_ms_));
+    auto payload = std::make_shared<const Bytes>(nothing.take(next_entry_time(now)));
     const auto index = raft_->submit(std::move(payload), now.monotonic_ms, effects);
     take_effects(effects, output);
     if (!index && index.error().code != Code::not_leader) stop(index.error(), output);

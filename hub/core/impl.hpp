@@ -106,6 +106,8 @@ private:
     Status load_state();
     Status start_raft(raft::Restored& restored, Instant now, Output& output);
     void check_ready();
+    uint64_t cluster_time_ms(Instant now) const;
+    uint64_t next_entry_time(Instant now);
     void propose(Instant now, Output& output);
     void refuse_proposals(const Error& why, Output& output);
     void compact_by_itself(Instant now, Output& output);
@@ -313,8 +315,9 @@ private:
     Reading reading_ = Reading::nothing;  // one read of the log at a time
     bool ready_ = false;                  // all that was committed when this process met its cluster has been applied
     Index ready_at_;                      // ... up to here
-    uint64_t entry_time_ms_ = 0;
-    Term office_;  // in which this member leads; 0 = it does not
+    uint64_t entry_time_ms_ = 0;          // of this member's last proposal
+    uint64_t entry_timed_at_ms_ = 0;      // monotonic: when that was, or when this member began to lead
+    Term office_;                         // in which this member leads; 0 = it does not
 
     std::optional<Replicator> replicator_;
     std::optional<ReadGate> gate_;
