@@ -1,7 +1,5 @@
 #include "hub/core/core.hpp"
 
-#include <catch2/generators/catch_generators.hpp>
-
 #include "hub/core/proposer.hpp"
 #include "sdk/protocol/codec.hpp"
 #include "tests/unit/hub/core/world.hpp"
@@ -150,27 +148,6 @@ TEST_CASE("a transaction that cannot write is a read: no log entry", "[core]") {
     txn.then_ops.push_back({nested});
     CHECK(protocol::can_change(txn));
     const auto reply = world.write(txn);
-    CHECK(world.written.size() == entries + 1);
-}
-
-TEST_CASE("a transaction that would look at too many keys is refused at the door", "[core]") {
-    Ready world;
-    constexpr int keys = 1000;
-    for (int i = 0; i < keys; ++i) world.enqueue(put_of("k" + std::to_string(i), ""));
-    world.flush();
-    world.sync();
-    const size_t entries = world.written.size();
-    const protocol::Compare all_there{
-        KeyRange::all(), protocol::Compare::Target::version, protocol::Compare::Op::greater, 0, {}};
-    protocol::TxnRequest txn;
-    txn.compares.assign(hub::limits::scan_keys_max / keys, all_there);
-    txn.then_ops = {{put_of("x", "1")}};
-    REQUIRE(world.write(txn).error.code == Code::ok);
-    CHECK(world.written.size() == entries + 1);
-    CHECK(world.write(txn).error.code == Code::too_large);  // one key more
-    CHECK(world.reply(world.try_out(txn))->error.code == Code::too_large);
-    txn.then_ops.clear();
-    CHECK(world.write(txn).error.code == Code::too_large);  // a read
     CHECK(world.written.size() == entries + 1);
 }
 
@@ -594,65 +571,6 @@ TEST_CASE("history is compacted by age, on an idle hub too", "[core]") {
     CHECK(std::get<uint64_t>(figures.at(1).second) == 10);
     world.pass(600'000);
     CHECK(world.written.size() == entries + 1);  // and then rests
-}
-
-TEST_CASE("a clock that is days ahead cannot make all history old at once", "[core]") {
-    constexpr uint64_t day_ms = 86'400'000;
-    auto options = World::default_options();
-    options.keep_ms = 7 * day_ms;
-    Ready world(options);
-    for (int i = 0; i < 10; ++i) world.write(put_of("a", std::to_string(i)));
-    const auto compacted = [&] {
-        const auto status = world.send(protocol::StatusRequest{});
-        return std::get<uint64_t>(std::get<protocol::StatusReply>(world.reply(status)->result).figures.at(1).second);
-    };
-    const auto live = [&](uint64_t days) {
-        for (uint64_t hour = 0; hour < 24 * days; ++hour) {
-            world.now = {world.now.monotonic_ms + day_ms / 24, world.now.wall_ms + day_ms / 24};
-            world.write(put_of("b", ""));
-        }
-    };
-    live(1);
-    REQUIRE(compacted() == 0);
-    world.now.wall_ms += 8 * day_ms;
-    if (GENERATE(false, true)) world.restart();
-    world.write(put_of("a", "now"));
-    live(1);
-    CHECK(compacted() == 0);
-    live(2);
-    CHECK(compacted() >= 10);
-}
-
-// ---- time ----
-
-TEST_CASE("after a leader's clock was ahead, time goes on at its pace and sessions become idle", "[core]") {
-    constexpr uint64_t year_ms = 365ull * 86'400'000, minute_ms = 60'000;
-    Ready world;
-    const auto put_again = [&](uint64_t sequence, uint64_t acknowledged) {
-        const uint64_t id = world.send(put_of("a", ""), {77, sequence, acknowledged});
-        world.sync();
-        return world.reply(id)->error.code;
-    };
-    const auto time_ms = [&] {
-        const auto id = world.send(protocol::HistoryRequest{"a", 1, {}});
-        return std::get<protocol::HistoryReply>(world.reply(id)->result).versions[0].time_ms;
-    };
-    const uint64_t began_ms = world.now.wall_ms;
-    world.now.wall_ms += year_ms;
-    REQUIRE(put_again(1, 0) == Code::ok);
-    CHECK(time_ms() == began_ms + year_ms);
-    world.now.wall_ms -= year_ms;
-    REQUIRE(put_again(2, 1) == Code::ok);
-    CHECK(time_ms() == began_ms + year_ms);
-    for (int i = 0; i < 12; ++i) {
-        world.now = {world.now.monotonic_ms + minute_ms, world.now.wall_ms + minute_ms};
-        world.write(put_of("a", ""));
-    }
-    CHECK(time_ms() == began_ms + year_ms + 12 * minute_ms);
-    CHECK(put_again(3, 2) == Code::conflict);  // the session was idle for 12 minutes
-    world.now.wall_ms += 2 * year_ms;          // beyond: the clock is followed again
-    world.write(put_of("a", ""));
-    CHECK(time_ms() == world.now.wall_ms);
 }
 
 // ---- determinism ----
