@@ -1,5 +1,7 @@
 #include "transports/zmq/feed.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 
 #include "transports/zmq/gate.hpp"
@@ -17,6 +19,9 @@ constexpr size_t messages_per_ms = 50;
 constexpr int receive_budget = 1024;
 // The hub has at most 1024 channels; the rest is room for join tokens and for filters that clients declared elsewhere.
 constexpr size_t topics_max = 65'536;
+// A topic that somebody cancelled while others seemed to have it costs what is published on it for nothing; a sweep asks
+// the kernel once for each of those others.
+constexpr std::chrono::seconds sweep_interval{10};
 constexpr std::chrono::milliseconds close_max{200};
 constexpr int idle_ms = 1000;  // a safety net only: every event wakes the thread
 constexpr int pace_ms = 1;
@@ -27,6 +32,15 @@ constexpr size_t token_topic_bytes = 17;
 bool is_channel(BytesView topic) { return topic.size() == channel_topic_bytes && topic[0] == 'E'; }
 bool is_token(BytesView topic) { return topic.size() == token_topic_bytes && topic[0] == 'T'; }
 bool is_known(BytesView topic) { return is_channel(topic) || is_token(topic) || topic == "M"; }
+
+// Negative only for what libzmq says itself: peers too old to have a descriptor are not let in (Socket).
+int descriptor_of(const Message& message) { return zmq_msg_get(message.handle(), ZMQ_SRCFD); }
+
+bool is_socket(int descriptor) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
+}
 
 }  // namespace
 
@@ -87,6 +101,7 @@ void Feed::stop() {
 void Feed::run() {
     while (!stopping_.load(std::memory_order_relaxed)) {
         refresh_visitors();
+        sweep();
         bool progress = receive();
         progress = publish_queued() || progress;
         if (!progress) {
@@ -104,6 +119,18 @@ void Feed::run() {
 void Feed::refresh_visitors() {
     visitors_.refresh([](const Admitted& admitted, const std::string& key) { return admitted.to_feed(key); },
                       [](uint64_t) {});
+}
+
+void Feed::sweep() {
+    if (!subscribers_.in_doubt()) {
+        return;
+    }
+    const Clock::time_point now = Clock::now();
+    if (now < swept_ + sweep_interval) {
+        return;
+    }
+    swept_ = now;
+    subscribers_.sweep(is_socket, [this](BytesView topic) { on_topic_ended(topic); });
 }
 
 bool Feed::receive() {
@@ -127,7 +154,7 @@ void Feed::on_message(const Message& message) {
     if (octets[0] == '\1') {
         on_subscription(message, octets.substr(1));
     } else {
-        on_unsubscription(octets.substr(1));
+        on_unsubscription(message, octets.substr(1));
     }
 }
 
@@ -137,16 +164,17 @@ void Feed::on_subscription(const Message& message, BytesView topic) {
         counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
         return complaints_.disconnect(message, "a subscriber who may not read the whole feed was disconnected");
     }
-    visitors_.note(static_cast<uint64_t>(zmq_msg_get(message.handle(), ZMQ_SRCFD)), key, message);
-    const bool full = topics_.size() >= topics_max;
+    const int descriptor = descriptor_of(message);
+    visitors_.note(static_cast<uint64_t>(descriptor), key, message);
+    const bool full = subscribers_.topic_count() >= topics_max;
     if (!is_known(topic) || full) {
         counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
         complaints_.disconnect(message, full ? "too many topics are subscribed; a subscriber was disconnected"
                                              : "a subscriber asked for no topic of the feed and was disconnected");
         return;
     }
-    const bool first = topics_.emplace(topic).second;
-    counters_.subscriptions.store(topics_.size(), std::memory_order_relaxed);
+    const bool first = subscribers_.subscribe(descriptor, topic);
+    counters_.subscriptions.store(subscribers_.topic_count(), std::memory_order_relaxed);
     if (is_token(topic)) {
         answer_join(topic);
     } else if (first && is_channel(topic)) {
@@ -154,11 +182,15 @@ void Feed::on_subscription(const Message& message, BytesView topic) {
     }
 }
 
-void Feed::on_unsubscription(BytesView topic) {
-    if (topics_.erase(std::string(topic)) == 0) {
-        return;
+void Feed::on_unsubscription(const Message& message, BytesView topic) {
+    const int descriptor = descriptor_of(message);
+    if (descriptor < 0 ? subscribers_.end(topic) : subscribers_.cancel(descriptor, topic)) {
+        on_topic_ended(topic);
     }
-    counters_.subscriptions.store(topics_.size(), std::memory_order_relaxed);
+}
+
+void Feed::on_topic_ended(BytesView topic) {
+    counters_.subscriptions.store(subscribers_.topic_count(), std::memory_order_relaxed);
     if (is_channel(topic)) {
         host_.on_topic(topic, false);
     }
@@ -193,7 +225,7 @@ bool Feed::publish_queued() {
         return false;
     }
     refresh_visitors();  // what was queued may be what somebody must not hear any more
-    const bool heard = !topics_.empty() && !visitors_.admitted().feed_closed();
+    const bool heard = subscribers_.topic_count() > 0 && !visitors_.admitted().feed_closed();
     refill();
     const size_t end = std::min(batch_.size(), sent_ + allowance_);
     const bool progress = end > sent_;

@@ -2,8 +2,7 @@
 //
 // XPUB_VERBOSE, not plain XPUB: a subscriber that reconnects repeats its join token, and if its former connection is still
 // half open here, a plain XPUB would find the token known and pass nothing up, so the join would go unanswered. Verbose
-// passes every subscription up; who was first on a channel is this class's own set to know. Unsubscriptions come up when
-// the last subscriber of a topic leaves, as always.
+// passes every subscription up; who was first on a channel, and who was the last, Subscribers knows.
 //
 // Topics (docs/protocol.md): 'E' + 8 octets, 'M', 'T' + 16 octets. A peer that subscribes to anything else, or sends
 // frames of its own, is disconnected: a wide trie of subscriptions freezes the publisher.
@@ -21,7 +20,6 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <unordered_set>
 #include <vector>
 
 #include "transports/zmq/complaints.hpp"
@@ -29,6 +27,7 @@
 #include "transports/zmq/options.hpp"
 #include "transports/zmq/outbox.hpp"
 #include "transports/zmq/socket.hpp"
+#include "transports/zmq/subscribers.hpp"
 #include "transports/zmq/visitors.hpp"
 
 namespace belfry::transports::zmq {
@@ -57,7 +56,9 @@ private:
     bool receive();
     void on_message(const Message& message);
     void on_subscription(const Message& message, BytesView topic);
-    void on_unsubscription(BytesView topic);
+    void on_unsubscription(const Message& message, BytesView topic);
+    void on_topic_ended(BytesView topic);
+    void sweep();
     void answer_join(BytesView token);
     bool publish_queued();
     void refill();
@@ -69,8 +70,9 @@ private:
     Complaints complaints_;
     Visitors visitors_;
     std::string endpoint_;
-    std::unordered_set<std::string> topics_;  // active, of all three forms
-    std::vector<Outgoing> batch_;             // taken from the outbox; sent up to sent_
+    Subscribers subscribers_;  // to topics of all three forms
+    Clock::time_point swept_;
+    std::vector<Outgoing> batch_;  // taken from the outbox; sent up to sent_
     size_t sent_ = 0;
     size_t allowance_;  // messages that may go out now
     Clock::time_point refilled_;

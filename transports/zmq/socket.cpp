@@ -125,6 +125,12 @@ Status Socket::set_public_options(int send_frames_max, int64_t receive_bytes_max
             return status;
         }
     }
+    // With a domain, whoever answers for it, libzmq refuses peers that speak ZMTP 1 or 2: their messages carry no
+    // descriptor, so that nothing could end their connections nor tell their cancels from libzmq's own.
+    constexpr std::string_view domain = "belfry";
+    if (zmq_setsockopt(handle_, ZMQ_ZAP_DOMAIN, domain.data(), domain.size()) != 0) {
+        return Error{Code::io, std::string("transport_zmq: libzmq refuses a ZAP domain: ") + zmq_strerror(zmq_errno())};
+    }
     return {};
 }
 

@@ -7,8 +7,10 @@
 
 #include "sdk/testing/transport_driver.hpp"
 #include "tests/conformance/transport/zmq_peer.hpp"
+#include "tests/conformance/transport/zmtp_peer.hpp"
 #include "transports/zmq/options.hpp"
 #include "transports/zmq/outbox.hpp"
+#include "transports/zmq/subscribers.hpp"
 
 extern "C" const belfry_plugin_descriptor* belfry_plugin_entry_transport_zmq(const belfry_host_v1*, belfry_error*);
 
@@ -280,6 +282,78 @@ TEST_CASE("zmq: peers that do not keep to the form are disconnected and harm nob
     CHECK(good_subscriber.receive(patience) == channel + "still here");
     CHECK(host.topics(1).size() == 1);
     CHECK_FALSE(host.lines(1).empty());
+}
+
+TEST_CASE("zmq: a stranger's cancels close no channel that others have, the last subscriber's end does",
+          "[transport][zmq]") {
+    RecordingHost host;
+    OpenTransport transport = open(host);
+    {
+        ZmqSocket subscriber(ZMQ_SUB);
+        join(subscriber, transport);
+        ZmtpPeer stranger(transport.endpoint("feed"));
+        REQUIRE(stranger.greets_3_0("SUB", patience));
+        stranger.send('\0' + channel);
+        // One that was subscribed leaves, once with a right to it.
+        stranger.send('\1' + channel);
+        stranger.send('\0' + channel);
+        stranger.send('\0' + channel);
+        stranger.send("\1Tfedcba9876543210");
+        REQUIRE(stranger.hears("joined", patience));
+        CHECK(host.topics(1) == RecordingHost::Topics{{channel, true}});
+        transport.publish(plugin::Frame::of(channel + "still here").take());
+        transport.flush();
+        CHECK(subscriber.receive(patience) == channel + "still here");
+    }
+    CHECK(host.topics(2) == RecordingHost::Topics{{channel, true}, {channel, false}});
+}
+
+TEST_CASE("zmq: the last subscriber's own cancel closes a channel", "[transport][zmq]") {
+    RecordingHost host;
+    OpenTransport transport = open(host);
+    ZmqSocket subscriber(ZMQ_SUB);
+    join(subscriber, transport);
+    subscriber.set(ZMQ_UNSUBSCRIBE, channel);
+    CHECK(host.topics(2) == RecordingHost::Topics{{channel, true}, {channel, false}});
+}
+
+TEST_CASE("zmq: a peer of ZMTP 2.0, whose cancels nothing tells from libzmq's own, is not let in", "[transport][zmq]") {
+    RecordingHost host;
+    OpenTransport transport = open(host);
+    ZmqSocket subscriber(ZMQ_SUB);
+    join(subscriber, transport);
+    ZmtpPeer old(transport.endpoint("feed"));
+    old.greet_2_0();
+    old.send('\0' + channel);
+    CHECK(old.is_ended(patience));
+    CHECK(host.topics(1) == RecordingHost::Topics{{channel, true}});
+}
+
+TEST_CASE("zmq subscribers: a topic ends with its last holder, and a doubt with the descriptors", "[transport][zmq]") {
+    Subscribers subscribers;
+    const auto sweep = [&](int closed) {
+        std::vector<Bytes> ended;
+        subscribers.sweep([&](int descriptor) { return descriptor != closed; },
+                          [&](BytesView topic) { ended.emplace_back(topic); });
+        return ended;
+    };
+    CHECK(subscribers.subscribe(5, channel));
+    CHECK_FALSE(subscribers.subscribe(6, channel));
+    CHECK_FALSE(subscribers.cancel(7, channel));
+    CHECK_FALSE(subscribers.in_doubt());
+    CHECK_FALSE(subscribers.cancel(6, channel));
+    CHECK_FALSE(subscribers.cancel(6, channel));
+    CHECK(subscribers.in_doubt());
+    CHECK(sweep(6).empty());
+    CHECK(sweep(5) == std::vector<Bytes>{channel});
+    CHECK_FALSE(subscribers.in_doubt());
+    CHECK(subscribers.subscribe(5, channel));
+    CHECK_FALSE(subscribers.subscribe(6, channel));
+    CHECK(subscribers.end(channel));
+    CHECK_FALSE(subscribers.end(channel));
+    CHECK(subscribers.topic_count() == 0);
+    CHECK(subscribers.subscribe(6, channel));
+    CHECK(subscribers.cancel(6, channel));
 }
 
 TEST_CASE("zmq: a frame above max_frame_bytes ends the connection, not the hub", "[transport][zmq]") {
