@@ -25,6 +25,10 @@ constexpr size_t changes_bytes_max = belfry::limits::feed_message_bytes_max - me
 
 static_assert(limits::channel_idle_ms_max > mark_sequences_idle_min * limits::mark_interval_ms);
 
+bool same(const plugin::Filter& a, const plugin::Filter& b) {
+    return a.kind() == b.kind() && a.canonical() == b.canonical();
+}
+
 size_t event_bytes(const Event& event) {
     return event_overhead_bytes + event.kv.key.size() + event.kv.value.size() + event.kv.content_type.size();
 }
@@ -69,14 +73,17 @@ Result<protocol::ChannelReply> Feed::open_channel(std::shared_ptr<const plugin::
                                                   std::shared_ptr<const plugin::Filter> everything, uint64_t now_ms) {
     if (channels_.empty()) last_mark_ms_ = now_ms;
     Channel* channel = find(*filter);
-    // Two filters with one hash: the second is served by the channel of all keys, like one too many.
-    const bool taken = channel != nullptr &&
-                       (channel->filter->kind() != filter->kind() || channel->filter->canonical() != filter->canonical());
+    // Two filters with one hash: the second is served by the channel of all keys, like one too many. That channel's own id
+    // is for no other filter, whoever comes first: the hash is no secret, and those who are served by it need all keys.
+    const bool of_another = channel != nullptr && !same(*channel->filter, *filter);
+    const bool of_everything = filter->channel() == everything->channel() && !same(*filter, *everything);
+    const bool taken = of_another || of_everything;
     const bool broader = taken || (channel == nullptr && channels_.size() >= options_.channels_max);
     if (broader) {
         filter = std::move(everything);
         channel = find(*filter);
     }
+    BELFRY_ASSERT(channel == nullptr || same(*channel->filter, *filter));
     if (channel == nullptr) channel = &open(std::move(filter));
     channel->idle_since_ms = now_ms;
     channel->idle_sequence = sequence_;

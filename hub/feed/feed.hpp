@@ -43,7 +43,8 @@ public:
 
     // Everything up to here was applied before this process could publish it.
     void reset(Revision applied);
-    // Opens or finds the filter's channel; past the bound, the channel of all keys.
+    // Opens or finds the filter's channel; past the bound, or if its id is another's, the channel of all keys. `everything`
+    // is that channel's filter, always the same.
     Result<protocol::ChannelReply> open_channel(std::shared_ptr<const plugin::Filter> filter,
                                                 std::shared_ptr<const plugin::Filter> everything, uint64_t now_ms);
     // The transport's subscriber counts: first one came, last one left. May come before the channel is opened.

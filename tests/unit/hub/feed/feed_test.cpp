@@ -178,6 +178,22 @@ TEST_CASE("feed: equal filters share a channel, and one filter too many is serve
     CHECK(hub.feed.channel_count() == 3);
 }
 
+TEST_CASE("feed: a filter made to have the id of the channel of all keys does not become that channel") {
+    Hub hub(1);
+    const Bytes forged = "collision/\xdf\xd4\x6d\xe9\x83\x90\x97\xdb\x41\x69\x8f\x74\xd2\xc4\xfb\x17";
+    const ChannelId everything = (*hub.filters.compile({"prefix", ""}))->channel();
+    REQUIRE((*hub.filters.compile({"exact", forged}))->channel() == everything);
+    const auto reply = hub.try_open("exact", forged);
+    CHECK(reply.channel == everything);
+    CHECK_FALSE(reply.exact);
+    CHECK(hub.open("prefix", "one too many") == everything);
+    hub.feed.add(change(1, {{"one too many/a", "1"}, {forged, "1"}}));
+    const auto published = hub.flush(1);
+    REQUIRE(published.feed.size() == 1);
+    CHECK(published.feed[0].changes.at(0).events.size() == 2);
+    CHECK(hub.try_open("prefix", "").exact);
+}
+
 TEST_CASE("feed: a value over 64 KiB is only announced, and splits the message around it") {
     Hub hub;
     hub.open("prefix", "");
