@@ -24,6 +24,7 @@ struct Channel {
     Revision last_to;               // end of the last message's interval
     uint64_t changed_sequence = 0;  // the mark that followed, or will follow, the last message
     bool subscribed = false;
+    bool guessed = false;        // subscribed is what may be: the feed had forgotten topics when it opened this channel
     uint64_t idle_since_ms = 0;  // if not subscribed
     uint64_t idle_sequence = 0;  // the last mark at that moment
     std::vector<PendingChange> pending;

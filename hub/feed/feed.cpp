@@ -1,6 +1,7 @@
 #include "hub/feed/feed.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "hub/base/assert.hpp"
 #include "sdk/base/labels.hpp"
@@ -59,7 +60,9 @@ Channel& Feed::open(std::shared_ptr<const plugin::Filter> filter) {
     channel.id = id;
     channel.filter = std::move(filter);
     channel.last_to = last_given_;
-    channel.subscribed = topics_unopened_.erase(id) > 0 || topics_unopened_overflow_;
+    const bool remembered = topics_unopened_.erase(id) > 0;
+    channel.guessed = !remembered && topics_forgotten_ > 0;
+    channel.subscribed = remembered || channel.guessed;
     if (channel.filter->of_changes()) {
         of_changes_.push_back(&channel);
     } else {
@@ -93,17 +96,31 @@ Result<protocol::ChannelReply> Feed::open_channel(std::shared_ptr<const plugin::
 void Feed::on_topic(ChannelId id, bool subscribed, uint64_t now_ms) {
     const auto found = channels_.find(id);
     if (found != channels_.end()) {
-        found->second.subscribed = subscribed;
-        found->second.idle_since_ms = now_ms;
-        found->second.idle_sequence = sequence_;
+        Channel& channel = found->second;
+        const bool was_forgotten = std::exchange(channel.guessed, false) && !subscribed;
+        channel.subscribed = subscribed;
+        channel.idle_since_ms = now_ms;
+        channel.idle_sequence = sequence_;
+        if (was_forgotten) recall_topic(now_ms);
         return;
     }
     if (!subscribed) {
-        topics_unopened_.erase(id);
+        if (topics_unopened_.erase(id) == 0) recall_topic(now_ms);
     } else if (topics_unopened_.size() < topics_unopened_max) {
         topics_unopened_.insert(id);
     } else {
-        topics_unopened_overflow_ = true;
+        ++topics_forgotten_;
+    }
+}
+
+// One that was forgotten has lost its last subscriber. After the last of them no guess can be right.
+void Feed::recall_topic(uint64_t now_ms) {
+    if (topics_forgotten_ == 0 || --topics_forgotten_ > 0) return;
+    for (auto& [id, channel] : channels_) {
+        if (!std::exchange(channel.guessed, false)) continue;
+        channel.subscribed = false;
+        channel.idle_since_ms = now_ms;
+        channel.idle_sequence = sequence_;
     }
 }
 

@@ -47,7 +47,7 @@ public:
     // is that channel's filter, always the same.
     Result<protocol::ChannelReply> open_channel(std::shared_ptr<const plugin::Filter> filter,
                                                 std::shared_ptr<const plugin::Filter> everything, uint64_t now_ms);
-    // The transport's subscriber counts: first one came, last one left. May come before the channel is opened.
+    // The transport's subscriber counts: first one came, last one left, by turns. May come before the channel is opened.
     void on_topic(ChannelId channel, bool subscribed, uint64_t now_ms);
     // Some channel's filter reads values: add() needs to know those before.
     bool wants_values_before() const { return channels_that_read_ > 0; }
@@ -66,6 +66,7 @@ private:
     Channel* find(const plugin::Filter& filter);
     Channel& open(std::shared_ptr<const plugin::Filter> filter);
     void forget(const Channel& channel);
+    void recall_topic(uint64_t now_ms);
     void gather(Channel& channel, plugin::Sight sight, const ChangeSet& change, const Event& event);
     void gather(Channel& channel, const ChangeSet& change, const Event& event);
     void publish(Channel& channel, std::vector<Message>& messages);
@@ -77,12 +78,12 @@ private:
     Revision applied_;     // of the last flush
     Revision last_given_;  // by add or flush
     std::map<ChannelId, Channel> channels_;
-    ChannelIndex index_;                     // of filters of keys
-    std::vector<Channel*> of_changes_;       // those of change sets are asked one by one, once for each set
-    size_t channels_that_read_ = 0;          // values
-    std::vector<Channel*> touched_;          // have pending changes
-    std::set<ChannelId> topics_unopened_;    // subscribed to, but no such channel yet
-    bool topics_unopened_overflow_ = false;  // more were than are remembered: a new channel counts as subscribed
+    ChannelIndex index_;                   // of filters of keys
+    std::vector<Channel*> of_changes_;     // those of change sets are asked one by one, once for each set
+    size_t channels_that_read_ = 0;        // values
+    std::vector<Channel*> touched_;        // have pending changes
+    std::set<ChannelId> topics_unopened_;  // subscribed to, but no such channel yet
+    size_t topics_forgotten_ = 0;          // more were than are remembered: a new channel may be subscribed
 
     uint64_t sequence_ = 1;  // of the last mark
     uint64_t last_mark_ms_ = 0;

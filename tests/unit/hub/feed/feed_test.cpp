@@ -311,6 +311,27 @@ TEST_CASE("feed: a channel that nobody subscribes is closed after 30 s, not befo
     }
 }
 
+TEST_CASE(
+    "feed: 5,000 topics that no channel has are forgotten in part, and the forgotten keep no channel once they ended") {
+    constexpr uint64_t topics = 5000;
+    Hub hub;
+    const ChannelId forgotten = (*hub.filters.compile({"prefix", "a/"}))->channel();
+    for (uint64_t topic = 1; topic <= topics; ++topic) hub.feed.on_topic({topic}, true, 0);
+    hub.feed.on_topic(forgotten, true, 0);
+    hub.open("prefix", "a/");
+    hub.open("prefix", "b/");
+    for (uint64_t topic = 1; topic <= topics; ++topic) hub.feed.on_topic({topic}, false, 1000);
+    uint64_t now = 1000;
+    for (; now < 60'000; now += 1000) hub.tick(now);
+    CHECK(hub.feed.channel_count() == 2);  // one of them is subscribed, nobody knows which
+    hub.feed.on_topic(forgotten, false, now);
+    for (const uint64_t end = now + 40'000; now < end; now += 1000) hub.tick(now);
+    CHECK(hub.feed.channel_count() == 0);
+    hub.open("prefix", "c/", now);
+    for (const uint64_t end = now + 40'000; now < end; now += 1000) hub.tick(now);
+    CHECK(hub.feed.channel_count() == 0);
+}
+
 TEST_CASE("feed: matching a change costs about the same with 1000 channels as with 10") {
     const auto cost_ns = [](size_t channels) {
         Hub hub(1100);
