@@ -15,8 +15,11 @@ constexpr int receive_budget = 256;
 constexpr std::chrono::milliseconds lag_max{5000};
 // So that a few peers that do not read cannot fill the outbox for all. One frame above it is let through.
 constexpr size_t peer_bytes_max = 16 * 1024 * 1024;
-constexpr size_t peers_counted_max = 1024;   // past it those with nothing in flight are forgotten
-constexpr size_t lagging_frames_max = 8192;  // of one connection
+constexpr size_t peers_counted_max = 1024;  // past it those with nothing in flight are forgotten
+// Of one connection. The octets wait in the outbox that all share: a client may have some large ranges under way, but who
+// asks for more than it reads must not use up what the others' answers need.
+constexpr size_t lagging_frames_max = 8192;
+constexpr size_t lagging_bytes_max = 64 * 1024 * 1024;
 constexpr std::chrono::milliseconds close_max{200};
 // A safety net only: every event wakes the thread.
 constexpr int idle_ms = 1000;
@@ -147,9 +150,7 @@ void Requests::on_message(const Message& sender, Message& body) {
         counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
         return complaints_.disconnect(body, "a client whose key is not known any more was disconnected");
     }
-    if (!key.empty()) {
-        visitors_.note(*connection, key, body);
-    }
+    visitors_.note(*connection, key, body);
     counters_.frames_received.fetch_add(1, std::memory_order_relaxed);
     if (!host_.on_frame(*connection, key, body.bytes())) {
         outbox_.flush();  // the refusal
@@ -172,7 +173,12 @@ void Requests::send(Outgoing outgoing) {
     const uint64_t connection = outgoing.connection;
     if (!lagging_.empty()) {
         if (const auto found = lagging_.find(connection); found != lagging_.end()) {
-            found->second.frames.push_back(std::move(outgoing.frame));
+            Lagging& lagging = found->second;
+            lagging.add(std::move(outgoing.frame));
+            if (lagging.frames.size() > lagging_frames_max || lagging.bytes > lagging_bytes_max) {
+                visitors_.end(connection);
+                lose(found);
+            }
             return;
         }
     }
@@ -180,7 +186,7 @@ void Requests::send(Outgoing outgoing) {
         case Sent::done: return;
         case Sent::full: {
             Lagging& lagging = lagging_[connection];
-            lagging.frames.push_back(std::move(outgoing.frame));
+            lagging.add(std::move(outgoing.frame));
             lagging.since = Clock::now();
             return;
         }
@@ -227,26 +233,37 @@ bool Requests::retry_lagging() {
     for (auto entry = lagging_.begin(); entry != lagging_.end();) {
         auto& [connection, lagging] = *entry;
         Sent sent = Sent::done;
-        while (!lagging.frames.empty() && (sent = send_now(connection, lagging.frames.front())) == Sent::done) {
+        while (!lagging.frames.empty()) {
+            const size_t size = lagging.frames.front().bytes().size();
+            sent = send_now(connection, lagging.frames.front());
+            if (sent != Sent::done) {
+                break;
+            }
             lagging.frames.pop_front();
+            lagging.bytes -= size;
             lagging.since = now;
             progress = true;
         }
-        const bool lost = sent == Sent::gone || sent == Sent::failed || now - lagging.since > lag_max ||
-                          lagging.frames.size() > lagging_frames_max;
-        if (lost && !lagging.frames.empty()) {
-            for (const plugin::Frame& frame : lagging.frames) {
-                outbox_.done(1, frame.bytes().size());
-            }
-            drop(connection, lagging.frames.size());
+        const bool late = sent == Sent::full && now - lagging.since > lag_max;
+        if (late) {
+            visitors_.end(connection);
         }
-        entry = lost || lagging.frames.empty() ? lagging_.erase(entry) : std::next(entry);
+        const bool lost = late || sent == Sent::gone || sent == Sent::failed;
+        entry = lost ? lose(entry) : lagging.frames.empty() ? lagging_.erase(entry) : std::next(entry);
     }
     return progress;
 }
 
+Requests::LaggingOnes::iterator Requests::lose(LaggingOnes::iterator entry) {
+    const auto& [connection, lagging] = *entry;
+    outbox_.done(lagging.frames.size(), lagging.bytes);
+    drop(connection, lagging.frames.size());
+    return lagging_.erase(entry);
+}
+
 void Requests::drop(uint64_t connection, size_t frames) {
     counters_.sends_refused.fetch_add(frames, std::memory_order_relaxed);
+    visitors_.forget(connection);
     host_.on_close(connection);
 }
 

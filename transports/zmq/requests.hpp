@@ -5,7 +5,8 @@
 // no notice of a connection's end: the host hears on_close when an answer finds nobody.
 //
 // A peer's queue in libzmq holds SNDHWM frames and, counted here, peer_bytes_max octets. A frame that finds it full
-// waits here, and with it what follows for the same connection; a peer that takes nothing for lag_max loses all of it.
+// waits here, and with it what follows for the same connection; a peer that takes nothing for lag_max, or has more waiting
+// than one may have, loses all of it and its connection.
 #pragma once
 
 #include <atomic>
@@ -43,8 +44,15 @@ private:
     using Clock = std::chrono::steady_clock;
     struct Lagging {
         std::deque<plugin::Frame> frames;
+        size_t bytes = 0;         // of them
         Clock::time_point since;  // of the last frame taken
+
+        void add(plugin::Frame frame) {
+            bytes += frame.bytes().size();
+            frames.push_back(std::move(frame));
+        }
     };
+    using LaggingOnes = std::unordered_map<uint64_t, Lagging>;
 
     Requests(Socket socket, plugin::TransportHost host, const plugin::Host& logger, const Admission& admission,
              Outbox& outbox, Counters& counters);
@@ -58,6 +66,7 @@ private:
     Sent send_now(uint64_t connection, plugin::Frame& frame);
     std::shared_ptr<InFlight> in_flight(uint64_t connection);
     bool retry_lagging();
+    LaggingOnes::iterator lose(LaggingOnes::iterator entry);
     void drop(uint64_t connection, size_t frames);
 
     Socket socket_;
@@ -68,7 +77,7 @@ private:
     Visitors visitors_;
     std::string endpoint_;
     std::vector<Outgoing> batch_;
-    std::unordered_map<uint64_t, Lagging> lagging_;
+    LaggingOnes lagging_;
     std::unordered_map<uint64_t, std::shared_ptr<InFlight>> in_flight_;  // of peers that got large frames lately
     std::atomic<bool> stopping_ = false;
     std::thread thread_;

@@ -1,4 +1,5 @@
-// Who is connected, as far as their messages have told: for ending the connections of those who are not let in any more.
+// Who is connected, as far as their messages have told: for ending the connections of those who are not let in any more, or
+// who do not read.
 // One thread.
 //
 // A socket of libzmq tells neither who comes nor who leaves, so this only grows, up to a bound; then it starts anew, and
@@ -32,6 +33,14 @@ public:
         if (!is_new && visitor->second.key == key) return;
         visitor->second = {std::string(key), zmq_msg_get(message.handle(), ZMQ_SRCFD)};
     }
+    void forget(uint64_t id) { visitors_.erase(id); }
+    // Ends the connection, if it was noted.
+    void end(uint64_t id) {
+        const auto found = visitors_.find(id);
+        if (found == visitors_.end()) return;
+        shut(found->second);
+        visitors_.erase(found);
+    }
     // If the host has said something new: ends the connection of whom may_stay(admitted, key) denies, then gone(id).
     template <class MayStay, class Gone>
     void refresh(MayStay&& may_stay, Gone&& gone) {
@@ -44,8 +53,7 @@ public:
                 ++at;
                 continue;
             }
-            // If the number was used again since, somebody else must reconnect, and does so by itself.
-            if (at->second.descriptor >= 0) ::shutdown(at->second.descriptor, SHUT_RDWR);
+            shut(at->second);
             gone(at->first);
             at = visitors_.erase(at);
         }
@@ -57,6 +65,10 @@ private:
         std::string key;
         int descriptor = -1;
     };
+    // If the number was used again since, somebody else must reconnect, and does so by itself.
+    static void shut(const Visitor& visitor) {
+        if (visitor.descriptor >= 0) ::shutdown(visitor.descriptor, SHUT_RDWR);
+    }
     const Admission& admission_;
     std::shared_ptr<const Admitted> admitted_;
     uint64_t generation_ = 1;

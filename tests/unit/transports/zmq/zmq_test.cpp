@@ -1,5 +1,6 @@
 // What only transport_zmq can get wrong: endpoints, peers that misbehave, high-water marks.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <unistd.h>
 #include <cstdio>
@@ -222,6 +223,33 @@ TEST_CASE("zmq: 64 answers of 1 MiB wait for a peer that sleeps, another one is 
     CHECK(transport.stats().sends_refused == 0);
     transport.close();
     CHECK(source.released() == source.made());
+}
+
+TEST_CASE("zmq: a peer that reads nothing is disconnected at 100 answers of 1 MiB, or with a few after 5 s",
+          "[transport][zmq]") {
+    const Bytes padding(1024 * 1024, '.');
+    const int count = GENERATE(100, 40);
+    RecordingHost host;
+    FrameSource source;
+    OpenTransport transport = open(host);
+    ZmtpPeer sleeper(transport.endpoint("request"));
+    REQUIRE(sleeper.greets_3_0("DEALER", patience));
+    sleeper.send("sleeper");
+    const uint64_t sleeping = host.frames(1).at(0).first;
+    for (int i = 0; i < count; ++i) {
+        transport.send(sleeping, source.frame(padding));
+    }
+    transport.flush();
+    CHECK(eventually([&] { return !host.closed(1).empty(); }));
+    CHECK(host.closed(1).at(0) == sleeping);
+    CHECK(eventually([&] { return source.released() == source.made(); }));
+    CHECK(sleeper.is_ended(patience));
+    ZmqSocket awake(ZMQ_DEALER);
+    REQUIRE(awake.connect(transport.endpoint("request")));
+    awake.send("awake");
+    transport.send(host.frames(2).at(1).first, source.frame("at once" + padding));
+    transport.flush();
+    CHECK(awake.receive(patience) == "at once" + padding);
 }
 
 TEST_CASE("zmq: an answer to a peer that left ends its connection for the host", "[transport][zmq]") {
