@@ -19,6 +19,12 @@ constexpr size_t messages_per_ms = 50;
 constexpr int receive_budget = 1024;
 // The hub has at most 1024 channels; the rest is room for join tokens and for filters that clients declared elsewhere.
 constexpr size_t topics_max = 65'536;
+// Of one connection. The SDK has three: each subscription has a socket of its own. 300 are room for clients that put many
+// on one, the rest for what earlier connections with the same descriptor have left.
+constexpr size_t connection_topics_max = 512;
+// Answers to joins are as many as strangers ask for. Behind so many messages (80 ms) there is none: the subscriber asks
+// again.
+constexpr size_t backlog_max = 4096;
 // A topic that somebody cancelled while others seemed to have it costs what is published on it for nothing; a sweep asks
 // the kernel once for each of those others.
 constexpr std::chrono::seconds sweep_interval{10};
@@ -166,11 +172,13 @@ void Feed::on_subscription(const Message& message, BytesView topic) {
     }
     const int descriptor = descriptor_of(message);
     visitors_.note(static_cast<uint64_t>(descriptor), key, message);
-    const bool full = subscribers_.topic_count() >= topics_max;
-    if (!is_known(topic) || full) {
+    const char* const fault = fault_of(descriptor, topic);
+    if (fault != nullptr) {
         counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
-        complaints_.disconnect(message, full ? "too many topics are subscribed; a subscriber was disconnected"
-                                             : "a subscriber asked for no topic of the feed and was disconnected");
+        complaints_.disconnect(message, fault);
+        if (subscribers_.topics_of(descriptor) >= connection_topics_max) {  // else the next one there has too many as well
+            subscribers_.forget(descriptor, [this](BytesView ended) { on_topic_ended(ended); });
+        }
         return;
     }
     const bool first = subscribers_.subscribe(descriptor, topic);
@@ -180,6 +188,20 @@ void Feed::on_subscription(const Message& message, BytesView topic) {
     } else if (first && is_channel(topic)) {
         host_.on_topic(topic, true);
     }
+}
+
+// NULL: the subscription is in order.
+const char* Feed::fault_of(int descriptor, BytesView topic) const {
+    if (!is_known(topic)) {
+        return "a subscriber asked for no topic of the feed and was disconnected";
+    }
+    if (subscribers_.topics_of(descriptor) >= connection_topics_max) {
+        return "a subscriber asked for too many topics and was disconnected";
+    }
+    if (subscribers_.topic_count() >= topics_max && !subscribers_.has(topic)) {
+        return "too many topics are subscribed; a subscriber was disconnected";
+    }
+    return nullptr;
 }
 
 void Feed::on_unsubscription(const Message& message, BytesView topic) {
@@ -198,6 +220,9 @@ void Feed::on_topic_ended(BytesView topic) {
 
 // The answer is taken first, then everything published before it goes into the queue ahead of it.
 void Feed::answer_join(BytesView token) {
+    if (batch_.size() - sent_ > backlog_max) {
+        return;
+    }
     const Bytes answer = host_.join_answer();
     if (answer.empty()) {
         return;  // the host has none yet; the subscriber asks again with another token

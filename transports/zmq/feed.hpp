@@ -4,8 +4,8 @@
 // half open here, a plain XPUB would find the token known and pass nothing up, so the join would go unanswered. Verbose
 // passes every subscription up; who was first on a channel, and who was the last, Subscribers knows.
 //
-// Topics (docs/protocol.md): 'E' + 8 octets, 'M', 'T' + 16 octets. A peer that subscribes to anything else, or sends
-// frames of its own, is disconnected: a wide trie of subscriptions freezes the publisher.
+// Topics (docs/protocol.md): 'E' + 8 octets, 'M', 'T' + 16 octets. A peer that subscribes to anything else or to too many,
+// or sends frames of its own, is disconnected: a wide trie of subscriptions freezes the publisher.
 //
 // Who may read all of the feed, the Admission says. With keys the Gate keeps the others out, and who loses the right is
 // disconnected before anything more is published. Without keys everybody could listen: if the feed is not for everybody,
@@ -56,6 +56,7 @@ private:
     bool receive();
     void on_message(const Message& message);
     void on_subscription(const Message& message, BytesView topic);
+    const char* fault_of(int descriptor, BytesView topic) const;
     void on_unsubscription(const Message& message, BytesView topic);
     void on_topic_ended(BytesView topic);
     void sweep();

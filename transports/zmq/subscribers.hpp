@@ -24,13 +24,14 @@ public:
     // True: the topic's first.
     bool subscribe(int descriptor, BytesView topic) {
         const auto [entry, first] = topics_.try_emplace(std::string(topic));
-        entry->second.insert(descriptor);
+        if (entry->second.insert(descriptor).second) ++counts_[descriptor];
         return first;
     }
     // A peer's word. True: nobody has the topic any more.
     bool cancel(int descriptor, BytesView topic) {
         const auto found = topics_.find(std::string(topic));
         if (found == topics_.end() || found->second.erase(descriptor) == 0) return false;
+        uncount(descriptor);
         if (!found->second.empty()) {
             in_doubt_.insert(found->first);
             return false;
@@ -45,6 +46,19 @@ public:
         erase(found);
         return true;
     }
+    // The connection is being ended. ended(topic) as in sweep().
+    template <class Ended>
+    void forget(int descriptor, Ended&& ended) {
+        for (auto at = topics_.begin(); at != topics_.end() && counts_.contains(descriptor);) {
+            const auto topic = at++;
+            if (topic->second.erase(descriptor) == 0) continue;
+            uncount(descriptor);
+            if (!topic->second.empty()) continue;
+            const Bytes name = topic->first;
+            erase(topic);
+            ended(name);
+        }
+    }
     bool in_doubt() const { return !in_doubt_.empty(); }
     // is_open(descriptor): it may still be the connection that subscribed. ended(topic): nobody has it any more.
     template <class IsOpen, class Ended>
@@ -52,24 +66,41 @@ public:
         const std::set<std::string> asked(in_doubt_);
         for (const std::string& topic : asked) {
             const auto found = topics_.find(topic);
-            std::erase_if(found->second, [&](int descriptor) { return !is_open(descriptor); });
+            std::erase_if(found->second, [&](int descriptor) {
+                const bool closed = !is_open(descriptor);
+                if (closed) uncount(descriptor);
+                return closed;
+            });
             if (!found->second.empty()) continue;
             erase(found);
             ended(topic);
         }
     }
     size_t topic_count() const { return topics_.size(); }
+    bool has(BytesView topic) const { return topics_.contains(std::string(topic)); }
+    // Those of earlier connections with this descriptor that have not ended count too.
+    size_t topics_of(int descriptor) const {
+        const auto found = counts_.find(descriptor);
+        return found == counts_.end() ? 0 : found->second;
+    }
 
 private:
     using Topics = std::unordered_map<std::string, std::unordered_set<int>>;
 
     void erase(Topics::iterator topic) {
+        for (const int descriptor : topic->second) uncount(descriptor);
         in_doubt_.erase(topic->first);
         topics_.erase(topic);
     }
 
+    void uncount(int descriptor) {
+        const auto found = counts_.find(descriptor);
+        if (--found->second == 0) counts_.erase(found);
+    }
+
     Topics topics_;
-    std::set<std::string> in_doubt_;  // of topics_
+    std::unordered_map<int, size_t> counts_;  // of the topics that have the descriptor
+    std::set<std::string> in_doubt_;          // of topics_
 };
 
 }  // namespace belfry::transports::zmq

@@ -52,6 +52,13 @@ void join(ZmqSocket& subscriber, OpenTransport& transport) {
     REQUIRE(subscriber.receive(patience) == token + "joined");
 }
 
+// What a subscriber sends for the channel with this number.
+Bytes subscription(int number) {
+    char text[11];
+    std::snprintf(text, sizeof text, "\1E%08d", number);
+    return text;
+}
+
 template <class Condition>
 bool eventually(Condition condition) {
     const auto end = std::chrono::steady_clock::now() + patience;
@@ -382,6 +389,88 @@ TEST_CASE("zmq subscribers: a topic ends with its last holder, and a doubt with 
     CHECK(subscribers.topic_count() == 0);
     CHECK(subscribers.subscribe(6, channel));
     CHECK(subscribers.cancel(6, channel));
+    subscribers.subscribe(5, channel);
+    subscribers.subscribe(5, token);
+    subscribers.subscribe(6, token);
+    CHECK(subscribers.topics_of(5) == 2);
+    std::vector<Bytes> ended;
+    subscribers.forget(5, [&](BytesView topic) { ended.emplace_back(topic); });
+    CHECK(ended == std::vector<Bytes>{channel});
+    CHECK(subscribers.topics_of(5) == 0);
+    CHECK(subscribers.has(token));
+    CHECK(subscribers.end(token));
+    CHECK(subscribers.topics_of(6) == 0);
+}
+
+TEST_CASE("zmq: a connection that asks for more than 512 topics is ended, and they with it", "[transport][zmq]") {
+    constexpr int count = 513;
+    RecordingHost host;
+    OpenTransport transport = open(host);
+    ZmtpPeer greedy(transport.endpoint("feed"));
+    REQUIRE(greedy.greets_3_0("SUB", patience));
+    for (int i = 0; i < count; ++i) {
+        greedy.send(subscription(i));
+    }
+    CHECK(greedy.is_ended(patience));
+    CHECK(host.topics(2 * (count - 1)).size() == 2 * (count - 1));
+    CHECK(transport.stats().subscriptions == 0);
+    CHECK(transport.stats().frames_ignored == 1);
+    ZmqSocket subscriber(ZMQ_SUB);
+    join(subscriber, transport);
+}
+
+TEST_CASE("zmq: at 65,536 topics nobody gets a new one, but everybody those there are", "[transport][zmq]") {
+    constexpr int peers = 128, topics = 512;
+    RecordingHost host;
+    OpenTransport transport = open(host);
+    std::vector<std::unique_ptr<ZmtpPeer>> crowd;
+    for (int peer = 0; peer < peers; ++peer) {
+        crowd.push_back(std::make_unique<ZmtpPeer>(transport.endpoint("feed")));
+        REQUIRE(crowd.back()->greets_3_0("SUB", patience));
+        for (int i = 0; i < topics; ++i) {
+            crowd.back()->send(subscription(peer * topics + i));
+        }
+    }
+    REQUIRE(eventually([&] { return transport.stats().subscriptions == peers * topics; }));
+    CHECK(transport.stats().frames_ignored == 0);
+    ZmtpPeer modest(transport.endpoint("feed")), late(transport.endpoint("feed"));
+    REQUIRE(late.greets_3_0("SUB", patience));
+    late.send(subscription(peers * topics));
+    CHECK(late.is_ended(patience));
+    REQUIRE(modest.greets_3_0("SUB", patience));
+    modest.send(subscription(7));
+    CHECK(eventually([&] {
+        transport.publish(plugin::Frame::of("E00000007 heard").take());
+        transport.flush();
+        return modest.hears("heard", moment);
+    }));
+    CHECK(transport.stats().frames_ignored == 1);
+}
+
+TEST_CASE("zmq: behind 50,000 messages no join is answered, afterwards the next one is", "[transport][zmq]") {
+    RecordingHost host;
+    OpenTransport transport = open(host);
+    ZmqSocket subscriber(ZMQ_SUB), newcomer(ZMQ_SUB);
+    join(subscriber, transport);
+    for (int i = 0; i < 50'000; ++i) {
+        transport.publish(plugin::Frame::of(channel).take());
+    }
+    transport.flush();
+    REQUIRE(newcomer.connect(transport.endpoint("feed")));
+    newcomer.set(ZMQ_SUBSCRIBE, "Ttoo early 123456");
+    CHECK(eventually([&] { return transport.stats().subscriptions == 3; }));
+    int number = 0;
+    std::optional<Bytes> answer;
+    CHECK(eventually([&] {
+        char again[18];
+        std::snprintf(again, sizeof again, "T%016d", ++number);
+        newcomer.set(ZMQ_SUBSCRIBE, again);
+        answer = newcomer.receive(moment);
+        return answer.has_value();
+    }));
+    CHECK(answer.value_or("").substr(0, 2) == "T0");
+    CHECK(number > 1);
+    CHECK(transport.stats().joins < 2 + static_cast<uint64_t>(number));
 }
 
 TEST_CASE("zmq: a frame above max_frame_bytes ends the connection, not the hub", "[transport][zmq]") {
