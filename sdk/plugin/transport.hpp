@@ -58,6 +58,8 @@ public:
         }
         return host_->on_frame_from(host_->context, connection, to_c(public_key), to_c(frame)) == BELFRY_OK;
     }
+    // It will call set_keys, at the start. A host of 1.1 or older never does: its feed is for everybody.
+    bool tells_keys() const { return BELFRY_HAS(host_, belfry_transport_host_v1, on_frame_from); }
     void on_close(uint64_t connection) const { host_->on_close(host_->context, connection); }
     void on_topic(BytesView topic, bool subscribed) const {
         host_->on_topic(host_->context, to_c(topic), subscribed ? 1 : 0);

@@ -145,17 +145,31 @@ private:
     Bytes join_answer_ = "joined";
 };
 
-// A transport opened through its C table, as the hub does it.
+// A transport opened through its C table, as the hub does it: the first thing it tells is whose keys it knows, here that
+// the feed is for everybody.
 class OpenTransport {
 public:
     static Result<OpenTransport> open(belfry_plugin_entry_function entry, RecordingHost& host,
                                       const std::vector<std::pair<std::string, std::string>>& settings) {
+        Result<OpenTransport> opened = open_untold(entry, host, settings);
+        if (opened) opened->tell_that_feed_is_open();
+        return opened;
+    }
+    // As long as the hub has not told.
+    static Result<OpenTransport> open_untold(belfry_plugin_entry_function entry, RecordingHost& host,
+                                             const std::vector<std::pair<std::string, std::string>>& settings) {
         belfry_error error = {sizeof error, 0, {}};
         const belfry_plugin_descriptor* descriptor = entry(host.logger(), &error);
-        return open(*static_cast<const belfry_transport_v1*>(descriptor->interfaces[0].table), host, settings);
+        return open_untold(*static_cast<const belfry_transport_v1*>(descriptor->interfaces[0].table), host, settings);
     }
     static Result<OpenTransport> open(const belfry_transport_v1& table, RecordingHost& host,
                                       const std::vector<std::pair<std::string, std::string>>& settings) {
+        Result<OpenTransport> opened = open_untold(table, host, settings);
+        if (opened) opened->tell_that_feed_is_open();
+        return opened;
+    }
+    static Result<OpenTransport> open_untold(const belfry_transport_v1& table, RecordingHost& host,
+                                             const std::vector<std::pair<std::string, std::string>>& settings) {
         belfry_error error = {sizeof error, 0, {}};
         std::vector<belfry_setting> list;
         for (const auto& [name, value] : settings) {
@@ -213,6 +227,9 @@ public:
     }
 
 private:
+    void tell_that_feed_is_open() {
+        if (BELFRY_HAS(slots_, belfry_transport_v1, set_keys)) set_keys(true, {}, {});
+    }
     OpenTransport(const belfry_transport_v1* slots, belfry_transport* transport) : slots_(slots), transport_(transport) {}
     const belfry_transport_v1* slots_;
     belfry_transport* transport_;

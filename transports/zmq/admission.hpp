@@ -20,12 +20,14 @@ struct Admitted {
     bool plain = false;
     bool any_client = true;
     bool told = false;  // by the host
-    bool feed_open = true;
+    bool feed_open = false;
     KeySet clients;  // if not any_client
     KeySet feed;     // if not feed_open
 
     bool to_requests(std::string_view key) const { return plain || any_client || clients.contains(key); }
     bool to_feed(std::string_view key) const { return feed_open ? to_requests(key) : !plain && feed.contains(key); }
+    // Who reads the feed is not known yet, nor who is who: he waits, and hears nothing meanwhile.
+    bool to_wait_for_feed() const { return plain && !feed_open && !told; }
     // The feed is for some, and there is no telling who is who: nothing may be published.
     bool feed_closed() const { return plain && !feed_open; }
 };
@@ -33,7 +35,12 @@ struct Admitted {
 // Any thread.
 class Admission {
 public:
-    explicit Admission(const Options& options) : settings_(options) { now_ = std::make_shared<const Admitted>(begin()); }
+    // `host_tells`: it will say whom the feed is for; until then it is for nobody. Else it is for everybody.
+    Admission(const Options& options, bool host_tells) : settings_(options) {
+        Admitted first = begin();
+        first.feed_open = !host_tells;
+        now_ = std::make_shared<const Admitted>(std::move(first));
+    }
 
     void set(const plugin::TransportKeys& keys) {
         Admitted next = begin();

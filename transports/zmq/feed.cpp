@@ -166,7 +166,8 @@ void Feed::on_message(const Message& message) {
 
 void Feed::on_subscription(const Message& message, BytesView topic) {
     const BytesView key = visitors_.key_of(message);
-    if (!visitors_.admitted().to_feed(key)) {
+    const bool waits = visitors_.admitted().to_wait_for_feed();
+    if (!waits && !visitors_.admitted().to_feed(key)) {
         counters_.frames_ignored.fetch_add(1, std::memory_order_relaxed);
         return complaints_.disconnect(message, "a subscriber who may not read the whole feed was disconnected");
     }
@@ -183,7 +184,7 @@ void Feed::on_subscription(const Message& message, BytesView topic) {
     }
     const bool first = subscribers_.subscribe(descriptor, topic);
     counters_.subscriptions.store(subscribers_.topic_count(), std::memory_order_relaxed);
-    if (is_token(topic)) {
+    if (is_token(topic) && !waits) {
         answer_join(topic);
     } else if (first && is_channel(topic)) {
         host_.on_topic(topic, true);

@@ -7,9 +7,9 @@
 // Topics (docs/protocol.md): 'E' + 8 octets, 'M', 'T' + 16 octets. A peer that subscribes to anything else or to too many,
 // or sends frames of its own, is disconnected: a wide trie of subscriptions freezes the publisher.
 //
-// Who may read all of the feed, the Admission says. With keys the Gate keeps the others out, and who loses the right is
-// disconnected before anything more is published. Without keys everybody could listen: if the feed is not for everybody,
-// nothing is published at all, and whoever subscribes is disconnected.
+// Who may read all of the feed, the Admission says: nobody until the host has told. With keys the Gate keeps the others
+// out, and who loses the right is disconnected before anything more is published. Without keys everybody could listen: if
+// the feed is not for everybody, nothing is published at all, and whoever subscribes is disconnected.
 //
 // Publishing is paced: libzmq drops what a subscriber's queue (SNDHWM) cannot hold, even for a healthy one, and says
 // nothing.

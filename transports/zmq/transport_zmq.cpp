@@ -47,7 +47,7 @@ public:
     void close();
 
 private:
-    explicit ZmqTransport(const Options& options) : admission_(options), context_(options.io_threads) {}
+    ZmqTransport(const Options& options, bool host_tells) : admission_(options, host_tells), context_(options.io_threads) {}
 
     Status prove_gate(const CurveKeys& keys);
     void add(Outbox& outbox, Outgoing outgoing) {
@@ -73,7 +73,7 @@ Result<std::unique_ptr<ZmqTransport>> ZmqTransport::open(const plugin::Transport
         return options.error();
     }
     const SignalsBlocked blocked;
-    std::unique_ptr<ZmqTransport> transport(new ZmqTransport(*options));
+    std::unique_ptr<ZmqTransport> transport(new ZmqTransport(*options, arguments.transport_host.tells_keys()));
     if (transport->context_.handle() == nullptr || !transport->replies_.valid() || !transport->feed_messages_.valid()) {
         return Error{Code::io, "transport_zmq: no descriptors left; raise the limit of open files (ulimit -n)"};
     }

@@ -50,11 +50,12 @@ private:
 using SettingList = std::vector<std::pair<std::string, std::string>>;
 
 struct Server {
-    explicit Server(SettingList more = {}) {
+    explicit Server(SettingList more = {}, bool told = true) {
         SettingList settings = {
             {"request_endpoint", "tcp://127.0.0.1:*"}, {"feed_endpoint", "tcp://127.0.0.1:*"}, {"key_file", file.path()}};
         settings.insert(settings.end(), more.begin(), more.end());
-        auto opened = OpenTransport::open(&belfry_plugin_entry_transport_zmq, host, settings);
+        auto opened = told ? OpenTransport::open(&belfry_plugin_entry_transport_zmq, host, settings)
+                           : OpenTransport::open_untold(&belfry_plugin_entry_transport_zmq, host, settings);
         if (!opened) FAIL(opened.error().detail);
         transport.emplace(*std::move(opened));
     }
@@ -147,7 +148,7 @@ TEST_CASE("curve: without a key, or with another server's, nobody gets in", "[zm
 
 TEST_CASE("curve: known clients alone: those of the settings, then those that the host names", "[zmq][curve]") {
     const CurveKeys fixed = new_keys(), later = new_keys(), stranger = new_keys();
-    Server server(SettingList{{"clients", "known"}, {"client_keys", fixed.public_key}});
+    Server server(SettingList{{"clients", "known"}, {"client_keys", fixed.public_key}}, false);
     auto first = client_of(server, fixed);
     first->send("fixed");
     REQUIRE(server.host.frames(1).size() == 1);
@@ -215,6 +216,38 @@ TEST_CASE("curve: the feed is for those who may read everything; who loses that 
     CHECK_FALSE(hears(*listens_too, channel + "secret", while_refused));
 }
 
+TEST_CASE("curve: until the host has told, nobody gets to the feed, and afterwards libzmq comes again", "[zmq][curve]") {
+    Server server({}, false);
+    auto early = subscriber_of(server, new_keys());
+    CHECK_FALSE(joins(*early, while_refused));
+    CHECK(server.transport->stats().subscriptions == 0);
+    server.transport->set_keys(true, {}, {});
+    CHECK(joins(*early));
+}
+
+TEST_CASE("curve: without keys a subscriber waits until the host has told whom the feed is for", "[zmq][curve]") {
+    RecordingHost host;
+    auto opened =
+        OpenTransport::open_untold(&belfry_plugin_entry_transport_zmq, host,
+                                   {{"request_endpoint", "tcp://127.0.0.1:*"}, {"feed_endpoint", "tcp://127.0.0.1:*"}});
+    REQUIRE(opened);
+    OpenTransport transport = *std::move(opened);
+    ZmqSocket early(ZMQ_SUB);
+    early.set(ZMQ_SUBSCRIBE, channel);
+    early.set(ZMQ_SUBSCRIBE, token);
+    REQUIRE(early.connect(transport.endpoint("feed")));
+    REQUIRE(host.topics(1).size() == 1);
+    FrameSource source;
+    transport.publish(source.frame(channel + "secret"));
+    transport.flush();
+    CHECK_FALSE(hears(early, channel + "secret", while_refused));
+    transport.set_keys(true, {}, {});
+    transport.publish(source.frame(channel + "for all"));
+    transport.flush();
+    CHECK(hears(early, channel + "for all"));
+    CHECK(transport.stats().joins == 0);
+}
+
 TEST_CASE("curve: without keys a feed that is not for everybody is for nobody", "[zmq][curve]") {
     RecordingHost host;
     auto opened = OpenTransport::open(&belfry_plugin_entry_transport_zmq, host,
@@ -252,7 +285,7 @@ TEST_CASE("curve: a socket that lets strangers in is found by the proof, and so 
     Options options;
     options.keys = server;
     const Context context(1);
-    const Admission admission(options);
+    const Admission admission(options, true);
     RecordingHost host;
     auto gate = Gate::open(context, admission, plugin::Host(host.logger()));
     REQUIRE(gate);
