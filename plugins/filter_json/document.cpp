@@ -31,7 +31,8 @@ bool is_flat_enough(BytesView value) {
 }
 
 nlohmann::json parse(BytesView value) {
-    if (!is_flat_enough(value)) return nlohmann::json::value_t::discarded;
+    // nlohmann's parser takes a NUL as the end and would not look at what follows.
+    if (value.find('\0') != BytesView::npos || !is_flat_enough(value)) return nlohmann::json::value_t::discarded;
     return nlohmann::json::parse(value, nullptr, false);
 }
 

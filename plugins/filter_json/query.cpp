@@ -61,7 +61,9 @@ Result<std::string> pointer_of(BytesView word) {
 }
 
 Result<json> operand_of(BytesView word) {
-    const json operand = json::parse(word, nullptr, false);
+    // nlohmann's parser takes a NUL as the end.
+    const bool whole = word.find('\0') == BytesView::npos;
+    const json operand = whole ? json::parse(word, nullptr, false) : json(json::value_t::discarded);
     if (!operand.is_discarded() && !operand.is_structured()) return operand;
     return refusal(shown(word) + " is neither a number, a string in quotes, true, false nor null");
 }

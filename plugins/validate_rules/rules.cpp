@@ -132,6 +132,8 @@ struct Parser {
 
 Result<std::unique_ptr<Rules>> Rules::compile(BytesView spec) {
     if (spec.size() > spec_bytes_max) return invalid("rules: the spec is longer than 64 KiB");
+    // nlohmann's parser takes it as the end and would drop what follows.
+    if (spec.find('\0') != BytesView::npos) return invalid("rules: a NUL octet is no JSON");
     const json parsed = json::parse(spec.begin(), spec.end(), nullptr, false);
     if (!parsed.is_object()) return invalid("rules: write a JSON object, like {\"type\": \"integer\", \"min\": 1}");
     auto rules = std::make_unique<Rules>();

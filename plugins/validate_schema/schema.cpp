@@ -29,6 +29,10 @@ Error invalid(std::string detail) { return {Code::invalid_argument, std::move(de
 
 // `what` opens the sentence.
 Result<json> parse_json(BytesView text, int depth_max, const std::string& what) {
+    // nlohmann's parser takes it as the end and would not look at what follows.
+    if (const size_t nul = text.find('\0'); nul != BytesView::npos) {
+        return invalid(what + " is no JSON at octet " + std::to_string(nul + 1));
+    }
     bool deep = false;
     const auto bound = [&](int depth, json::parse_event_t, json&) {
         deep = deep || depth > depth_max;

@@ -52,6 +52,10 @@ private:
 }  // namespace
 
 Result<ordered_json> parse_json(std::string_view text) {
+    // nlohmann's parser takes it as the end and would drop what follows.
+    if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+        return Error{Code::invalid_argument, "not JSON: a NUL at octet " + std::to_string(nul + 1)};
+    }
     Checker checker;
     if (!ordered_json::sax_parse(text.begin(), text.end(), &checker)) {
         return Error{Code::invalid_argument, checker.problem().empty() ? "not JSON" : checker.problem()};

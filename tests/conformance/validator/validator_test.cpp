@@ -105,6 +105,10 @@ TEST_CASE("rules: types, bounds, choices, patterns", "[validator]") {
         INFO(wrong);
         CHECK(has(said("rules", wrong, "1"), "spec: validator 'rules'"));
     }
+    const std::string behind_nul(R"({"erase": true})"
+                                 "\0, or not",
+                                 24);
+    CHECK(has(said("rules", behind_nul, "1"), "spec: validator 'rules'"));
 }
 
 TEST_CASE("rules: no pattern is slow", "[validator]") {
@@ -116,6 +120,8 @@ TEST_CASE("rules: no pattern is slow", "[validator]") {
 TEST_CASE("schema: the sentence names the place and the reason", "[validator]") {
     CHECK(said("schema", schema, R"({"db": {"port": 5432, "next": {"port": 1}, "tags": ["a"]}})") == "");
     CHECK(has(said("schema", schema, R"({"db": {"port": 70000}})"), "/db/port: "));
+    CHECK(said("schema", schema, Bytes("{\"db\": {}}\0garbage", 18)) == "the value is no JSON at octet 11");
+    CHECK(has(said("schema", std::string("{}\0garbage", 10), "1"), "spec: validator 'schema'"));
     CHECK(has(said("schema", schema, R"({"db": {"next": {"port": "x"}}})"), "/db/next/port: "));
     CHECK(has(said("schema", schema, R"({"db": {"tags": ["a", "c"]}})"), "/db/tags/1: "));
     CHECK(has(said("schema", schema, R"({"other": 1})"), "other"));

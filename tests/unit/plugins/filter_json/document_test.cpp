@@ -21,6 +21,9 @@ TEST_CASE("document: one whole JSON document in UTF-8, and nothing else", "[plug
         INFO(bad);
         CHECK(document_of(bad) == nullptr);
     }
+    for (const Bytes& behind_nul : {Bytes("{}\0garbage", 10), Bytes("{}\0", 3), Bytes("\0", 1)}) {
+        CHECK(document_of(behind_nul) == nullptr);
+    }
 }
 
 TEST_CASE("document: depth 64 is read, 65 is not; brackets in strings do not count", "[plugins][json]") {

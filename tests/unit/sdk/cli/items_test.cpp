@@ -170,7 +170,7 @@ TEST_CASE("json: what is no object of keys is refused", "[cli][items]") {
     const std::string deep(1000, '[');
     for (const std::string& text :
          {std::string("[]"), std::string("{"), std::string(""), std::string(R"({"a": 1, "a": 2})"), deep,
-          std::string("{\"a\": \"\xFF\"}"), std::string("{} x")}) {
+          std::string("{\"a\": \"\xFF\"}"), std::string("{} x"), std::string("{\"a\":1}\0{\"b\":2}", 15)}) {
         CHECK(!read_json_items(text, read.sink(), read.skip()));
     }
     CHECK(read.items.empty());
