@@ -55,6 +55,13 @@ private:
 };
 Turns turns;
 
+struct Turn {
+    Turn() = default;
+    ~Turn() { turns.give_back(); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+};
+
 Error invalid(std::string sentence) { return {Code::invalid_argument, std::move(sentence)}; }
 
 // `what` may be changed by root and this process's user alone.
@@ -164,6 +171,7 @@ Status Command::check(const plugin::ValueChange& change) const {
     if (!turns.take(configuration.at_once, deadline)) {
         return Error{Code::busy, "command " + name_ + ": too many commands run already"};
     }
+    const Turn taken;
     Call call;
     call.path = configuration.directory + "/" + name_;
     call.directory = configuration.directory;
@@ -172,7 +180,6 @@ Status Command::check(const plugin::ValueChange& change) const {
                         "BELFRY_KEY=" + std::string(change.key)};
     call.time_max = std::max(milliseconds(1), std::chrono::ceil<milliseconds>(deadline - Clock::now()));
     const auto outcome = run(call);
-    turns.give_back();
     if (!outcome) return Error{outcome.error().code, "command " + name_ + ": " + outcome.error().detail};
     if (outcome->signal != 0) {
         return Error{Code::io, "command " + name_ + ": it was killed by signal " + std::to_string(outcome->signal)};

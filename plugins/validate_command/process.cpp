@@ -1,16 +1,21 @@
 #include "plugins/validate_command/process.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <thread>
 
 namespace belfry::validate_command {
 
@@ -73,8 +78,7 @@ Result<pid_t> start(const Call& call, int input, int output) {
     sigfillset(&all);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setpgroup(&attributes, 0);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     std::vector<char*> environment;
     for (const std::string& variable : call.environment) environment.push_back(const_cast<char*>(variable.c_str()));
     environment.push_back(nullptr);
@@ -88,7 +92,56 @@ Result<pid_t> start(const Call& call, int input, int output) {
     return failed("it cannot be started");
 }
 
-// Ended, and not yet reaped: its number and its group's are still its own.
+// Of a process as /proc tells it: "PID (NAME) STATE PPID PGRP SESSION ..."; the name may hold anything. 0 = gone, or dead.
+pid_t session_of(pid_t process) {
+    char text[512];
+    const Descriptor file(open(("/proc/" + std::to_string(process) + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
+    const ssize_t count = file.number() < 0 ? -1 : read(file.number(), text, sizeof text - 1);
+    if (count <= 0) return 0;
+    text[count] = '\0';
+    const char* const name_end = std::strrchr(text, ')');
+    char state = 0;
+    int session = 0;
+    if (name_end == nullptr || std::sscanf(name_end, ") %c %*d %*d %d", &state, &session) != 2) return 0;
+    return state == 'Z' || state == 'X' ? 0 : session;
+}
+
+// By the system's numbers: glibc 2.36 declares the two, but not as C.
+int pidfd_of(pid_t process) { return static_cast<int>(syscall(SYS_pidfd_open, process, 0)); }
+bool kill_by(int pidfd) { return syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0) == 0; }
+
+// True if it was of the session. By a descriptor: the number may have become another's since it was listed.
+bool kill_if_of(pid_t session, pid_t process) {
+    if (session_of(process) != session) return false;
+    const Descriptor handle(pidfd_of(process));
+    return handle.number() >= 0 && session_of(process) == session && kill_by(handle.number());
+}
+
+// How many processes of the session were still there.
+size_t kill_session_once(pid_t session) {
+    DIR* const all = opendir("/proc");
+    if (all == nullptr) return 0;
+    size_t killed = 0;
+    while (const dirent* entry = readdir(all)) {
+        const pid_t process = std::atoi(entry->d_name);
+        if (process > 0 && kill_if_of(session, process)) ++killed;
+    }
+    closedir(all);
+    return killed;
+}
+
+// All that the child has started and that did not begin a session of its own, whatever groups it is in. REQUIRES: the child
+// is not reaped yet, so that the session's number is still its own.
+void kill_session(pid_t child) {
+    constexpr int rounds_max = 100;  // one that forks as we look is met in the next; one the kernel holds is not waited for
+    kill(-child, SIGKILL);
+    kill(child, SIGKILL);
+    for (int round = 0; round < rounds_max && kill_session_once(child) > 0; ++round) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
+// Ended, and not yet reaped: its number and its session's are still its own.
 bool has_ended(pid_t child) {
     siginfo_t info{};
     return waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == child;
@@ -134,7 +187,7 @@ Result<Outcome> run(const Call& call) {
         if (open) open = read_some(from.number(), outcome.output);
         ended = has_ended(*child);
     }
-    kill(-*child, SIGKILL);  // all of the group, also what an ended command has left running
+    kill_session(*child);  // also what an ended command has left running
     int status = 0;
     while (waitpid(*child, &status, 0) < 0 && errno == EINTR) {
     }

@@ -1,5 +1,5 @@
 // One run of a command: a value in, a verdict out. The child gets nothing of ours but that: no descriptors, no environment,
-// no blocked or ignored signals; and it leads a process group, which is ended as a whole.
+// no blocked or ignored signals; and it leads a session, which is ended as a whole.
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,7 @@ struct Outcome {
     std::string output;  // of standard output and error together, the first octets
 };
 
-// Any thread. Returns when the command has ended, whatever it left behind in its group is killed then. `timeout`: it took
+// Any thread. Returns when the command has ended, whatever it left behind in its session is killed then. `timeout`: it took
 // too long and was killed; `io`: it could not be started.
 Result<Outcome> run(const Call& call);
 

@@ -61,7 +61,8 @@ TEST_CASE("command: it gets nothing of this process but that", "[validate_comman
     CHECK(output_of(folder,
                     "grep -E '^(SigBlk|SigIgn)' /proc/self/status | cut -f 2 | grep -v '^0000000180000000$' | sort -u") ==
           "0000000000000000\n");
-    CHECK(output_of(folder, "test $(ps -o pgid= -p $$) -eq $$ && echo own group") == "own group\n");
+    CHECK(output_of(folder, "test $(ps -o pgid= -p $$) -eq $$ && test $(ps -o sid= -p $$) -eq $$ && echo own session") ==
+          "own session\n");
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     std::signal(SIGPIPE, SIG_DFL);
     close(open_here);
@@ -76,12 +77,17 @@ TEST_CASE("command: one that takes too long is ended with all that it started", 
     CHECK(outcome.error().code == Code::timeout);
     CHECK(took >= 200ms);
     CHECK(took < 30s);
+    // timeout(1) leads a process group of its own, and so does each job of a shell that watches them (-m).
+    CHECK(run_script(folder, "timeout 300 sh -c 'sleep 1; touch left'", "", 200ms).error().code == Code::timeout);
+    CHECK(run_script(folder, "set -m; (sleep 1; touch left) & (sleep 1; touch left) & sleep 60", "", 200ms).error().code ==
+          Code::timeout);
     // Output without an end keeps it no longer.
     CHECK(run_script(folder, "while :; do echo word; done", "", 200ms).error().code == Code::timeout);
     // One that has ended leaves nothing behind, and is not waited for by what holds its output open.
     const auto start = std::chrono::steady_clock::now();
     CHECK(output_of(folder, "(sleep 1; touch left) & echo done") == "done\n");
     CHECK(std::chrono::steady_clock::now() - start < 900ms);
+    CHECK(output_of(folder, "timeout 300 sh -c 'sleep 1; touch left' & echo done") == "done\n");
     std::this_thread::sleep_for(1500ms);
     CHECK_FALSE(folder.has("left"));
 }
