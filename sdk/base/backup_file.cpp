@@ -94,7 +94,7 @@ Result<BackupFacts> check_backup(const std::string& path,
                                  const std::function<void(uint64_t done, uint64_t total)>& on_progress) {
     std::ifstream file(path, std::ios::binary | std::ios::ate);
     if (!file) {
-        return Error{errno == ENOENT ? Code::not_found : Code::io, "cannot open '" + path + "': " + std::strerror(errno)};
+        return Error{Code::io, "cannot open '" + path + "': " + std::strerror(errno)};
     }
     const auto size = static_cast<uint64_t>(file.tellg());
     Bytes tail(tail_bytes, '\0');

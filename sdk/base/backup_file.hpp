@@ -30,8 +30,8 @@ struct BackupFacts {
 // What follows the snapshot, whose octets have `snapshot_crc`; facts.snapshot_bytes and checksum are not looked at.
 Bytes encode_backup_end(const BackupFacts& facts, uint32_t snapshot_crc);
 
-// Reads the whole file. io and not_found of the system; corrupt with the reason; incompatible for a newer format.
-// `on_progress`, if any, is told octets done and in all.
+// Reads the whole file. io of the system, also if there is no such file; corrupt with the reason; incompatible for a newer
+// format. `on_progress`, if any, is told octets done and in all.
 Result<BackupFacts> check_backup(const std::string& path,
                                  const std::function<void(uint64_t done, uint64_t total)>& on_progress = {});
 

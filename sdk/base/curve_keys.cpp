@@ -38,9 +38,8 @@ bool is_curve_key(std::string_view text) {
 Result<CurveKeys> load_key_file(const std::string& path, const std::string& setting) {
     struct stat facts {};
     if (::stat(path.c_str(), &facts) != 0) {
-        return Error{
-            errno == ENOENT ? Code::not_found : Code::io,
-            setting + ": cannot open '" + path + "': " + std::strerror(errno) + "; make one with: belfry keygen " + path};
+        return Error{Code::io, setting + ": cannot open '" + path + "': " + std::strerror(errno) +
+                                   "; make one with: belfry keygen " + path};
     }
     if ((facts.st_mode & others) != 0) {
         return Error{Code::denied, setting + ": others may read '" + path + "'; type: chmod 600 " + path};

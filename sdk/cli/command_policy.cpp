@@ -108,7 +108,11 @@ Exit change(Context& context, protocol::RecordChangeRequest request) {
 
 Exit set_policy(Context& context) {
     auto rules = rules_of(context);
-    if (!rules) return context.misuse(rules.error().detail);
+    if (!rules) {
+        // Only the command line is invalid here; what a file says is looked at by the hub.
+        const bool misused = rules.error().code == Code::invalid_argument;
+        return misused ? context.misuse(rules.error().detail) : context.fail(rules.error());
+    }
     const Policy policy{context.word(1), *std::move(rules)};
     return change(context, {protocol::policy_name(policy.pattern), false, protocol::encode_policy(policy), {}});
 }

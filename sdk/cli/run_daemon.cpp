@@ -32,7 +32,7 @@ Exit run_daemon(Context& context, std::vector<std::string> arguments) {
     context.out.flush();
     pid_t child = 0;
     if (const int error = ::posix_spawnp(&child, words[0], nullptr, nullptr, words.data(), environ); error != 0) {
-        return context.fail({Code::not_found, "cannot run '" + arguments[0] + "': " + std::strerror(error)});
+        return context.fail({Code::io, "cannot run '" + arguments[0] + "': " + std::strerror(error)});
     }
     int outcome = 0;
     while (::waitpid(child, &outcome, 0) < 0 && errno == EINTR) continue;

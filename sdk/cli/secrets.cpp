@@ -16,7 +16,7 @@ namespace {
 constexpr size_t secret_bytes_max = limits::password_bytes_max + limits::credential_bytes_max;
 
 Error failure(const std::string& what, const std::string& path) {
-    return {errno == ENOENT ? Code::not_found : Code::io, "cannot " + what + " '" + path + "': " + std::strerror(errno)};
+    return {Code::io, "cannot " + what + " '" + path + "': " + std::strerror(errno)};
 }
 
 class Descriptor {

@@ -149,3 +149,18 @@ TEST_CASE("commands: a value from a file that is not there is not written", "[cl
     CHECK(outcome.exit == Exit::other);
     CHECK(outcome.err.find("/nonexistent/file") != std::string::npos);
 }
+
+TEST_CASE("commands: a file that is not there is no answer of the hub's, and no fault of the line", "[cli][commands]") {
+    for (const std::vector<std::string>& line :
+         std::vector<std::vector<std::string>>{{"get", "a", "--token-file", "/nonexistent/token"},
+                                               {"get", "a", "--user", "ann", "--password-file", "/nonexistent/password"},
+                                               {"snapshot", "status", "/nonexistent/backup"},
+                                               {"policy", "set", "a", "--schema", "/nonexistent/schema"},
+                                               {"policy", "set", "a", "--rule", "kind=/nonexistent/rule"}}) {
+        INFO(line[0] << ' ' << line[1]);
+        const Outcome outcome = run_alone(line);
+        CHECK(outcome.exit == Exit::other);
+        CHECK(outcome.err.find("/nonexistent/") != std::string::npos);
+        CHECK(outcome.err.find("usage:") == std::string::npos);
+    }
+}
