@@ -34,7 +34,7 @@ _belfry() {
         diff) flags+=" --prefix --full" ;;
         log) flags+=" --last --from --to --prefix --full" ;;
         import) flags+=" --prefix --format --stdin-kv --dots --batch --changed-only --delete-missing --world-readable --dry-run --strict --comment --verbose" ;;
-        export) flags+=" --prefix --format --rev --merge" ;;
+        export) flags+=" --prefix --format --rev --force --merge" ;;
         compact) flags+=" --keep" ;;
         digest) flags+=" --kind --rev" ;;
         subscribe) flags+=" --kind --until-revision --for --report --ready --stream" ;;

@@ -1,30 +1,26 @@
-// Writes a backup: FILE.part, readable by its owner alone, that becomes FILE when it is whole and on the disk.
+// Writes a backup: a file readable by its owner alone, that is FILE when it is whole, on the disk and read back.
 #pragma once
 
 #include <string>
 
 #include "sdk/base/backup_file.hpp"
+#include "sdk/cli/new_file.hpp"
 
 namespace belfry::cli {
 
 class BackupWriter {
 public:
-    explicit BackupWriter(std::string path) : path_(std::move(path)), part_(path_ + ".part") {}
-    ~BackupWriter();  // an unfinished one is removed
-    BackupWriter(const BackupWriter&) = delete;
-    BackupWriter& operator=(const BackupWriter&) = delete;
+    BackupWriter(std::string path, bool replace) : file_(std::move(path), replace) {}
 
-    // An empty FILE.part. conflict: FILE exists, and `replace` is false.
-    Status begin(bool replace);
+    // Anew, from the first octet. conflict: FILE exists, and is not to be replaced.
+    Status begin();
     Status append(BytesView octets);
-    Status finish(const BackupFacts& facts);
+    // What the file says, as the disk has it. On failure FILE is what it was.
+    Result<BackupFacts> finish(const BackupFacts& facts);
     uint64_t bytes() const { return bytes_; }
 
 private:
-    Status fail(const char* what) const;  // with errno
-    Status write(BytesView octets);
-    const std::string path_, part_;
-    int file_ = -1;
+    NewFile file_;
     uint64_t bytes_ = 0;
     uint32_t crc_ = 0;
 };

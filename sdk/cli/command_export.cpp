@@ -3,15 +3,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "sdk/base/content_type.hpp"
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/items.hpp"
 #include "sdk/cli/json_writer.hpp"
+#include "sdk/cli/new_file.hpp"
 #include "sdk/cli/progress.hpp"
 #include "sdk/cli/reading.hpp"
 #include "sdk/cli/text.hpp"
@@ -27,6 +26,7 @@ constexpr Flag flags[] = {
     {"prefix", FlagKind::text, "FOLDER", "only keys under it, named without it; 'etc' means 'etc/'"},
     {"format", FlagKind::text, "FORMAT", "toml, json or tree; by default the suffix tells, and '-' is json"},
     {"rev", FlagKind::number, "N", "as it was at revision N"},
+    {"force", FlagKind::toggle, "", "a file: replace it if it exists"},
     {"merge", FlagKind::toggle, "", "a tree: write into a folder that is not empty"},
 };
 
@@ -37,37 +37,62 @@ struct Exported {
     Revision revision;
 };
 
+// Of a tree: into a folder that is ours, so in place. 0600, as all that is exported: values may be secrets.
 Status write_file(const std::string& path, BytesView octets) {
-    const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    // O_NONBLOCK: a pipe that stands there is seen, not waited for.
+    const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (file < 0) return Error{Code::io, path + ": " + std::strerror(errno)};
+    const auto failed = [&] {
+        const Error error{errno == ENOSPC || errno == EDQUOT ? Code::no_space : Code::io,
+                          path + ": " + std::strerror(errno)};
+        close(file);
+        return error;
+    };
+    struct stat facts {};
+    if (fstat(file, &facts) != 0) return failed();
+    if (!S_ISREG(facts.st_mode)) return close(file), Error{Code::invalid_argument, path + " is no regular file"};
+    if (fchmod(file, 0600) != 0 || ftruncate(file, 0) != 0) return failed();
     while (!octets.empty()) {
         const ssize_t count = write(file, octets.data(), octets.size());
         if (count < 0 && errno == EINTR) continue;
-        if (count < 0) {
-            const Error error{errno == ENOSPC ? Code::no_space : Code::io, path + ": " + std::strerror(errno)};
-            close(file);
-            return error;
-        }
+        if (count < 0) return failed();
         octets.remove_prefix(static_cast<size_t>(count));
     }
     if (close(file) != 0) return Error{Code::io, path + ": " + std::strerror(errno)};
     return {};
 }
 
-Status prepare_folder(const std::string& root, bool merge) {
+// Each part of `path` that is not there yet, for its owner alone.
+Status make_folders(const std::string& path) {
+    for (size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+        const std::string part = path.substr(0, end);
+        if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return Error{Code::io, part + ": " + std::strerror(errno)};
+        if (end == std::string::npos) return {};
+    }
+}
+
+struct Folder {
+    bool empty = true;
+    bool escaped = false;  // by an export before this one
+};
+
+Result<Folder> prepare_folder(const std::string& root, bool merge) {
+    if (auto made = make_folders(root); !made) return made.error();
     std::error_code problem;
-    fs::create_directories(root, problem);
+    Folder folder;
+    auto entries = fs::directory_iterator(root, problem);
+    folder.empty = !problem && entries == fs::directory_iterator();
+    if (!problem) folder.escaped = fs::exists(root + "/" + std::string(tree_marker), problem);
     if (problem) return Error{Code::io, root + ": " + problem.message()};
-    const bool empty = fs::is_empty(root, problem);
-    if (problem) return Error{Code::io, root + ": " + problem.message()};
-    if (!empty && !merge)
+    if (!folder.empty && !merge)
         return Error{Code::invalid_argument, root + " is not empty; give another folder, or --merge to write into it"};
-    return {};
+    return folder;
 }
 
 // Two walks over one revision: the names of all keys decide how each is written.
 Result<Exported> export_tree(Context& context, Client& client, const std::string& root, const std::string& prefix) {
-    if (auto status = prepare_folder(root, context.has("merge")); !status) return status.error();
+    const auto folder_there = prepare_folder(root, context.has("merge"));
+    if (!folder_there) return folder_there.error();
     const auto filter = filter_of(prefix, "prefix");
     std::vector<Bytes> keys;
     auto at = walk_snapshot(client, filter, {context.arguments.number("rev")}, [&](const KeyValue& kv) -> Status {
@@ -75,7 +100,12 @@ Result<Exported> export_tree(Context& context, Client& client, const std::string
         return {};
     });
     if (!at) return at.error();
-    const TreeNames names(keys);
+    // The marker is about all that the folder holds: what is escaped there already decides for these names too.
+    const TreeNames names(keys, folder_there->escaped);
+    if (names.escaped() && !folder_there->escaped && !folder_there->empty) {
+        return Error{Code::invalid_argument, "some keys are no file names, and those in " + root +
+                                                 " are not escaped: the two cannot be one tree; give another folder"};
+    }
     Exported exported;
     exported.revision = *at;
     if (names.escaped()) {
@@ -95,9 +125,7 @@ Result<Exported> export_tree(Context& context, Client& client, const std::string
         types.erase(key);
         if (!kv.content_type.empty()) types[key] = kv.content_type;
         if (const std::string parent = path.substr(0, path.rfind('/')); parent != folder) {
-            std::error_code problem;
-            fs::create_directories(parent, problem);
-            if (problem) return Error{Code::io, parent + ": " + problem.message()};
+            if (auto made = make_folders(parent); !made) return made;
             folder = parent;
         }
         exported.bytes += kv.value.size();
@@ -110,16 +138,13 @@ Result<Exported> export_tree(Context& context, Client& client, const std::string
     return written ? Result<Exported>(exported) : written.error();
 }
 
-Status write_document(Context& context, const std::string& path, const std::string& text) {
-    if (path == "-") return context.out << text, Status();
-    const std::string temporary = path + ".part";
-    if (auto status = write_file(temporary, text); !status) return status;
-    if (std::rename(temporary.c_str(), path.c_str()) != 0) return Error{Code::io, path + ": " + std::strerror(errno)};
-    return {};
-}
-
 Result<Exported> export_document(Context& context, Client& client, const std::string& path, const std::string& prefix,
                                  Format format) {
+    NewFile file(path, context.has("force"));
+    const bool printed = path == "-";
+    if (!printed) {  // before the walk: a target that is not to be had is no news for its end
+        if (auto created = file.create(); !created) return created.error();
+    }
     std::vector<Item> items;
     Exported exported;
     Progress progress(context, "exporting");
@@ -137,7 +162,10 @@ Result<Exported> export_document(Context& context, Client& client, const std::st
     exported.revision = *at;
     auto text = format == Format::json ? write_json_items(items) : write_toml_items(items);
     if (!text) return text.error();
-    if (auto status = write_document(context, path, *text); !status) return status.error();
+    if (printed) return context.out << *text, exported;
+    if (auto written = file.write(*text); !written) return written.error();
+    if (auto synced = file.sync(); !synced) return synced.error();
+    if (auto published = file.publish(); !published) return published.error();
     return exported;
 }
 
@@ -176,12 +204,14 @@ Exit run_export(Context& context) {
 const Command export_command = {
     .name = "export",
     .summary = "write keys into a file or folder",
-    .usage = "FILE|FOLDER|- [--prefix FOLDER] [--format toml|json|tree] [--rev N]",
+    .usage = "FILE|FOLDER|- [--prefix FOLDER] [--format toml|json|tree] [--rev N] [--force | --merge]",
     .details =
         "What `belfry import` of the result writes is exactly what was exported, in every format. A tree can hold any key\n"
         "and value; keys that are no file names are escaped, and a file .belfry-tree then says so. JSON and TOML need\n"
         "keys in UTF-8; values that are not UTF-8 become {\"base64\": \"...\"}. Content types are kept:\n"
-        "a tree has them in a file .belfry-types.\n\n"
+        "a tree has them in a file .belfry-types. What is written is readable by you alone (0600, folders 0700); a file "
+        "that\n"
+        "exists is replaced with --force only.\n\n"
         "  belfry export backup.json\n"
         "  belfry export ./etc-then --prefix etc --rev 42\n"
         "  belfry export - --prefix app --format toml",

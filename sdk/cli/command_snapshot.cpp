@@ -82,20 +82,17 @@ Exit save(Context& context) {
     const std::string& path = context.word(1);
     const auto client = context.connect();
     if (!client) return context.fail(client.error());
-    BackupWriter writer(path);
+    BackupWriter writer(path, context.has("force"));
     for (unsigned attempt = 1;; ++attempt) {
-        if (auto begun = writer.begin(context.has("force")); !begun) return context.fail(begun.error());
+        if (auto begun = writer.begin(); !begun) return context.fail(begun.error());
         Progress progress(context, "saving octets");
         const auto facts = fetch(**client, writer, progress);
         if (!facts && facts.error().code == Code::not_found && attempt < attempts_max) continue;
         if (!facts) return context.fail(facts.error());
-        if (auto finished = writer.finish(*facts); !finished) return context.fail(finished.error());
-        break;
+        const auto saved = writer.finish(*facts);
+        if (!saved) return context.fail(saved.error());
+        return show(context, path, *saved), Exit::ok;
     }
-    // As the disk has it.
-    const auto saved = check_backup(path);
-    if (!saved) return context.fail(saved.error());
-    return show(context, path, *saved), Exit::ok;
 }
 
 // ---- status, restore ----

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sdk/base/limits.hpp"
 #include "sdk/cli/content.hpp"
 #include "sdk/cli/items.hpp"
 #include "sdk/cli/text.hpp"
@@ -16,7 +17,8 @@
 namespace belfry::cli {
 namespace {
 
-constexpr size_t folder_depth_max = 128;
+// A key may be nothing but slashes: then each is a folder of an escaped tree, and one more stands for a key that is one.
+constexpr size_t folder_depth_max = limits::key_bytes_max + 1;
 
 struct Descriptor {
     int number = -1;
@@ -51,10 +53,13 @@ private:
         std::vector<std::string> names;
         DIR* folder = opendir(path_of(relative).c_str());
         if (folder == nullptr) return skip_({path_of(relative), unreadable(), true}), names;
+        errno = 0;  // the end and an error look alike else
         while (const dirent* entry = readdir(folder)) {
             const std::string_view name = entry->d_name;
             if (name != "." && name != "..") names.emplace_back(name);
+            errno = 0;
         }
+        if (errno != 0) skip_({path_of(relative), unreadable(), true});
         closedir(folder);
         std::sort(names.begin(), names.end());
         return names;

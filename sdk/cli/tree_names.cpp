@@ -79,7 +79,7 @@ std::optional<Bytes> unescaped_part(std::string_view name) {
 
 }  // namespace
 
-TreeNames::TreeNames(const std::vector<Bytes>& keys) {
+TreeNames::TreeNames(const std::vector<Bytes>& keys, bool escaped) : escaped_(escaped) {
     for (const Bytes& key : keys) {
         for (size_t slash = key.find('/'); slash != Bytes::npos; slash = key.find('/', slash + 1))
             folders_.insert(key.substr(0, slash));

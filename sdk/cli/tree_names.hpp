@@ -21,7 +21,8 @@ inline constexpr std::string_view tree_marker = ".belfry-tree";
 
 class TreeNames {
 public:
-    explicit TreeNames(const std::vector<Bytes>& keys);
+    // `escaped`: also if these keys would not need it.
+    explicit TreeNames(const std::vector<Bytes>& keys, bool escaped = false);
 
     bool escaped() const { return escaped_; }
     // Relative, never leaving the root. REQUIRES: one of the keys.
