@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "sdk/base/curve_keys.hpp"
+#include "sdk/base/endpoint.hpp"
 #include "sdk/base/hash.hpp"
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
@@ -183,6 +185,29 @@ Exit replace(const Context& context, uint64_t old_id, uint64_t id) {
     return ask_and_show(context, MemberChangeRequest{MemberChangeRequest::Kind::remove, old_id, {}});
 }
 
+// What the hub keeps as a member's address. Nobody could reach a wrong one, and a voter that nobody reaches costs a vote.
+Status check_address(std::string_view endpoint) {
+    const auto parts = parse_tcp_endpoint(endpoint);
+    const auto port = parts ? parse_number(parts->port) : Result<uint64_t>(uint64_t{0});
+    const bool reachable = parts && port && *port > 0 && *port <= 65535 && parts->host != "*";
+    if (reachable && endpoint.find_first_of(" \t\r\n,=\"") == std::string_view::npos) return {};
+    return Error{Code::invalid_argument,
+                 "'" + printable(endpoint) + "' is not where another member can be reached: write " + "tcp://HOST:PORT"};
+}
+
+// The address and the key that the line gives, if it does.
+Status check_place(const Context& context, bool takes_key, size_t address_word) {
+    if (context.arguments.words().size() > address_word) {
+        if (Status good = check_address(context.word(address_word)); !good) return good;
+    }
+    if (!context.has("key")) return {};
+    if (!takes_key) return Error{Code::invalid_argument, "--key is for add and replace"};
+    if (is_curve_key(context.arguments.text("key"))) return {};
+    return Error{Code::invalid_argument, "--key: '" + printable(context.arguments.text("key"), 60) +
+                                             "' is no public key; belfry keygen prints one, of " +
+                                             std::to_string(curve_key_characters) + " characters"};
+}
+
 Exit run_replace(Context& context) {
     const auto old_id = parse_number(context.word(1)), id = parse_number(context.word(2));
     if (!old_id || !id) return context.misuse((old_id ? id : old_id).error().detail);
@@ -194,13 +219,17 @@ Exit run_replace(Context& context) {
 Exit run_member(Context& context) {
     const std::string& what = context.word(0);
     const size_t words = context.arguments.words().size();
-    if (what == "list" && words == 1) return ask_and_show(context, protocol::MembersRequest{});
-    if (what == "replace" && (words == 3 || words == 4)) return run_replace(context);
-    const bool known = (what == "add" && words == 3) || ((what == "promote" || what == "remove") && words == 2);
-    if (!known)
+    const bool lists = what == "list" && words == 1;
+    const bool adds = what == "add" && words == 3;
+    const bool replaces = what == "replace" && (words == 3 || words == 4);
+    if (!lists && !adds && !replaces && !((what == "promote" || what == "remove") && words == 2))
         return context.misuse(
             "write member list, member add ID ADDRESS, member promote ID, member remove ID or member replace OLD NEW "
             "[ADDRESS]");
+    if (Status good = check_place(context, adds || replaces, adds ? 2 : 3); !good)
+        return context.misuse(good.error().detail);
+    if (lists) return ask_and_show(context, protocol::MembersRequest{});
+    if (replaces) return run_replace(context);
     const auto id = parse_number(context.word(1));
     if (!id) return context.misuse(id.error().detail);
     if (what == "add") return add(context, *id);

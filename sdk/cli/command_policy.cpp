@@ -20,7 +20,7 @@ constexpr Flag flags[] = {
     {"schema", FlagKind::text, "FILE", "set: values must fit this JSON Schema"},
     {"rules", FlagKind::text, "FILE", "set: values must keep these rules (types, ranges, sizes)"},
     {"command", FlagKind::text, "NAME", "set: a program of the operator's decides (plugin validate_command)"},
-    {"rule", FlagKind::text, "KIND=FILE", "set: for the validator KIND of some plugin"},
+    {"rule", FlagKind::text, "KIND=FILE", "set: for the validator KIND of some plugin; may stand several times"},
     {"quota-keys", FlagKind::number, "N", "set: at most N keys match the pattern"},
     {"quota-bytes", FlagKind::text, "SIZE", "set: at most so many octets of keys and values: 65536, \"64 MiB\""},
     {"expect", FlagKind::number, "VERSION", "only if the policy is at this version; 0 = only if there is none"},
@@ -65,8 +65,7 @@ Result<std::vector<protocol::PolicyRule>> rules_of(const Context& context) {
         if (Status read = from_file(kind, context.arguments.text(kind)); !read) return read.error();
     }
     if (context.has("command")) rules.push_back({"command", context.arguments.text("command")});
-    if (context.has("rule")) {
-        const std::string& text = context.arguments.text("rule");
+    for (const std::string& text : context.arguments.all("rule")) {
         const size_t equals = text.find('=');
         if (equals == 0 || equals == std::string::npos) return Error{Code::invalid_argument, "--rule: write KIND=FILE"};
         if (Status read = from_file(text.substr(0, equals), text.substr(equals + 1)); !read) return read.error();

@@ -106,9 +106,10 @@ Exit status(Context& context) {
 
 Exit restore(Context& context) {
     std::vector<std::string> line{"--restore", context.word(1)};
-    for (const char* const flag : {"config", "data-dir", "set"}) {
+    for (const char* const flag : {"config", "data-dir"}) {
         if (context.has(flag)) line.insert(line.end(), {std::string("--") + flag, context.arguments.text(flag)});
     }
+    for (const std::string& setting : context.arguments.all("set")) line.insert(line.end(), {"--set", setting});
     return run_daemon(context, std::move(line));
 }
 
@@ -124,7 +125,7 @@ constexpr Flag snapshot_flags[] = {
     {"force", FlagKind::toggle, "", "save: replace FILE if it exists"},
     {"data-dir", FlagKind::text, "DIR", "restore: the new data directory, empty or not there"},
     {"config", FlagKind::text, "FILE", "restore: the settings of the hub that will run on it (belfry.toml)"},
-    {"set", FlagKind::text, "KEY=VALUE", "restore: one of its settings"},
+    {"set", FlagKind::text, "KEY=VALUE", "restore: one of its settings; may stand several times"},
 };
 
 }  // namespace

@@ -217,6 +217,9 @@ Exit run_user(Context& context) {
             "write `user add|passwd|disable|enable|remove|show NAME`, `user list`, `user key add NAME KEY` or "
             "`user key remove KEY`");
     }
+    if (context.has("no-password") && context.has("new-password-file")) {
+        return context.misuse("--no-password or --new-password-file, not both");
+    }
     auto client = context.connect();
     return client ? run(context, **client) : context.fail(client.error());
 }
