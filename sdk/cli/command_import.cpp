@@ -51,17 +51,10 @@ public:
           progress_(context, "importing") {}
 
     Status run(const std::string& source, Format format) {
-        if (context_.has("changed-only") || context_.has("delete-missing")) {
-            if (auto status = look_at_present(); !status) return status;
-        }
-        if (auto status = read(source, format); !status) return status;
-        if (auto status = importer_.finish(); !status) return status;
-        if (!context_.has("delete-missing")) return {};
-        if (lost_ > 0) {
-            return Error{Code::invalid_argument,
-                         "nothing was deleted, because " + human_count(lost_) + " of the input could not be imported"};
-        }
-        return delete_missing();
+        Status status = run_until_failure(source, format);
+        // What is under way may well be written: the first error is told, and the figures of all.
+        if (!status) (void)importer_.settle();
+        return status;
     }
 
     Exit report() const {
@@ -75,6 +68,20 @@ public:
     }
 
 private:
+    Status run_until_failure(const std::string& source, Format format) {
+        if (context_.has("changed-only") || context_.has("delete-missing")) {
+            if (auto status = look_at_present(); !status) return status;
+        }
+        if (auto status = read(source, format); !status) return status;
+        if (auto status = importer_.finish(); !status) return status;
+        if (!context_.has("delete-missing")) return {};
+        if (lost_ > 0) {
+            return Error{Code::invalid_argument,
+                         "nothing was deleted, because " + human_count(lost_) + " of the input could not be imported"};
+        }
+        return delete_missing();
+    }
+
     Status look_at_present() {
         const bool values = context_.has("changed-only");
         auto at = walk_snapshot(*client_, filter_of(prefix_, "prefix"), {}, [&](const KeyValue& kv) -> Status {
@@ -123,7 +130,7 @@ private:
         }
         ++planned_;
         if (context_.has("dry-run")) {
-            if (context_.has("verbose")) context_.line("put " + place);
+            if (context_.has("verbose")) plan("put", puts_planned_, item.key);
             return {};
         }
         return importer_.put(std::move(item));
@@ -137,13 +144,19 @@ private:
         std::sort(missing.begin(), missing.end());
         for (Bytes& key : missing) {
             if (context_.has("dry-run")) {
-                if (context_.has("verbose")) context_.line("del " + printable(key));
+                if (context_.has("verbose")) plan("del", deletes_planned_, key);
                 ++planned_deletes_;
             } else if (auto status = importer_.erase(std::move(key)); !status) {
                 return status;
             }
         }
         return importer_.finish();
+    }
+
+    // Of a dry run: said at once, or kept for the one document.
+    void plan(const char* what, std::vector<Bytes>& planned, const Bytes& key) {
+        if (context_.settings.json) return planned.push_back(key);
+        context_.line(what + (" " + printable(key, value_place_max)));
     }
 
     // It is imported, but without the content type that its name promises.
@@ -169,6 +182,13 @@ private:
         json.field("change_sets", figures.change_sets).field("deleted", figures.deleted).field("unchanged", unchanged_);
         json.field("revision", figures.revision);
         if (context_.has("dry-run")) json.field("would_write", planned_).field("would_delete", planned_deletes_);
+        if (context_.has("dry-run") && context_.has("verbose")) {
+            json.name("puts").begin_array();
+            for (const Bytes& key : puts_planned_) json.value(key);
+            json.end_array().name("deletes").begin_array();
+            for (const Bytes& key : deletes_planned_) json.value(key);
+            json.end_array();
+        }
         json.name("skipped").begin_object();
         for (const auto& [reason, count] : skipped_) json.field(reason, count);
         context_.line(json.end_object().end_object().take());
@@ -204,6 +224,7 @@ private:
     Progress progress_;
     Present present_;
     std::unordered_set<Bytes> seen_;
+    std::vector<Bytes> puts_planned_, deletes_planned_;
     std::map<std::string, uint64_t> skipped_;
     uint64_t skips_ = 0, lost_ = 0, planned_ = 0, planned_deletes_ = 0, unchanged_ = 0, misnamed_ = 0;
 };

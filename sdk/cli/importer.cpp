@@ -60,6 +60,12 @@ Status Importer::collect_one() {
 Status Importer::finish() {
     Status first;
     if (!open_.then_ops.empty()) first = send();
+    const Status settled = settle();
+    return first ? settled : first;
+}
+
+Status Importer::settle() {
+    Status first;
     while (!sent_.empty()) {
         auto status = collect_one();
         if (!status && first) first = status;

@@ -29,6 +29,8 @@ public:
     Status erase(Bytes key);
     // Sends what is left and waits for all answers.
     Status finish();
+    // Waits for the answers to what was sent; the figures are whole then, also after a failure.
+    Status settle();
     const ImportFigures& figures() const { return figures_; }
 
 private:
