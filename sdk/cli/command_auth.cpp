@@ -111,8 +111,7 @@ Exit run_login(Context& context) {
         (*client)->call(protocol::AuthenticateRequest{own->user, own->password, static_cast<uint64_t>(wanted.count())}));
     if (!reply) return context.fail(reply.error());
     if (reply->token.empty()) {
-        context.note("this hub asks nobody who he is (auth_open): there is no token");
-        return Exit::ok;
+        return context.fail({Code::unsupported, "this hub asks nobody who he is (auth_open): there is no token"});
     }
     if (context.has("out")) {
         const std::string& path = context.arguments.text("out");
