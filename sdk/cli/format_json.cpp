@@ -34,7 +34,7 @@ Status read_object(const ordered_json& object, const Bytes& path, const ItemSink
                 skip({printable(key), "not base64"});
             }
         } else {
-            status = sink({std::move(key), value.dump()});
+            status = sink({std::move(key), text_of(value)});
         }
         if (!status) return status;
     }

@@ -165,6 +165,21 @@ TEST_CASE("json: numbers, booleans and lists become their text, null is skipped"
     CHECK(read.skipped("not base64"));
 }
 
+TEST_CASE("json: a number comes through as it was written", "[cli][items]") {
+    Collected read;
+    REQUIRE(read_json_items(
+        R"({"big": 18446744073709551616, "low": -9223372036854775809, "e": 1e3, "f": 1.10,)"
+        R"( "max": 18446744073709551615, "zero": -0.0, "l": [1.10, {"a\"b": [1E+2, true, null], "c": {}}, "x"]})",
+        read.sink(), read.skip()));
+    CHECK(read.items == Map{{"big", "18446744073709551616"},
+                            {"low", "-9223372036854775809"},
+                            {"e", "1e3"},
+                            {"f", "1.10"},
+                            {"max", "18446744073709551615"},
+                            {"zero", "-0.0"},
+                            {"l", R"([1.10,{"a\"b":[1E+2,true,null],"c":{}},"x"])"}});
+}
+
 TEST_CASE("json: what is no object of keys is refused", "[cli][items]") {
     Collected read;
     const std::string deep(1000, '[');
