@@ -21,13 +21,30 @@ constexpr double exact_integers_max = 0x1p53;    // bounds are kept as doubles
 
 Error invalid(std::string detail) { return {Code::invalid_argument, std::move(detail)}; }
 
-std::string shown(BytesView value) {
-    const bool cut = value.size() > shown_bytes_max;
-    std::string text;
-    for (const char octet : value.substr(0, shown_bytes_max)) {
-        text += static_cast<unsigned char>(octet) < 32 || octet == 127 ? '?' : octet;
+// The first whole characters.
+BytesView head(BytesView text, size_t bytes_max) {
+    size_t end = 0;
+    while (end < text.size()) {
+        const size_t length = std::max<size_t>(utf8_length(text.substr(end)), 1);
+        if (end + length > bytes_max) break;
+        end += length;
     }
-    return "'" + text + (cut ? "...'" : "'");
+    return text.substr(0, end);
+}
+
+// In UTF-8, whatever the value is, and without what could drive a terminal.
+std::string shown(BytesView value) {
+    const BytesView first = head(value, shown_bytes_max);
+    std::string text;
+    for (size_t at = 0; at < first.size();) {
+        const size_t length = utf8_length(first.substr(at));
+        const auto octet = static_cast<unsigned char>(first[at]);
+        const bool control = length == 1 && (octet < 32 || octet == 127);
+        const bool old_control = length == 2 && octet == 0xc2 && static_cast<unsigned char>(first[at + 1]) < 0xa0;
+        text += length == 0 || control || old_control ? BytesView("?") : first.substr(at, length);
+        at += std::max<size_t>(length, 1);
+    }
+    return "'" + text + (first.size() < value.size() ? "...'" : "'");
 }
 
 std::string number_text(double number) {
@@ -156,10 +173,10 @@ Status Rules::check(const plugin::ValueChange& change) const {
     if (!one_of_.empty() && std::find(one_of_.begin(), one_of_.end(), value) == one_of_.end()) {
         std::string all;
         for (const std::string& one : one_of_) all += (all.empty() ? "" : ", ") + shown(one);
-        return invalid(shown(value) + " is none of " + all.substr(0, 400));
+        return invalid(shown(value) + " is none of " + Bytes(head(all, 400)));
     }
     if (pattern_ && !RE2::FullMatch({value.data(), value.size()}, *pattern_)) {
-        return invalid(shown(value) + " does not match '" + pattern_->pattern().substr(0, 200) + "'");
+        return invalid(shown(value) + " does not match '" + Bytes(head(pattern_->pattern(), 200)) + "'");
     }
     return {};
 }

@@ -154,15 +154,18 @@ Exit show(Context& context) {
     if (found == records->end()) return context.fail({Code::not_found, "there is no policy '" + context.word(1) + "'"});
     const auto policy = protocol::decode_policy(found->name, found->content);
     if (!policy) return context.fail(policy.error());
-    for (const auto& rule : policy->rules) {
-        if (context.settings.json) {
-            JsonWriter json;
-            json.begin_object().field("kind", rule.kind).field("spec", rule.spec);
-            context.line(json.end_object().take());
-        } else {
-            context.line("# " + rule.kind);
-            context.line(rule.spec);
+    if (context.settings.json) {
+        JsonWriter json;
+        json.begin_object().field("pattern", policy->pattern).field("version", found->version).name("rules").begin_array();
+        for (const auto& rule : policy->rules) {
+            json.begin_object().field("kind", rule.kind).field("spec", rule.spec).end_object();
         }
+        context.line(json.end_array().end_object().take());
+        return Exit::ok;
+    }
+    for (const auto& rule : policy->rules) {
+        context.line("# " + rule.kind);
+        context.line(rule.spec);
     }
     return Exit::ok;
 }

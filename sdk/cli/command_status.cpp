@@ -63,8 +63,12 @@ Exit run_compact(Context& context) {
         auto newest = newest_revision(*status);
         if (!newest) return context.fail(newest.error());
         const uint64_t keep = std::max<uint64_t>(context.arguments.number("keep"), 1);
-        if (newest->value <= keep)
-            return context.line("nothing to compact: the hub has " + plural(newest->value, "revision")), Exit::ok;
+        if (newest->value <= keep) {
+            JsonWriter json;
+            context.line(context.settings.json ? json.begin_object().field("compacted", Revision()).end_object().take()
+                                               : "nothing to compact: the hub has " + plural(newest->value, "revision"));
+            return Exit::ok;
+        }
         revision = {newest->value - keep + 1};
     }
     auto done = (*client)->compact(revision);

@@ -96,6 +96,11 @@ TEST_CASE("rules: types, bounds, choices, patterns", "[validator]") {
     CHECK(said("rules", R"({"one_of": ["red", "green"]})", "blue") == "'blue' is none of 'red', 'green'");
     CHECK(said("rules", R"({"pattern": "[a-z]+"})", "ab1") == "'ab1' does not match '[a-z]+'");
     CHECK(said("rules", R"({"bytes_max": 3})", "1234") == "the value has 4 octets, at most 3 are allowed");
+    const std::string as(38, 'a');
+    CHECK(said("rules", R"({"type": "integer"})", as + "\xc3\xa9\xc3\xa9") == "'" + as + "\xc3\xa9...' is no integer");
+    CHECK(said("rules", R"({"type": "integer"})", as + "a\xc3\xa9") == "'" + as + "a...' is no integer");
+    CHECK(said("rules", R"({"type": "integer"})", "\xff\x1b") == "'?\?' is no integer");
+    CHECK(said("rules", R"({"type": "integer"})", "\xc2\x9b") == "'?' is no integer");
     CHECK(said("rules", R"({"erase": false})", std::nullopt) == "this key may not be erased");
     CHECK(said("rules", R"({"erase": true})", std::nullopt) == "");
     for (const char* wrong :
