@@ -38,8 +38,9 @@ struct Loop : std::enable_shared_from_this<Loop> {
     Clock::time_point sent;
 
     void send_next() {
+        if (stop_requested()) return load->end_loop(nullptr);
         const uint64_t number = load->next.fetch_add(1, std::memory_order_relaxed);
-        if (number >= load->options.count || stop_requested()) return load->end_loop(nullptr);
+        if (number >= load->options.count) return load->end_loop(nullptr);
         sent = Clock::now();
         const auto status =
             client->send(load->options.request(number),
@@ -94,6 +95,7 @@ LoadResult run_load(const std::vector<std::shared_ptr<Client>>& clients, const L
     }
     LoadResult result;
     result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    result.begun = std::min<uint64_t>(load->next, options.count);
     result.done = load->done;
     result.failed = load->failed;
     result.first_error = load->first_error;

@@ -23,6 +23,7 @@ struct Latencies {
 
 struct LoadResult {
     Latencies latencies;
+    uint64_t begun = 0;  // requests 0 to begun - 1 were sent
     uint64_t done = 0, failed = 0;
     double seconds = 0;
     Error first_error;

@@ -82,6 +82,7 @@ LoadResult write_at_rate(Client& client, const WatchLoad& load) {
     for (uint64_t i = 0; i < load.changes && !stop_requested(); ++i) {
         const auto tick = Clock::now() + step;
         replies.push_back(client.send(stamped(load, i)));
+        ++result.begun;
         std::this_thread::sleep_until(tick);
     }
     for (auto& future : replies) {
@@ -124,6 +125,7 @@ Result<LoadResult> run_watch_load(const std::vector<std::shared_ptr<Client>>& cl
 
     LoadResult result;
     result.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    result.begun = written.begun;
     result.done = delivered_by(*subscribers);
     result.failed = expected - std::min(expected, result.done);
     result.first_error = written.first_error;

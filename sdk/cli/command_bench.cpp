@@ -6,6 +6,7 @@
 #include "sdk/cli/bench_load.hpp"
 #include "sdk/cli/bench_watch.hpp"
 #include "sdk/cli/commands.hpp"
+#include "sdk/cli/importer.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/progress.hpp"
 #include "sdk/cli/reading.hpp"
@@ -29,7 +30,7 @@ constexpr Flag flags[] = {
 
 constexpr uint64_t clients_max = 10000;
 constexpr uint64_t keys_max = 10'000'000;
-constexpr uint64_t keys_per_cleaning = 1000;  // deleted in one change set
+constexpr uint64_t measured_max = 100'000'000;  // each costs 4 octets here, and is sorted in the end
 
 struct Plan {
     std::string kind;
@@ -79,6 +80,8 @@ Status check(const Plan& plan) {
     if (plan.clients == 0 || plan.clients > clients_max) return outside("--clients", clients_max);
     if (plan.in_flight == 0 || plan.in_flight > 4096 * plan.clients) return outside("--in-flight", 4096 * plan.clients);
     if (plan.keys == 0 || plan.keys > keys_max) return outside("--keys", keys_max);
+    const uint64_t count_max = plan.kind == "watch" ? measured_max / plan.clients : measured_max;  // each client measures
+    if (plan.count == 0 || plan.count > count_max) return outside("--count", count_max);
     if (plan.value_bytes < 8 || plan.value_bytes > limits::value_bytes_max) {
         return Error{Code::invalid_argument, "--value-bytes must be 8 to " + std::to_string(limits::value_bytes_max)};
     }
@@ -109,16 +112,16 @@ protocol::RequestOp range_request(const Plan& plan, uint64_t) {
 
 using Clients = std::vector<std::shared_ptr<Client>>;
 
-Result<Clients> connect_all(const Context& context, uint64_t count) {
+Result<Clients> connect_all(const Context& context, const Plan& plan) {
     Clients clients;
-    for (uint64_t i = 0; i < count; ++i) {
+    for (uint64_t i = 0; i < plan.clients; ++i) {
         auto client = context.connect();
         if (!client) return client.error();
         clients.push_back(std::move(*client));
     }
     // Connecting is not what is measured; and a hub that is not there is told now.
     for (const auto& client : clients) {
-        if (auto revision = newest_revision(*client, {"prefix", "bench/"}); !revision) return revision.error();
+        if (auto revision = newest_revision(*client, {"prefix", plan.prefix}); !revision) return revision.error();
     }
     return clients;
 }
@@ -134,14 +137,18 @@ LoadResult load_of(Context& context, const Clients& clients, const Plan& plan, u
     return run_load(clients, options);
 }
 
-void clean(Context& context, Client& client, const Plan& plan) {
+// Key by key: what else lies between them is not ours. `--filled` says that all of them are the bench's.
+void clean(Context& context, const std::shared_ptr<Client>& client, const Plan& plan, uint64_t written) {
+    const uint64_t keys = plan.filled ? plan.keys : std::min(written, plan.keys);
     Progress progress(context, "cleaning");
-    for (uint64_t from = 0; from < plan.keys; from += keys_per_cleaning) {
-        const uint64_t end = std::min(plan.keys, from + keys_per_cleaning);
-        if (!client.erase({key_of(plan, from), key_of(plan, end - 1) + '\0'}))
-            return context.note("the keys of the bench could not be deleted");
-        progress.show(end, plan.keys);
+    Importer eraser(client, limits::txn_ops_max, "bench");
+    Status status;
+    for (uint64_t number = 0; number < keys && status; ++number) {
+        status = eraser.erase(key_of(plan, number));
+        progress.show(number + 1, keys);
     }
+    const Status rest = eraser.finish();
+    if (!status || !rest) context.note("the keys of the bench could not be deleted");
 }
 
 Exit print(Context& context, const Plan& plan, const LoadResult& result, const char* unit) {
@@ -167,7 +174,7 @@ Exit print(Context& context, const Plan& plan, const LoadResult& result, const c
         {result.first_error.code, plural(result.failed, "failure") + ", first: " + result.first_error.detail});
 }
 
-Exit bench_watch(Context& context, const Clients& clients, const Plan& plan) {
+Exit bench_watch(Context& context, const Clients& clients, const Plan& plan, uint64_t& written) {
     WatchLoad watch;
     watch.filter = {"prefix", plan.prefix};
     watch.changes = plan.count;
@@ -179,6 +186,7 @@ Exit bench_watch(Context& context, const Clients& clients, const Plan& plan) {
     };
     auto result = run_watch_load(clients, watch);
     if (!result) return context.fail(result.error());
+    written = result->begun;
     return print(context, plan, *result, "deliveries");
 }
 
@@ -188,24 +196,29 @@ Exit run_bench(Context& context) {
     catch_stop_signals();
     const bool reads = plan.kind == "get" || plan.kind == "range";
     if (!reads && plan.kind != "put" && plan.kind != "watch") return context.misuse("one of put, get, range, watch");
-    auto clients = connect_all(context, plan.clients);
+    auto clients = connect_all(context, plan);
     if (!clients) return context.fail(clients.error());
 
     Exit exit = Exit::ok;
+    uint64_t written = 0;  // the puts 0 to written - 1
     if (reads && !plan.filled) {
         const LoadResult filled = load_of(context, *clients, plan, plan.keys, "filling", put_request);
+        written = filled.begun;
         if (filled.first_error.code != Code::ok) exit = context.fail(filled.first_error);
     }
     if (exit == Exit::ok) {
-        if (plan.kind == "put")
-            exit = print(context, plan, load_of(context, *clients, plan, plan.count, "put", put_request), "puts");
+        if (plan.kind == "put") {
+            const LoadResult put = load_of(context, *clients, plan, plan.count, "put", put_request);
+            written = put.begun;
+            exit = print(context, plan, put, "puts");
+        }
         if (plan.kind == "get")
             exit = print(context, plan, load_of(context, *clients, plan, plan.count, "get", get_request), "gets");
         if (plan.kind == "range")
             exit = print(context, plan, load_of(context, *clients, plan, plan.count, "range", range_request), "ranges");
-        if (plan.kind == "watch") exit = bench_watch(context, *clients, plan);
+        if (plan.kind == "watch") exit = bench_watch(context, *clients, plan, written);
     }
-    if (!context.has("keep")) clean(context, *clients->front(), plan);
+    if (!context.has("keep")) clean(context, clients->front(), plan, written);
     return exit;
 }
 

@@ -91,6 +91,8 @@ TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cl
         {"watch", "a", "--snapshot", "--rev", "3"},
         {"bench", "fly"},
         {"bench", "put", "--clients", "0"},
+        {"bench", "put", "--count", "99999999999999999"},
+        {"bench", "watch", "--clients", "1000", "--count", "1000000"},
         {"completion", "fish"},
         {"plugin", "make", "x"},
         {"help", "nothing"},
