@@ -1,5 +1,8 @@
 // Every command against a real hub. The commands run in this process, through the library, so that their three streams can
 // be told apart; the hub is a process.
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <fstream>
@@ -231,6 +234,116 @@ TEST_CASE("belfry: what import made of a tree, export gives back in every format
     CHECK(has(shell.out, "\"base64\": \"aGk=\""));
 }
 
+TEST_CASE("belfry: export spares what is there, and writes for the owner alone", "[integration][cli]") {
+    Shell shell;
+    REQUIRE(shell.run({"put", "a/b", "1"}) == 0);
+    const auto others = [&](const std::string& name) {
+        return fs::symlink_status(shell.path(name)).permissions() & fs::perms(077);
+    };
+    const auto left_behind = [&] {
+        size_t parts = 0;
+        for (const auto& entry : fs::directory_iterator(shell.directory.path())) {
+            parts += has(entry.path().string(), ".part") ? 1 : 0;
+        }
+        return parts;
+    };
+    REQUIRE(shell.run({"export", shell.path("x.json")}) == 0);
+    CHECK(others("x.json") == fs::perms::none);
+    CHECK(shell.run({"export", shell.path("x.json")}) == 1);
+    CHECK(has(shell.err, "--force"));
+    shell.write("x.json", "old");
+    shell.write("x.json.part", "somebody else's");
+    REQUIRE(shell.run({"export", shell.path("x.json"), "--force"}) == 0);
+    CHECK(has(test::read_text(shell.path("x.json")), "\"b\": \"1\""));
+    CHECK(test::read_text(shell.path("x.json.part")) == "somebody else's");
+    fs::remove(shell.path("x.json.part"));
+    // What is no regular file is not replaced, not even by force.
+    fs::create_symlink("x.json", shell.path("link.json"));
+    REQUIRE(mkfifo(shell.path("pipe.json").c_str(), 0600) == 0);
+    for (const std::string name : {"link.json", "pipe.json"}) {
+        CHECK(shell.run({"export", shell.path(name), "--force"}) == 5);
+        CHECK(fs::symlink_status(shell.path(name)).type() != fs::file_type::regular);
+    }
+    REQUIRE(shell.run({"put", "a/\xFF", "no JSON can name it"}) == 0);
+    CHECK(shell.run({"export", shell.path("y.json")}) == 5);
+    CHECK(!fs::exists(shell.path("y.json")));
+    CHECK(left_behind() == 0);
+
+    REQUIRE(shell.run({"export", shell.path("new/tree")}) == 0);
+    for (const std::string name : {"new", "new/tree", "new/tree/a", "new/tree/a/b"}) {
+        INFO(name);
+        CHECK(others(name) == fs::perms::none);
+    }
+    fs::remove(shell.path("new/tree/a/b"));
+    REQUIRE(mkfifo(shell.path("new/tree/a/b").c_str(), 0600) == 0);
+    CHECK(shell.run({"export", shell.path("new/tree"), "--merge"}) != 0);
+    CHECK(fs::is_fifo(shell.path("new/tree/a/b")));
+}
+
+TEST_CASE("belfry: a tree is merged into one of its own kind", "[integration][cli]") {
+    Shell shell;
+    REQUIRE(shell.run({"put", "plain/a%20b", "1"}) == 0);
+    REQUIRE(shell.run({"put", "odd/x//y", "2"}) == 0);
+    REQUIRE(shell.run({"put", "odd/" + Bytes(475, '/'), "deep"}) == 0);
+    // Names of a plain tree would be unescaped by a marker that comes later.
+    REQUIRE(shell.run({"export", shell.path("first"), "--prefix", "plain"}) == 0);
+    CHECK(shell.run({"export", shell.path("first"), "--prefix", "odd", "--merge"}) == 5);
+    CHECK(!fs::exists(shell.path("first/.belfry-tree")));
+    // Into an escaped one all go escaped, whether they need it or not.
+    REQUIRE(shell.run({"export", shell.path("second"), "--prefix", "odd"}) == 0);
+    REQUIRE(shell.run({"export", shell.path("second"), "--prefix", "plain", "--merge"}) == 0);
+    REQUIRE(shell.run({"import", shell.path("second"), "--prefix", "back", "--strict"}) == 0);
+    CHECK(has(shell.out, "imported 3 keys"));
+    CHECK(shell.run({"get", "back/a%20b"}) == 0);
+    CHECK(shell.run({"get", "back/x//y"}) == 0);
+    CHECK(shell.run({"get", "back/" + Bytes(475, '/')}) == 0);
+}
+
+TEST_CASE("belfry: an import that fails reports what was written", "[integration][cli]") {
+    Shell shell;
+    shell.write("rules.json", R"({"type": "integer"})");
+    REQUIRE(shell.run({"policy", "set", "p/*", "--rules", shell.path("rules.json")}) == 0);
+    std::string lines = "k00 = no number\n";
+    for (int i = 10; i < 60; ++i) lines += "k" + std::to_string(i) + " = 1\n";
+    CHECK(shell.run({"import", "--stdin-kv", "--prefix", "p", "--batch", "1", "-o", "json"}, lines) == 5);
+    CHECK(has(shell.err, "k00"));
+    const std::string reported = shell.out;
+    REQUIRE(shell.run({"get", "p/", "--prefix", "--count"}) == 0);
+    CHECK(shell.out != "0\n");
+    CHECK(reported.starts_with("{\"written\":" + shell.out.substr(0, shell.out.size() - 1) + ","));
+}
+
+TEST_CASE("belfry: with -o json the output is one document", "[integration][cli]") {
+    Shell shell;
+    REQUIRE(shell.run({"compact", "--keep", "5", "-o", "json"}) == 0);
+    CHECK(shell.out == "{\"compacted\":0}\n");
+    shell.write("rules.json", R"({"type": "integer"})");
+    shell.write("schema.json", "{}");
+    REQUIRE(shell.run({"policy", "set", "n/*", "--rules", shell.path("rules.json"), "--schema", shell.path("schema.json"),
+                       "--rule", "rules=" + shell.path("rules.json"), "--rule", "schema=" + shell.path("schema.json")}) ==
+            0);
+    REQUIRE(shell.run({"policy", "show", "n/*", "-o", "json"}) == 0);
+    CHECK(shell.out.starts_with("{\"pattern\":\"n/*\",\"version\":1,\"rules\":[{\"kind\":\"schema\",\"spec\":\"{}\"},"));
+    CHECK(std::count(shell.out.begin(), shell.out.end(), '\n') == 1);
+    size_t kinds = 0;
+    for (size_t at = 0; (at = shell.out.find("\"kind\"", at)) != std::string::npos; ++at) ++kinds;
+    CHECK(kinds == 4);  // of a flag that stands twice, both
+    REQUIRE(shell.run({"put", "p/old", "1"}) == 0);
+    REQUIRE(shell.run({"import", "--stdin-kv", "--prefix", "p", "--delete-missing", "--dry-run", "-v", "-o", "json"},
+                      "a = 1\nb = 2\n") == 0);
+    CHECK(has(shell.out, "\"would_write\":2,\"would_delete\":1,\"puts\":[\"p/a\",\"p/b\"],\"deletes\":[\"p/old\"],"));
+    CHECK(std::count(shell.out.begin(), shell.out.end(), '\n') == 1);
+}
+
+TEST_CASE("belfry: login where nobody is asked is refused", "[integration][cli]") {
+    Shell shell;
+    shell.write("password", "secret\n");
+    fs::permissions(shell.path("password"), fs::perms::owner_read | fs::perms::owner_write);
+    CHECK(shell.run({"login", "--user", "ann", "--password-file", shell.path("password"), "--out", shell.path("t")}) == 5);
+    CHECK(has(shell.err, "asks nobody"));
+    CHECK(!fs::exists(shell.path("t")));
+}
+
 TEST_CASE("belfry: import writes only what changed and deletes what is gone, if asked", "[integration][cli]") {
     Shell shell;
     REQUIRE(shell.run({"put", "outside", "1"}) == 0);
@@ -301,6 +414,27 @@ TEST_CASE("belfry: status, and a small bench of every kind that cleans up behind
     }
     REQUIRE(shell.run({"get", "", "--prefix", "--count"}) == 0);
     CHECK(shell.out == "0\n");
+}
+
+TEST_CASE("belfry: a bench deletes what it wrote and nothing else", "[integration][cli]") {
+    Shell shell;
+    for (const std::string key : {"b/00000000x", "b/00000099", "b/other"}) REQUIRE(shell.run({"put", key, "mine"}) == 0);
+    CHECK(shell.run({"bench", "put", "--prefix", "b/", "--count", "50", "--keys", "100"}) == 0);
+    REQUIRE(shell.run({"get", "b/", "--prefix", "--keys-only"}) == 0);
+    CHECK(shell.out == "b/00000000x\nb/00000099\nb/other\n");
+}
+
+TEST_CASE("belfry: a snapshot replaces a backup only when it is whole", "[integration][cli]") {
+    Shell shell;
+    REQUIRE(shell.run({"put", "a", "1"}) == 0);
+    REQUIRE(shell.run({"snapshot", "save", shell.path("backup")}) == 0);
+    CHECK(shell.run({"snapshot", "save", shell.path("backup")}) == 1);
+    CHECK(shell.run({"snapshot", "save", shell.path("backup"), "--force"}) == 0);
+    CHECK(shell.run({"snapshot", "status", shell.path("backup")}) == 0);
+    fs::create_symlink("backup", shell.path("link"));
+    CHECK(shell.run({"snapshot", "save", shell.path("link"), "--force"}) == 5);
+    CHECK(std::count_if(fs::directory_iterator(shell.directory.path()), {},
+                        [](const auto& entry) { return has(entry.path().string(), ".part"); }) == 0);
 }
 
 TEST_CASE("belfry: a value's content type is kept, shown, and read by", "[integration][cli]") {

@@ -96,8 +96,6 @@ TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cl
         {"completion", "fish"},
         {"plugin", "make", "x"},
         {"help", "nothing"},
-        {"get", "a", "--output", "xml"},
-        {"get", "a", "--timeout", "soon"},
         {"user", "add", "ann", "--no-password", "--new-password-file", "f"},
         {"member", "remove", "3", "--key", "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"},
         {"member", "list", "--key", "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"},
@@ -108,6 +106,8 @@ TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cl
         {"member", "add", "4", "tcp://10.0.0.4:7422", "--key", "short"},
         {"member", "replace", "3", "4", "tcp://:7422"},
         {"policy", "set", "a", "--rule", "kind"},
+        {"get", "a", "--output", "xml"},
+        {"get", "a", "--timeout", "soon"},
         {"get", "a", "--nonsense"},
         {"--endpoint", "", "get", "a"},
     };
