@@ -192,7 +192,7 @@ Status check_address(std::string_view endpoint) {
     const bool reachable = parts && port && *port > 0 && *port <= 65535 && parts->host != "*";
     if (reachable && endpoint.find_first_of(" \t\r\n,=\"") == std::string_view::npos) return {};
     return Error{Code::invalid_argument,
-                 "'" + printable(endpoint) + "' is not where another member can be reached: write " + "tcp://HOST:PORT"};
+                 "'" + printable(endpoint) + "' is not where another member can be reached: write tcp://HOST:PORT"};
 }
 
 // The address and the key that the line gives, if it does.
