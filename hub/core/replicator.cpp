@@ -126,15 +126,16 @@ void Replicator::add(raft::Message message, std::vector<MemberMessage>& out) {
 
 void Replicator::note(const raft::Message& received, uint64_t now_ms) {
     const auto* const result = std::get_if<raft::AppendEntriesResult>(&received.body);
-    if (result == nullptr || result->rejected == Index{} || !is_current(received)) return;
-    sent_.refused(received.peer, received.term, raft_.match_index(received.peer), now_ms);
+    if (result == nullptr || !is_current(received)) return;
+    if (result->rejected <= raft_.match_index(received.peer)) return;  // taken, or a late answer
+    sent_.refused(received.peer, received.term, result->last, now_ms);
 }
 
 // What is left names the last of them as the entry before it.
 void Replicator::leave_out_sent(raft::Message& message) const {
     auto& body = std::get<raft::AppendEntries>(message.body);
     const Index end{body.previous.value + body.count};
-    const Index sent = std::min(sent_.of(message.peer, message.term), end);
+    const Index sent = std::min(sent_.of(message.peer, message.term, body.previous), end);
     if (sent <= body.previous || raft_.term_of(sent) == Term{}) return;
     body.count = static_cast<uint32_t>(end.value - sent.value);
     body.previous = sent;
@@ -144,6 +145,7 @@ void Replicator::leave_out_sent(raft::Message& message) const {
 template <class Find>
 bool Replicator::send(raft::Message& message, Find find_entry, std::vector<MemberMessage>& out) {
     auto& whole = std::get<raft::AppendEntries>(message.body);
+    const Index before = whole.previous;
     raft::AppendEntries* part = open_message(message, out);
     do {
         raft::AppendEntries begun{whole.previous, whole.previous_term, {}, 0, {}};
@@ -168,7 +170,7 @@ bool Replicator::send(raft::Message& message, Find find_entry, std::vector<Membe
         }
         const Index end{filled.previous.value + filled.count};
         filled.commit = std::max(filled.commit, std::min(whole.commit, end));
-        if (taken > 0) sent_.sent(message.peer, message.term, end);
+        if (taken > 0) sent_.sent(message.peer, message.term, before, end);
         if (part == nullptr) {
             out.push_back({message.peer, raft::Message{message.peer, message.version, message.term, std::move(begun)}});
         }

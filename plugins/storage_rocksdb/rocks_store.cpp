@@ -196,11 +196,12 @@ rocksdb::Status RocksStore::write_once() {
     return written;
 }
 
-// The only way on after an error, one of RocksDB's own threads included: those stop then, and the next commit meets it, at
-// the latest when the write buffers are full. RocksDB's Resume() would not do: it writes on into a log file that has met a
-// full disk (Debian's RocksDB 7.8 ends the process then, by an assertion), and it waits for ever for a family whose flush
-// was asked for just when that of the other one failed: the job ends without taking the request from the queue. Opened
-// anew, the database has another log file; what was committed is in the old one.
+// The only way on after an error, one of RocksDB's own threads included: a flush that failed stops it, and the next commit
+// meets that; a compaction that found no room is tried again each second, and at worst a later commit that would have to
+// wait meets it. RocksDB's Resume() would not do: it writes on into a log file that has met a full disk (Debian's RocksDB
+// 7.8 ends the process then, by an assertion), and it waits for ever for a family whose flush was asked for just when that
+// of the other one failed: the job ends without taking the request from the queue. Opened anew, the database has another
+// log file; what was committed is in the old one.
 Status RocksStore::reopen() {
     replacing_ = true;
     const std::unique_lock lock(engine_mutex_);

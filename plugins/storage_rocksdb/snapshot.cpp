@@ -54,7 +54,7 @@ Status write_table(Engine& engine, uint32_t table, const rocksdb::Snapshot* snap
     const std::unique_ptr<rocksdb::Iterator> at(engine.db().NewIterator(options, engine.family(table)));
     for (at->SeekToFirst(); at->Valid(); at->Next()) {
         if (cancel.load(std::memory_order_relaxed)) {
-            return Error{Code::unavailable, "the store is being replaced by a snapshot; copy again afterwards"};
+            return Error{Code::unavailable, "the database is being opened anew; copy again afterwards"};
         }
         if (Status status = writer.add(table, from_slice(at->key()).substr(1), from_slice(at->value())); !status)
             return status;

@@ -68,6 +68,32 @@ TEST_CASE("what is on its way to a slow member is not sent again, and what was l
     CHECK(cluster.get(other, "lost19") == "x");
 }
 
+TEST_CASE("a member with many entries that nobody else has is mended in a second, two leaders later", "[core][cluster]") {
+    Cluster cluster(3);
+    const uint64_t old = cluster.elect();
+    cluster.put(old, "a", "1");
+    cluster.cut_off(old);
+    for (int i = 0; i < 25; ++i) {
+        cluster.at(old).put("own" + std::to_string(i), "x");
+        cluster.run(5);
+    }
+    const size_t entries = cluster.at(old).written.size();
+    REQUIRE(entries > 20);
+    cluster.run_until([&] { return cluster.leader() != 0; });
+    const uint64_t second = cluster.leader();
+    for (int i = 0; i < 30; ++i) cluster.put(second, "b" + std::to_string(i), "2");
+    cluster.crash(second);
+    cluster.run(1000);
+    cluster.restart(second);
+    const uint64_t third = cluster.elect();
+    cluster.put(third, "c", "3");
+    cluster.reconnect(old);
+    cluster.run(1000);
+    CHECK(cluster.at(old).written.size() == cluster.at(third).written.size());
+    CHECK(cluster.get(old, "c") == "3");
+    CHECK(cluster.get(old, "own24") == "(none)");
+}
+
 TEST_CASE("a write through a follower is refused by the rules, as at the leader", "[core][cluster]") {
     Cluster cluster(3);
     const uint64_t other = cluster.other_than(cluster.elect());
