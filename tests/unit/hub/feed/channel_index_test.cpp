@@ -121,7 +121,7 @@ TEST_CASE("channel index: with sets and without, every channel sees what its fil
         for (uint64_t n = random() % 4; growing && n > 0; --n) {
             const auto filter = filters.compile(random_spec(random));
             if (!filter || !ids.insert((*filter)->channel()).second) continue;
-            channels.push_back({(*filter)->channel(), *filter, {}, 0, false, 0, 0, {}});
+            channels.push_back({(*filter)->channel(), *filter, {}, 0, false, false, 0, 0, {}});
             index.insert(channels.back());
         }
         if (!channels.empty() && random() % (growing ? 8 : 1) == 0) {
@@ -201,7 +201,7 @@ std::list<Channel> globs_about_everything(size_t count) {
     std::list<Channel> channels;
     for (size_t i = 0; i < count; ++i) {
         const auto filter = *filters.compile({"glob", "*/*-" + std::to_string(i) + "/config"});
-        channels.push_back({filter->channel(), filter, {}, 0, false, 0, 0, {}});
+        channels.push_back({filter->channel(), filter, {}, 0, false, false, 0, 0, {}});
     }
     return channels;
 }
