@@ -263,9 +263,10 @@ Error RequestLink::outcome(const Pending& pending) const {
     const bool out = pending.sent || pending.perhaps;
     if (!out && pending.refusals > 0) return {Code::unavailable, pending.refusal};
     if (!out) return {Code::unavailable, "no connection to '" + endpoint + "'" + after + not_connected()};
-    if (pending.is_read) return {Code::unavailable, "no answer from '" + endpoint + "'" + after};
-    return {Code::uncertain,
-            "no answer from '" + endpoint + "'" + after + "; the change is perhaps made: look before repeating"};
+    std::string detail = "no answer from '" + endpoint + "'" + after;
+    if (pending.refusals > 0) detail += "; the answer to a copy before was: " + pending.refusal;
+    if (pending.is_read) return {Code::unavailable, std::move(detail)};
+    return {Code::uncertain, std::move(detail) + "; the change is perhaps made: look before repeating"};
 }
 
 void RequestLink::expire(uint64_t now_ms) {

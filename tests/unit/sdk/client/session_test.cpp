@@ -289,6 +289,21 @@ TEST_CASE("busy is told at once, and so is unavailable without retry") {
     CHECK(count == 2);
 }
 
+TEST_CASE("a hub that refuses and then says nothing more: the refusal is told all the same") {
+    std::atomic<int> asked = 0;
+    Hub hub([&](const protocol::Request& request) -> std::optional<protocol::Reply> {
+        if (asked++ > 0) return std::nullopt;
+        protocol::Reply reply = Hub::error(request, Code::unavailable);
+        reply.error.detail = "the disk is full";
+        return reply;
+    });
+    const auto got = (*Client::connect(options_for({hub.endpoint}, 600ms)))->get("k");
+    CHECK(got.error().code == Code::unavailable);
+    CHECK(got.error().detail.find("no answer from") == 0);
+    CHECK(got.error().detail.find("the disk is full") != std::string::npos);
+    CHECK(asked > 1);
+}
+
 TEST_CASE("a forgotten session: the first copy begins another one, later copies are uncertain") {
     Cluster cluster;
     std::atomic<bool> forget = false;
