@@ -8,19 +8,6 @@ using namespace belfry;
 using namespace belfry::hub;
 using namespace belfry::hub::core;
 
-namespace {
-
-protocol::PutRequest put_of(const Bytes& key, const Bytes& value) { return {key, value, {}, false}; }
-
-struct Ready : World {
-    explicit Ready(Options wanted = default_options()) : World(wanted) {
-        start();
-        sync();
-    }
-};
-
-}  // namespace
-
 TEST_CASE("a clock that is days ahead cannot make all history old at once", "[core]") {
     constexpr uint64_t day_ms = 86'400'000;
     auto options = World::default_options();

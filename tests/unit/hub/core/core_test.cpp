@@ -10,15 +10,6 @@ using namespace belfry::hub::core;
 
 namespace {
 
-protocol::PutRequest put_of(const Bytes& key, const Bytes& value) { return {key, value, {}, false}; }
-
-struct Ready : World {
-    explicit Ready(Options wanted = default_options()) : World(wanted) {
-        start();
-        sync();
-    }
-};
-
 // From now on the store fails in that slot; inject({}) mends it.
 void fail_at(World& world, std::string failing, Error error) {
     world.store->inject([failing = std::move(failing), error = std::move(error)](std::string_view slot) {

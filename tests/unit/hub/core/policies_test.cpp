@@ -53,8 +53,6 @@ struct Hub : World {
     std::string said(protocol::RequestOp op) { return write(std::move(op)).error.detail; }
 };
 
-PutRequest put_of(const Bytes& key, const Bytes& value) { return {key, value, {}, false}; }
-
 }  // namespace
 
 TEST_CASE("a policy refuses what its rules do not accept, with key, policy and reason", "[core][policy]") {

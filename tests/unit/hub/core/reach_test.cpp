@@ -7,19 +7,6 @@ using namespace belfry;
 using namespace belfry::hub;
 using namespace belfry::hub::core;
 
-namespace {
-
-protocol::PutRequest put_of(const Bytes& key, const Bytes& value) { return {key, value, {}, false}; }
-
-struct Ready : World {
-    explicit Ready(Options wanted = default_options()) : World(wanted) {
-        start();
-        sync();
-    }
-};
-
-}  // namespace
-
 TEST_CASE("a transaction that would look at too many keys is refused at the door", "[core]") {
     Ready world;
     constexpr int keys = 1000;

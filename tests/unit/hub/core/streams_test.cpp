@@ -9,8 +9,6 @@ using namespace belfry::hub::core;
 
 namespace {
 
-protocol::PutRequest put_of(const Bytes& key, const Bytes& value) { return {key, value, {}, false}; }
-
 protocol::ChangesRequest stream_of(const Bytes& prefix, uint64_t from, uint64_t wait_ms = 1000) {
     return {{"prefix", prefix}, {from}, {}, 0, wait_ms};
 }

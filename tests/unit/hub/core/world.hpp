@@ -94,4 +94,14 @@ private:
     uint64_t next_id_ = 1;
 };
 
+// It has started and leads.
+struct Ready : World {
+    explicit Ready(Options wanted = default_options()) : World(wanted) {
+        start();
+        sync();
+    }
+};
+
+inline protocol::PutRequest put_of(const Bytes& key, const Bytes& value) { return {key, value, {}, false}; }
+
 }  // namespace belfry::hub::core

@@ -212,4 +212,16 @@ private:
     uint64_t applied_ = 0;
 };
 
+template <class Reply>
+const Reply& reply_of(const Applied& applied) {
+    REQUIRE(applied.reply);
+    return std::get<Reply>(*applied.reply);
+}
+
+inline Code refusal_code(const Applied& applied) {
+    REQUIRE_FALSE(applied.reply);
+    CHECK_FALSE(applied.change);
+    return applied.reply.error().code;
+}
+
 }  // namespace belfry::hub::model::test

@@ -9,22 +9,6 @@ using namespace belfry;
 using namespace belfry::hub::model;
 using namespace belfry::hub::model::test;
 
-namespace {
-
-template <class Reply>
-const Reply& reply_of(const Applied& applied) {
-    REQUIRE(applied.reply);
-    return std::get<Reply>(*applied.reply);
-}
-
-Code refusal(const Applied& applied) {
-    REQUIRE_FALSE(applied.reply);
-    CHECK_FALSE(applied.change);
-    return applied.reply.error().code;
-}
-
-}  // namespace
-
 TEST_CASE("put: a key counts its versions and a delete starts it anew", "[model]") {
     Hub hub(GENERATE(from_range(stores())));
     CHECK(hub.apply(put("a", "1")).revision == Revision{1});
@@ -60,9 +44,9 @@ TEST_CASE("delete: of nothing makes no revision, of a range makes one", "[model]
 TEST_CASE("put: what no store takes is refused, and the state stays", "[model]") {
     Hub hub(GENERATE(from_range(stores())));
     const Bytes image = hub.image();
-    CHECK(refusal(hub.apply(put("", "1"))) == Code::invalid_argument);
-    CHECK(refusal(hub.apply(put(Bytes(481, 'k'), "1"))) == Code::invalid_argument);
-    CHECK(refusal(hub.apply(put("a", Bytes(belfry::limits::value_bytes_max + 1, 'v')))) == Code::too_large);
+    CHECK(refusal_code(hub.apply(put("", "1"))) == Code::invalid_argument);
+    CHECK(refusal_code(hub.apply(put(Bytes(481, 'k'), "1"))) == Code::invalid_argument);
+    CHECK(refusal_code(hub.apply(put("a", Bytes(belfry::limits::value_bytes_max + 1, 'v')))) == Code::too_large);
     CHECK(hub.image() == image);
     CHECK(hub.apply(put(Bytes(480, 'k'), "1")).change);
 }
@@ -77,8 +61,8 @@ TEST_CASE("delete: more than one frame of keys is refused and leaves nothing beh
     p::TxnRequest txn;
     txn.then_ops = {{put("a", "1")}, {erase("k", "l")}};
     hub.begin();
-    CHECK(refusal(hub.apply(txn)) == Code::too_large);
-    CHECK(refusal(hub.apply(erase("k", "l"))) == Code::too_large);
+    CHECK(refusal_code(hub.apply(txn)) == Code::too_large);
+    CHECK(refusal_code(hub.apply(erase("k", "l"))) == Code::too_large);
     hub.commit();
     CHECK(hub.image() == image);
     CHECK(hub.keys().key_count() == static_cast<uint64_t>(count));
@@ -203,7 +187,7 @@ TEST_CASE("txn: a key changed twice is refused before anything happens", "[model
     const auto refused = [&](std::vector<p::TxnOp> ops) {
         p::TxnRequest txn;
         txn.then_ops = std::move(ops);
-        return refusal(hub.apply(txn)) == Code::invalid_argument;
+        return refusal_code(hub.apply(txn)) == Code::invalid_argument;
     };
     p::TxnRequest either;
     either.then_ops = {{put("a", "2")}};
@@ -227,10 +211,10 @@ TEST_CASE("compact: refuses the future and the past, and old reads say where the
     for (const char* value : {"1", "2", "3", "4"}) hub.apply(put("a", value));
     hub.apply(put("b", "1"));
     hub.apply(erase("b"));
-    CHECK(refusal(hub.apply(p::CompactRequest{{7}})) == Code::invalid_argument);
+    CHECK(refusal_code(hub.apply(p::CompactRequest{{7}})) == Code::invalid_argument);
     CHECK_FALSE(hub.apply(p::CompactRequest{{3}}).change);
     CHECK(hub.keys().revision() == Revision{6});
-    CHECK(refusal(hub.apply(p::CompactRequest{{3}})) == Code::compacted);
+    CHECK(refusal_code(hub.apply(p::CompactRequest{{3}})) == Code::compacted);
     CHECK(hub.value("a", 3) == "3");
     CHECK(hub.keys().range(get("a", 2)).error().code == Code::compacted);
     const auto changes = hub.keys().changes({{}, {2}, {}, 0}, *prefix(""));

@@ -6,22 +6,6 @@ using namespace belfry;
 using namespace belfry::hub::model;
 using namespace belfry::hub::model::test;
 
-namespace {
-
-template <class Reply>
-const Reply& reply_of(const Applied& applied) {
-    REQUIRE(applied.reply);
-    return std::get<Reply>(*applied.reply);
-}
-
-Code refusal(const Applied& applied) {
-    REQUIRE_FALSE(applied.reply);
-    CHECK_FALSE(applied.change);
-    return applied.reply.error().code;
-}
-
-}  // namespace
-
 TEST_CASE("old reads: what was not there then counts too", "[model]") {
     Hub hub("storage_memory");
     hub.apply(put("a", "1"));
@@ -103,7 +87,7 @@ TEST_CASE("txn: all ranges of one answer hold 64 MiB together, and change and ke
     // Whether there is too much to sort is decided as if the range were alone.
     for (int i = 0; i < 44; ++i) hub.apply(put("l" + std::to_string(100 + i), Bytes(belfry::limits::value_bytes_max, 'v')));
     txn.then_ops = {{all()}, {sorted}};
-    CHECK(refusal(hub.apply(txn)) == Code::too_large);
+    CHECK(refusal_code(hub.apply(txn)) == Code::too_large);
     sorted.limit = 10;
     txn.then_ops = {{all()}, {sorted}};
     const Applied limited = hub.apply(txn);
