@@ -128,11 +128,9 @@ std::string first_line(BytesView output) {
     BytesView line = output.substr(begin, output.find('\n', begin) - begin);
     std::string text;
     while (!line.empty() && text.size() < reason_bytes_max) {
-        const size_t length = utf8_length(line);
-        const bool control = length == 1 && (static_cast<unsigned char>(line[0]) < 0x20 || line[0] == 0x7f);
-        const bool old_control = length == 2 && line[0] == '\xc2' && static_cast<unsigned char>(line[1]) < 0xa0;
-        text += length == 0 || control || old_control ? BytesView("?") : line.substr(0, length);
-        line.remove_prefix(std::max<size_t>(length, 1));
+        const PlainCharacter character = plain_character(line);
+        text += character.text;
+        line.remove_prefix(character.octets);
     }
     while (text.ends_with(' ') || text.ends_with('?')) text.pop_back();
     return line.empty() ? text : text + "...";

@@ -36,13 +36,10 @@ BytesView head(BytesView text, size_t bytes_max) {
 std::string shown(BytesView value) {
     const BytesView first = head(value, shown_bytes_max);
     std::string text;
-    for (size_t at = 0; at < first.size();) {
-        const size_t length = utf8_length(first.substr(at));
-        const auto octet = static_cast<unsigned char>(first[at]);
-        const bool control = length == 1 && (octet < 32 || octet == 127);
-        const bool old_control = length == 2 && octet == 0xc2 && static_cast<unsigned char>(first[at + 1]) < 0xa0;
-        text += length == 0 || control || old_control ? BytesView("?") : first.substr(at, length);
-        at += std::max<size_t>(length, 1);
+    for (BytesView rest = first; !rest.empty();) {
+        const PlainCharacter character = plain_character(rest);
+        text += character.text;
+        rest.remove_prefix(character.octets);
     }
     return "'" + text + (first.size() < value.size() ? "...'" : "'");
 }

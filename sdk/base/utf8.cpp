@@ -33,4 +33,13 @@ bool is_utf8(BytesView bytes) {
     return true;
 }
 
+PlainCharacter plain_character(BytesView bytes) {
+    const size_t length = utf8_length(bytes);
+    const auto octet = static_cast<unsigned char>(bytes[0]);
+    const bool control = length == 1 && (octet < 0x20 || octet == 0x7f);
+    const bool old_control = length == 2 && octet == 0xc2 && static_cast<unsigned char>(bytes[1]) < 0xa0;
+    if (length == 0 || control || old_control) return {"?", length == 0 ? 1 : length};
+    return {bytes.substr(0, length), length};
+}
+
 }  // namespace belfry

@@ -11,4 +11,12 @@ namespace belfry {
 size_t utf8_length(BytesView bytes);
 bool is_utf8(BytesView bytes);
 
+// For a sentence that may reach a terminal: the first character, and how many octets it takes. "?" stands for an octet that
+// is no UTF-8 and for a control character. REQUIRES: some octet.
+struct PlainCharacter {
+    BytesView text;
+    size_t octets;
+};
+PlainCharacter plain_character(BytesView bytes);
+
 }  // namespace belfry

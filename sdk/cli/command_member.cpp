@@ -232,7 +232,7 @@ Exit run_member(Context& context) {
     if (replaces) return run_replace(context);
     const auto id = parse_number(context.word(1));
     if (!id) return context.misuse(id.error().detail);
-    if (what == "add") return add(context, *id);
+    if (adds) return add(context, *id);
     if (what == "promote") return promote(context, *id);
     return ask_and_show(context, MemberChangeRequest{MemberChangeRequest::Kind::remove, *id, {}});
 }
