@@ -195,6 +195,7 @@ Status Keyspace::reach(const RangeRequest& request, Reach& reach) {
     const Result<Revision> when = resolve(request.at);
     if (!when || (request.count_only && *when >= newest() && is_everything(request.range))) return {};
     const bool sorts = !in_order_of_keys(request, *when >= newest());
+    if (request.range.is_one() && *when >= newest() && !sorts) return ++reach.keys, Status();
     size_t keys = 0;
     const auto visit = [&](BytesView key, const Version& version) {
         keys += 1 + (sorts ? (key.size() + version.value.size()) / sorted_octets_per_key : 0);

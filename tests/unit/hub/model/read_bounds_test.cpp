@@ -115,6 +115,10 @@ TEST_CASE("txn: how many keys it would look at is known before it runs", "[model
     CHECK(reaches(txn, 20));
     txn.compares = {none_there, none_there};  // each ends at the first key
     CHECK(reaches(txn, 2));
+    p::Compare absent = all_there;
+    absent.range = KeyRange::one("absent");
+    txn.compares = {absent, absent};  // one key is one, there or not
+    CHECK(reaches(txn, 2));
     txn.compares = {};
     txn.then_ops = {{all()}, {counted}, {get("k1")}, {put("x", "")}};  // all keys are counted already
     CHECK(reaches(txn, 11));
