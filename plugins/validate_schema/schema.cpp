@@ -44,6 +44,8 @@ Result<json> parse_json(BytesView text, int depth_max, const std::string& what) 
         return parsed;
     } catch (const json::parse_error& error) {
         return invalid(what + " is no JSON at octet " + std::to_string(error.byte));
+    } catch (const json::out_of_range&) {
+        return invalid(what + " has a number too large for a double");
     }
 }
 

@@ -133,6 +133,8 @@ TEST_CASE("schema: the sentence names the place and the reason", "[validator]") 
     CHECK(said("schema", schema, "{\"db\": ") == "the value is no JSON at octet 8");
     CHECK(has(said("schema", schema, Bytes(100'000, '[')), "the value"));
     CHECK(has(said("schema", "{}", Bytes(100, '[') + Bytes(100, ']')), "nested deeper than 64"));
+    CHECK(said("schema", "{}", "[3e14140]") == "the value has a number too large for a double");
+    CHECK(has(said("schema", "3e14140", "1"), "schema: it has a number too large for a double"));
     CHECK(said("schema", "{}", std::nullopt) == "");
 }
 
