@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "tests/support/hub_process.hpp"
+#include "tests/support/sanitizers.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -19,15 +20,10 @@ constexpr int burst_messages = 2600;
 constexpr size_t value_bytes = 32 * 1024;
 // A subscriber that was away longer builds a new connection (silence_ms_max, less the second since its last mark).
 constexpr auto pause_max = 2200ms;
-#if defined(__SANITIZE_THREAD__)
-// The burst outlasts the subscriber's patience, so how it finds the hole is left to the other builds and the simulator;
-// here it must end equal, without a race.
-constexpr int attempts_max = 1;
-constexpr bool burst_is_slow = true;
-#else
-constexpr int attempts_max = 3;
-constexpr bool burst_is_slow = false;
-#endif
+// Under ThreadSanitizer the burst outlasts the subscriber's patience, so how it finds the hole is left to the other builds
+// and the simulator; there it must end equal, without a race.
+constexpr bool burst_is_slow = thread_sanitizer;
+constexpr int attempts_max = burst_is_slow ? 1 : 3;
 
 // Of one line of JSON, a number or a quoted word.
 std::string field(const std::string& line, const std::string& name) {
@@ -37,13 +33,8 @@ std::string field(const std::string& line, const std::string& name) {
     return line.substr(begin, line.find_first_of(",\"}", begin) - begin);
 }
 
-#if defined(__SANITIZE_THREAD__)
-constexpr auto settle_time = 20s;
-#elif defined(__SANITIZE_ADDRESS__)
-constexpr auto settle_time = 12s;  // sanitizers make the subscriber several times slower
-#else
-constexpr auto settle_time = 3s;
-#endif
+// Sanitizers make the subscriber several times slower.
+constexpr auto settle_time = thread_sanitizer ? 20s : address_sanitizer ? 12s : 3s;
 
 struct Round {
     std::chrono::milliseconds pause;

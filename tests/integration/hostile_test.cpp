@@ -11,6 +11,7 @@
 #include "sdk/base/limits.hpp"
 #include "sdk/protocol/codec.hpp"
 #include "tests/support/hub_process.hpp"
+#include "tests/support/sanitizers.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -19,11 +20,7 @@ using namespace std::chrono_literals;
 namespace {
 
 // Sanitizers keep freed memory for themselves; under them LeakSanitizer looks for leaks.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr double growth_kib_max = 1024 * 1024;
-#else
-constexpr double growth_kib_max = 30 * 1024;
-#endif
+constexpr double growth_kib_max = sanitized ? 1024 * 1024 : 30 * 1024;
 
 class Stranger {
 public:
