@@ -8,6 +8,7 @@
 #include <map>
 #include <sstream>
 
+#include "sdk/base/utf8.hpp"
 #include "sdk/values/document.hpp"
 #include "sdk/values/tree_builder.hpp"
 
@@ -73,6 +74,9 @@ public:
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { scalar(mark, anchor, {}); }
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
         last = mark;
+        if (!is_utf8(text)) {  // the document was; yaml-cpp 0.7 makes one octet of each of these two
+            stop(tree.fail(Code::invalid_argument, R"(an escape \N or \_; write \u0085 or \u00a0)"));
+        }
         if (names_next()) {
             if (anchor != YAML::NullAnchor) stop(tree.fail(Code::invalid_argument, "an anchor at a name"));
             return take_name(text, tag);

@@ -225,6 +225,9 @@ TEST_CASE("yaml: scalars are what version 1.2 says, and what has two readings is
     refusal("a: &k x\n*k : 1\n", Form::yaml);
     refusal("a: !!int x\n", Form::yaml);
     refusal("a: !!binary aGk=\n", Form::yaml);
+    CHECK(refusal(R"(a: "x\Ny")", Form::yaml).find("\\u0085") != std::string::npos);
+    CHECK(refusal(R"("\_": 1)", Form::yaml).find("\\u00a0") != std::string::npos);
+    CHECK(parsed(R"(a: "\u0085\u00a0")", Form::yaml).get_string("/a", "") == "\xc2\x85\xc2\xa0");
     refusal("!mine {a: 1}\n", Form::yaml);
 }
 
