@@ -1,17 +1,19 @@
 #!/bin/sh
 # Runs every *_fuzz program of a build for a while, each on a corpus of its own that is thrown away.
 #
-#     tests/fuzz/run.sh build/fuzz/bin 60
+#     tests/fuzz/run.sh build/fuzz/bin 60 [SEED]
 #
+# With a SEED the same inputs come again, as far as the time goes: CI says the same of the same commit.
 # One line each; the last line counts. Exit code 0: all passed, 1: one failed, 2: nothing was run.
 set -u
 
-if [ $# -ne 2 ] || ! [ -d "$1" ] || ! [ "$2" -gt 0 ] 2>/dev/null; then
-    echo "usage: $0 BIN SECONDS" >&2
+if [ $# -lt 2 ] || [ $# -gt 3 ] || ! [ -d "$1" ] || ! [ "$2" -gt 0 ] 2>/dev/null; then
+    echo "usage: $0 BIN SECONDS [SEED]" >&2
     exit 2
 fi
 bin=$1
 seconds=$2
+seed=${3:-0} # 0: another one each time
 memory_mib=2048
 octets_max=65536
 work=$(mktemp -d "${TMPDIR:-/tmp}/belfry-fuzz-XXXXXX") || exit 2
@@ -24,7 +26,7 @@ for program in "$bin"/*_fuzz; do
     [ -x "$program" ] || continue
     name=$(basename "$program")
     mkdir -p "$work/$name/corpus" "$work/$name/found"
-    if "$program" -max_total_time="$seconds" -rss_limit_mb="$memory_mib" -max_len="$octets_max" -timeout=10 -print_final_stats=1 \
+    if "$program" -max_total_time="$seconds" -seed="$seed" -rss_limit_mb="$memory_mib" -max_len="$octets_max" -timeout=10 -print_final_stats=1 \
         -artifact_prefix="$work/$name/found/" "$work/$name/corpus" >"$work/$name/log" 2>&1; then
         runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/$name/log")
         echo "ok    $name: ${runs:-?} runs"
