@@ -42,8 +42,6 @@ Result<std::unique_ptr<StateStore>> StateStore::open(const belfry_host_v1& host,
     return std::unique_ptr<StateStore>(new StateStore(table, std::move(name), store));
 }
 
-Status StateStore::fault(std::string_view slot) const { return fault_point_ ? fault_point_(slot) : Status{}; }
-
 Result<Index> StateStore::applied_index() {
     ErrorBuffer error;
     uint64_t index = 0;
@@ -54,7 +52,7 @@ Result<Index> StateStore::applied_index() {
 
 Status StateStore::begin() {
     BELFRY_ASSERT(!in_batch_);
-    if (Status injected = fault("begin"); !injected) return injected;
+    if (Status injected; is_faulty("begin", injected)) return injected;
     ErrorBuffer error;
     Status status = to_status(table_.begin(store_, error), error, name_, "begin");
     in_batch_ = status.ok();
@@ -64,21 +62,21 @@ Status StateStore::begin() {
 Status StateStore::put(uint32_t table, BytesView key, BytesView value) {
     BELFRY_ASSERT(in_batch_ && table < BELFRY_TABLE_COUNT && is_key(key));
     BELFRY_ASSERT(value.size() <= BELFRY_STORE_VALUE_BYTES_MAX);
-    if (Status injected = fault("put"); !injected) return injected;
+    if (Status injected; is_faulty("put", injected)) return injected;
     ErrorBuffer error;
     return to_status(table_.put(store_, table, to_c(key), to_c(value), error), error, name_, "put");
 }
 
 Status StateStore::erase(uint32_t table, BytesView key) {
     BELFRY_ASSERT(in_batch_ && table < BELFRY_TABLE_COUNT && is_key(key));
-    if (Status injected = fault("erase"); !injected) return injected;
+    if (Status injected; is_faulty("erase", injected)) return injected;
     ErrorBuffer error;
     return to_status(table_.erase(store_, table, to_c(key), error), error, name_, "erase");
 }
 
 Status StateStore::commit(Index applied_index) {
     BELFRY_ASSERT(in_batch_);
-    if (Status injected = fault("commit"); !injected) {
+    if (Status injected; is_faulty("commit", injected)) {
         rollback();
         return injected;
     }
@@ -94,7 +92,7 @@ void StateStore::rollback() {
 
 Result<BytesView> StateStore::get(uint32_t table, BytesView key) {
     BELFRY_ASSERT(table < BELFRY_TABLE_COUNT && is_key(key));
-    if (Status injected = fault("get"); !injected) return injected.error();
+    if (Status injected; is_faulty("get", injected)) return injected.error();
     ErrorBuffer error;
     belfry_bytes value = {nullptr, 0};
     const belfry_status status = table_.get(store_, table, to_c(key), &value, error);
@@ -114,13 +112,10 @@ void StateStore::end_borrowing() {
 
 Status StateStore::scan(uint32_t table, BytesView from, BytesView to, Direction direction, const Visitor& visitor) {
     BELFRY_ASSERT(table < BELFRY_TABLE_COUNT);
-    if (Status injected = fault("scan"); !injected) return injected;
-    const auto visit = [](void* context, belfry_bytes key, belfry_bytes value) noexcept -> int32_t {
-        return (*static_cast<const Visitor*>(context))(from_c(key), from_c(value)) ? 0 : 1;
-    };
+    if (Status injected; is_faulty("scan", injected)) return injected;
     ErrorBuffer error;
     const belfry_status status = table_.scan(store_, table, to_c(from), to_c(to), direction == Direction::reverse ? 1 : 0,
-                                             visit, const_cast<Visitor*>(&visitor), error);
+                                             visitor.call_, const_cast<void*>(visitor.callable_), error);
     return to_status(status, error, name_, "scan");
 }
 
@@ -128,13 +123,13 @@ bool StateStore::can_sync() const { return BELFRY_HAS(&table_, belfry_state_stor
 
 Status StateStore::sync() {
     BELFRY_ASSERT(can_sync());
-    if (Status injected = fault("sync"); !injected) return injected;
+    if (Status injected; is_faulty("sync", injected)) return injected;
     ErrorBuffer error;
     return to_status(table_.sync(store_, error), error, name_, "sync");
 }
 
 Result<Index> StateStore::snapshot_write(const Sink& sink) {
-    if (Status injected = fault("snapshot_write"); !injected) return injected.error();
+    if (Status injected; is_faulty("snapshot_write", injected)) return injected.error();
     Copying<Sink> copying{sink, {}};
     const auto take = [](void* context, belfry_bytes part) noexcept -> belfry_status {
         auto& self = *static_cast<Copying<Sink>*>(context);
@@ -151,7 +146,7 @@ Result<Index> StateStore::snapshot_write(const Sink& sink) {
 
 Status StateStore::snapshot_read(const Source& source) {
     BELFRY_ASSERT(!in_batch_);
-    if (Status injected = fault("snapshot_read"); !injected) return injected;
+    if (Status injected; is_faulty("snapshot_read", injected)) return injected;
     Copying<Source> copying{source, {}};
     const auto give = [](void* context, void* buffer, uint64_t capacity, uint64_t* size) noexcept -> belfry_status {
         auto& self = *static_cast<Copying<Source>*>(context);

@@ -3,9 +3,11 @@
 // sdk/plugin/state_store.h.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -42,8 +44,25 @@ public:
     // The caller looks at no borrowed value any more. Without it a store that copies or pins what it lends would keep, in a
     // hub that is only read, everything that was ever read.
     void end_borrowing();
-    // Return false to end. Must not call the store.
-    using Visitor = std::function<bool(BytesView key, BytesView value)>;
+    // Sees a pair; returns false to end; must not call the store. Views a callable for the length of the call, and is what
+    // the store itself calls: nothing stands between that costs each key a step.
+    class Visitor {
+    public:
+        template <class Visit>
+        requires(!std::same_as<std::remove_cvref_t<Visit>, Visitor>) Visitor(Visit&& visit)
+            : callable_(std::addressof(visit)) {
+            call_ = [](void* callable, belfry_bytes key, belfry_bytes value) noexcept -> int32_t {
+                const bool go_on = (*static_cast<std::remove_reference_t<Visit>*>(callable))(belfry::plugin::from_c(key),
+                                                                                             belfry::plugin::from_c(value));
+                return go_on ? 0 : 1;
+            };
+        }
+
+    private:
+        friend StateStore;
+        belfry_scan_visitor call_;
+        const void* callable_;
+    };
     enum class Direction { forward, reverse };
     Status scan(uint32_t table, BytesView from, BytesView to, Direction direction, const Visitor& visitor);
 
@@ -63,7 +82,10 @@ public:
 
 private:
     StateStore(const belfry_state_store_v1& table, std::string name, belfry_state_store* store);
-    Status fault(std::string_view slot) const;
+    // A test's fault at this slot; the injected error is in `status` then. Costs what a branch costs.
+    bool is_faulty(std::string_view slot, Status& status) const {
+        return fault_point_ != nullptr && !(status = fault_point_(slot)).ok();
+    }
     const belfry_state_store_v1& table_;
     std::string name_;
     belfry_state_store* store_;

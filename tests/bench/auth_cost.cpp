@@ -1,9 +1,11 @@
 // belfry_auth_bench: what auth_rbac costs. Two hubs, one that asks nobody and one with 1,000 roles and 10,000 users, take
 // the same load (`belfry bench`) in turns, so that what else the machine does meets both. Prints a line for each kind of
-// request: the median rates, and their ratio. docs/auth.md has the figures. What both leave on the disk goes to $TMPDIR.
+// request: the median rates, the median of the ratios of each pair of turns, and the hub's CPU for a request, which the
+// disk does not move. docs/auth.md has the figures. What both leave on the disk goes to $TMPDIR.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <future>
 
@@ -20,7 +22,7 @@ constexpr size_t roles_count = 1000;
 constexpr size_t users_count = 10'000;
 constexpr size_t roles_per_user = 5;
 constexpr size_t permissions_per_role = 4;
-constexpr int rounds = 9;
+constexpr int rounds = 21;
 const char* const password = "correct horse";
 
 void must(bool condition, const std::string& what) {
@@ -67,6 +69,14 @@ void fill(const HubProcess& hub) {
     set_all(*client, records);
 }
 
+// All of the process's threads, those that ended too.
+double cpu_us(pid_t process) {
+    clockid_t clock = {};
+    timespec time = {};
+    must(::clock_getcpuclockid(process, &clock) == 0 && ::clock_gettime(clock, &time) == 0, "no CPU time of a hub");
+    return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
+}
+
 double rate_of(const HubProcess& hub, const std::string& kind, const std::string& count, const std::string& in_flight,
                const std::string& password_file) {
     std::vector<std::string> line = {program("belfry"),
@@ -108,8 +118,9 @@ int main() {
     HubProcess asking(directory.path() + "/asking", {"auth.plugin=auth_rbac"});
     must(open.start() && asking.start(), "a hub does not start: " + open.log() + asking.log());
     fill(asking);
-    std::printf("%zu roles of %zu permissions, %zu users of %zu roles; medians of %d rounds in turns\n", roles_count,
+    std::printf("%zu roles of %zu permissions, %zu users of %zu roles; medians of %d rounds in turns\n\n", roles_count,
                 permissions_per_role, users_count, roles_per_user, rounds);
+    std::puts("| | auth_open | auth_rbac | pairs | CPU us each, auth_open | auth_rbac |\n|---|---|---|---|---|---|");
     struct Load {
         const char* kind;
         const char* count;
@@ -117,16 +128,18 @@ int main() {
     };
     for (const Load& load :
          {Load{"put", "40000", "256"}, Load{"get", "60000", "256"}, Load{"put", "2000", "1"}, Load{"get", "5000", "1"}}) {
-        std::vector<double> of_open, of_asking;
+        std::vector<double> rates[2], cpu[2], ratios;
         for (int round = 0; round < rounds; ++round) {
-            for (const bool first : {round % 2 == 0, round % 2 != 0}) {
-                auto& rates = first ? of_open : of_asking;
-                rates.push_back(rate_of(first ? open : asking, load.kind, load.count, load.in_flight, password_file));
+            for (const int turn : {round % 2, 1 - round % 2}) {
+                HubProcess& hub = turn == 0 ? open : asking;
+                const double before = cpu_us(hub.process().pid());
+                rates[turn].push_back(rate_of(hub, load.kind, load.count, load.in_flight, password_file));
+                cpu[turn].push_back((cpu_us(hub.process().pid()) - before) / std::stod(load.count));
             }
+            ratios.push_back(rates[1].back() / rates[0].back());
         }
-        const double was = median(of_open), is = median(of_asking);
-        std::printf("%s, %3s in flight: auth_open %8.0f/s, auth_rbac %8.0f/s: %+.1f %%\n", load.kind, load.in_flight, was,
-                    is, 100 * (is / was - 1));
+        std::printf("| %s/s, %s in flight | %.0f | %.0f | %+.1f %% | %.2f | %.2f |\n", load.kind, load.in_flight,
+                    median(rates[0]), median(rates[1]), 100 * (median(ratios) - 1), median(cpu[0]), median(cpu[1]));
         std::fflush(stdout);
     }
     return 0;
