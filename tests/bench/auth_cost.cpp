@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <fstream>
 #include <future>
 
@@ -69,14 +68,6 @@ void fill(const HubProcess& hub) {
     set_all(*client, records);
 }
 
-// All of the process's threads, those that ended too.
-double cpu_us(pid_t process) {
-    clockid_t clock = {};
-    timespec time = {};
-    must(::clock_getcpuclockid(process, &clock) == 0 && ::clock_gettime(clock, &time) == 0, "no CPU time of a hub");
-    return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
-}
-
 double rate_of(const HubProcess& hub, const std::string& kind, const std::string& count, const std::string& in_flight,
                const std::string& password_file) {
     std::vector<std::string> line = {program("belfry"),
@@ -132,9 +123,9 @@ int main() {
         for (int round = 0; round < rounds; ++round) {
             for (const int turn : {round % 2, 1 - round % 2}) {
                 HubProcess& hub = turn == 0 ? open : asking;
-                const double before = cpu_us(hub.process().pid());
+                const double before = cpu_seconds(hub.process().pid());
                 rates[turn].push_back(rate_of(hub, load.kind, load.count, load.in_flight, password_file));
-                cpu[turn].push_back((cpu_us(hub.process().pid()) - before) / std::stod(load.count));
+                cpu[turn].push_back((cpu_seconds(hub.process().pid()) - before) * 1e6 / std::stod(load.count));
             }
             ratios.push_back(rates[1].back() / rates[0].back());
         }
