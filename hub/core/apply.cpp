@@ -88,6 +88,7 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
     for (size_t i = 0; i < commands.size(); ++i) {
         auto applied = keyspace_.apply(commands[i], time_ms, tell);
         if (!applied) return applied.error();
+        note_leases(commands[i], *applied, batch);
         if (i < pending.clients.size() && !pending.clients[i].internal) {
             const Client& client = pending.clients[i];
             protocol::Reply reply{client.request, applied->revision, {}, {}};
@@ -127,6 +128,7 @@ void Core::Impl::note_records(const log::Command& command, const model::Applied&
 // The batch is in the state: tell everyone.
 void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
     applied_ = batch.last;
+    tell_lease_clock(batch, now);
     for (OutgoingReply& reply : batch.replies) deliver(std::move(reply), output);
     for (size_t i = 0; i < batch.entries; ++i) {
         if (store_.in_batch()) held_.entries.push_back(std::move(pending_.front().entry));
@@ -191,6 +193,7 @@ Status Core::Impl::restore_held() {
     if (restored) restored = commit_state(applied_);
     if (restored) {
         behind_ = false;
+        lease_keeper_->clock().load(now_ms_);  // leases that were missing are there again
         held_ = {};
         if (pending_.empty()) store_full_ = {};  // else the next entry tells whether there is room
         return {};

@@ -51,6 +51,7 @@ Core::Impl::Impl(Options options, plugin::StateStore& store, const plugin::Filte
 
 Status Core::Impl::start(raft::Restored restored, Instant now, Output& output) {
     BELFRY_ASSERT(!raft_);
+    now_ms_ = now.monotonic_ms;
     if (auto loaded = load_state(); !loaded) return loaded;
     const Index last = restored.last();
     if (applied_ < restored.boundary || applied_ > last) {
@@ -101,6 +102,10 @@ Status Core::Impl::start_raft(raft::Restored& restored, Instant now, Output& out
     replicator_.emplace(*raft_, limits::entries_kept_bytes_max);
     persisted_changed_ms_ = now.monotonic_ms;
     gate_.emplace(*raft_, options_.member_id, options_.incarnation);
+    lease_keeper_.emplace(*raft_, keyspace_, options_.member_id);
+    lease_keeper_->plant(options_.plants);
+    lease_keeper_->clock().load(now.monotonic_ms);
+    voters_since_ms_ = now.monotonic_ms;
     if (restored.boundary == Index{} && restored.trail.empty() && !options_.bootstrap.empty()) {
         auto first = raft::Raft::bootstrap_entry(options_.bootstrap);
         restored.term = std::max(restored.term, first.term);
@@ -145,11 +150,13 @@ void Core::Impl::flush(Instant now, Output& output) {
     compact_by_itself(now, output);
     take_own_forwards(now, output);
     make_secret(now);
+    expire_leases(now);
     resume_early_writes(now, output);
     administer(now, output);
     propose(now, output);
     take_snapshot_if_due(now, output);
     answer_gated_reads(now, output);
+    answer_keep_alives(now, output);
     answer_waiting_reads(now, output);
     answer_streams(now, output);
     publish(now, output);
@@ -222,6 +229,7 @@ void Core::Impl::refuse_proposals(const Error& why, Output& output) {
         if (client.internal) {
             compaction_.dropped();
             announced_format_ = 0;
+            if (std::holds_alternative<log::LeaseExpiry>(command.op)) expiry_ended();
         } else {
             answer(client.connection, client.request, why, output);
         }
@@ -255,10 +263,12 @@ void Core::Impl::publish(Instant now, Output& output) {
 
 uint64_t Core::Impl::next_wake_ms(Instant now) {
     if (stopped_) return UINT64_MAX;
-    uint64_t wake = std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms,
-                              log_full_.retry_at_ms, held_.commit_at_ms, gate_->wake_at_ms(), forwarder_.wake_at_ms(),
-                              administration_wake_ms(now), office_wake_ms(now), releases_.wake_at_ms(members_)});
+    uint64_t wake =
+        std::min({raft_->wake_at_ms(), waiting_reads_.next_deadline_ms(), store_full_.retry_at_ms, log_full_.retry_at_ms,
+                  held_.commit_at_ms, gate_->wake_at_ms(), lease_keeper_->wake_at_ms(), forwarder_.wake_at_ms(),
+                  administration_wake_ms(now), office_wake_ms(now), releases_.wake_at_ms(members_)});
     if (can_write_now()) wake = std::min(wake, compaction_.wake_at_ms());
+    if (may_expire_leases()) wake = std::min(wake, lease_keeper_->clock().wake_at_ms());
     const bool stream_answer_due = waiting_changes_.any_touched() && !behind_;
     wake = std::min(wake, stream_answer_due ? now.monotonic_ms : waiting_changes_.next_deadline_ms());
     if (access_.lacks_secret() && role() == raft::Role::leader) wake = std::min(wake, now.monotonic_ms + 100);
@@ -278,6 +288,7 @@ void Core::Impl::on(ConnectionClosed& input, Instant, Output&) {
     waiting_reads_.forget(input.connection);
     waiting_changes_.forget(input.connection);
     gate_->forget(input.connection);
+    lease_keeper_->forget(input.connection);
     forwarder_.forget(input.connection);
 }
 

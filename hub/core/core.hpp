@@ -206,6 +206,9 @@ struct Plants {
     bool reply_before_quorum = false;   // what is on one's own disk counts as committed
     bool forget_tickets = false;        // a write that comes again is done again
     bool deaf_streams = false;          // requests that wait for changes do not hear of every eighth revision
+    bool forget_renewals = false;       // a lease is kept alive by the leader alone
+    bool renewals_unshared = false;     // that a lease is kept alive is answered before a majority knows
+    bool end_leases_unasked = false;    // a new leader ends leases by its own memory
     bool uncertain_as_refused = false;  // a leader that loses its office says that nothing was changed
 };
 

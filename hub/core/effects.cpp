@@ -20,6 +20,7 @@ void Core::Impl::take_effects(raft::Effects& effects, Output& output) {
         members_version_ = raft_->members_version();
         output.members = members_ = raft_->members();
         agreement_.keep(members_);
+        voters_since_ms_ = now_ms_;
     }
     effects = {};
 }
@@ -91,6 +92,27 @@ void Core::Impl::append_nothing(Instant now, Output& output) {
     if (!index && index.error().code != Code::not_leader) stop(index.error(), output);
 }
 
+namespace {
+
+// REQUIRES: a client asked for it.
+protocol::RequestOp request_op_of(log::Command& command) {
+    return std::visit(
+        [](auto& one) -> protocol::RequestOp {
+            using Op = std::decay_t<decltype(one)>;
+            if constexpr (std::is_same_v<Op, log::LeaseExpiry>) {
+                BELFRY_ASSERT(false);
+                return protocol::StatusRequest{};
+            } else if constexpr (std::is_same_v<Op, log::LeaseRevoke>) {
+                return protocol::LeaseRevokeRequest{one.lease};
+            } else {
+                return std::move(one);
+            }
+        },
+        command.op);
+}
+
+}  // namespace
+
 // What was not proposed yet goes to the next leader; but not what another member has sent here, for it must not travel in
 // circles.
 void Core::Impl::hand_over_proposals(Output& output) {
@@ -101,7 +123,7 @@ void Core::Impl::hand_over_proposals(Output& output) {
                    Error{Code::unavailable, "this member leads no more; nothing was changed"}, output);
             continue;
         }
-        protocol::RequestOp op = std::visit([](auto& one) { return protocol::RequestOp(std::move(one)); }, command.op);
+        protocol::RequestOp op = request_op_of(command);
         protocol::Request request{
             client.request, std::move(command.author), std::move(command.comment), std::move(op), command.ticket,
             false,          std::move(command.labels)};
@@ -139,7 +161,9 @@ void Core::Impl::leave_office(Output& output) {
     proposed_.clear();
     rounds_.clear();
     compaction_.dropped();
+    expiry_under_way_ = false;
     hand_over_proposals(output);
+    hand_over_keep_alives(output);
 }
 
 }  // namespace belfry::hub::core

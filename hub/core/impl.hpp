@@ -18,6 +18,7 @@
 //   administration.cpp  members in and out             office.cpp         the leader's office handed on; a clean stop
 //   replicator.*    entries into messages            member_message.*  what members say, as octets
 //   agreement.*     do the members agree?            releases.*        what can all of them read?
+//   leases.cpp      kept alive, ended                 lease_keeper.*    what members remember of that
 //   compaction.*    automatic compaction             invariants.cpp    what must always hold
 //   status.cpp      figures
 //
@@ -34,6 +35,7 @@
 #include "hub/core/core.hpp"
 #include "hub/core/forwarder.hpp"
 #include "hub/core/guesses.hpp"
+#include "hub/core/lease_keeper.hpp"
 #include "hub/core/proposer.hpp"
 #include "hub/core/read_gate.hpp"
 #include "hub/core/releases.hpp"
@@ -46,7 +48,7 @@ namespace belfry::hub::core {
 // Requests that another member forwarded come on a connection of this kind; transports' numbers are small.
 inline constexpr ConnectionId member_connection_bit = 1ull << 63;
 
-// The least format of a log entry with this request; 0 = it enters no log. writes.cpp
+// The least format of log entries that whoever leads must read for this request; 0 = any. writes.cpp
 uint64_t format_of(const protocol::Request& request);
 
 class Core::Impl {
@@ -76,6 +78,7 @@ private:
     struct Counters {
         uint64_t puts = 0, deletes = 0, txns = 0, compactions = 0, ranges = 0, other_reads = 0, refused = 0;
         uint64_t entries_applied = 0, commands_applied = 0, batches_applied = 0, snapshots_failed = 0, denied = 0;
+        uint64_t leases_kept_alive = 0, leases_expired = 0;
     };
     // What one run of applies leads to, once all of it succeeded.
     struct Batch {
@@ -88,6 +91,9 @@ private:
         bool changed_policies = false;
         std::vector<plugin::Authority::Record> changed_access;
         std::vector<Audit> audit;
+        std::vector<LeaseId> granted, ending;
+        size_t leases_expired = 0;
+        bool ended_leases = false;  // or tried to
     };
     // Entries that are applied and told, in the store's open batch. Kept because a failing store forgets that batch.
     struct Held {
@@ -256,6 +262,23 @@ private:
     Status load_policies();
     Status load_allowed_format();
 
+    // leases.cpp
+    bool knows_leases() const;
+    void keep_alive(RequestReceived& input, Instant now, Output& output);
+    bool may_use_lease(const Caller& caller, const model::Lease& lease) const;
+    bool may_revoke(const RequestReceived& input, Output& output);
+    void name_lease(log::Command& command) const;
+    void answer_keep_alives(Instant now, Output& output);
+    void hand_over_keep_alives(Output& output);
+    void on_lease_read(const RequestReceived& input, Instant now, Output& output);
+    protocol::LeaseFacts facts_of(LeaseId id, const model::Lease& lease, Instant now) const;
+    protocol::LeasesReply list_leases(const RequestReceived& input, LeaseId after, Instant now) const;
+    bool may_expire_leases() const;
+    void expire_leases(Instant now);
+    void expiry_ended();
+    void note_leases(const log::Command& command, const model::Applied& applied, Batch& batch);
+    void tell_lease_clock(const Batch& batch, Instant now);
+
     // apply.cpp
     void apply(Instant now, Output& output);
     Status apply_batch(Index limit, Batch& batch, Instant now);
@@ -321,6 +344,9 @@ private:
 
     std::optional<Replicator> replicator_;
     std::optional<ReadGate> gate_;
+    std::optional<LeaseKeeper> lease_keeper_;
+    bool expiry_under_way_ = false;  // proposed, and neither applied nor refused
+    uint64_t voters_since_ms_ = 0;   // since when the members are who they are, as far as this process knows
     Forwarder forwarder_;
     std::deque<Task> tasks_;  // one after the other
     std::optional<Transfer> transfer_;

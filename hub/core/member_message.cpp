@@ -18,6 +18,10 @@ enum class Kind : uint8_t {
     state_digest = 6,
     release = 7,
     requests_of_callers = 8,
+    lease_renewals = 9,
+    renewals_taken = 10,
+    lease_question = 11,
+    lease_times = 12,
 };
 
 void begin(Writer& out, Kind kind) { out.u8(static_cast<uint8_t>(kind)); }
@@ -58,6 +62,42 @@ void write(Writer& out, const Release& body) {
     begin(out, Kind::release);
     out.varint(body.entry_format);
     out.u64(body.plugins);
+}
+
+void write(Writer& out, const LeaseRenewals& body) {
+    begin(out, Kind::lease_renewals);
+    out.varint(body.term.value);
+    out.varint(body.round);
+    out.varint(body.leases.size());
+    for (const LeaseRenewals::Lease& one : body.leases) {
+        out.varint(one.lease.value);
+        out.varint(one.number);
+    }
+}
+void write(Writer& out, const RenewalsTaken& body) {
+    begin(out, Kind::renewals_taken);
+    out.varint(body.term.value);
+    out.varint(body.round);
+}
+void write(Writer& out, const LeaseQuestion& body) {
+    begin(out, Kind::lease_question);
+    out.varint(body.term.value);
+    out.varint(body.round);
+    out.varint(body.after.value);
+}
+void write(Writer& out, const LeaseTimes& body) {
+    begin(out, Kind::lease_times);
+    out.varint(body.term.value);
+    out.varint(body.round);
+    out.varint(body.age_ms);
+    out.varint(body.known);
+    out.u8(body.more ? 1 : 0);
+    out.varint(body.times.size());
+    for (const LeaseTime& time : body.times) {
+        out.varint(time.lease.value);
+        out.varint(time.number);
+        out.varint(time.remaining_ms);
+    }
 }
 
 Error nonsense(const std::string& what) { return {Code::invalid_argument, "member message: " + what}; }
@@ -115,6 +155,43 @@ Result<MemberMessage> numbers_of(uint64_t peer, Kind kind, BytesView octets) {
     return message;
 }
 
+// Every lease takes two octets at least, so a count beyond what is left is a lie and nothing is allocated for it.
+uint64_t read_count(Reader& in) {
+    const uint64_t count = in.varint();
+    if (count > in.remaining()) in.fail();
+    return in.ok() ? count : 0;
+}
+
+Result<MemberMessage> about_leases_of(uint64_t peer, Kind kind, BytesView octets) {
+    Reader in(octets);
+    const Term term{in.varint()};
+    const uint64_t round = in.varint();
+    MemberMessage message{peer, RenewalsTaken{term, round}};
+    if (kind == Kind::lease_question) {
+        message.body = LeaseQuestion{term, round, {in.varint()}};
+    } else if (kind == Kind::lease_renewals) {
+        LeaseRenewals renewals{term, round, {}};
+        for (uint64_t left = read_count(in); left > 0 && in.ok(); --left) {
+            const LeaseId lease{in.varint()};
+            renewals.leases.push_back({lease, in.varint()});
+        }
+        message.body = std::move(renewals);
+    } else if (kind == Kind::lease_times) {
+        LeaseTimes told{term, round, in.varint(), in.varint(), false, {}};
+        const uint8_t flags = in.u8();
+        if (flags > 1) in.fail();
+        told.more = flags == 1;
+        for (uint64_t left = read_count(in); left > 0 && in.ok(); --left) {
+            const LeaseId lease{in.varint()};
+            const uint64_t number = in.varint();
+            told.times.push_back({lease, number, in.varint()});
+        }
+        message.body = std::move(told);
+    }
+    if (!in.ok() || !in.at_end()) return nonsense("not understood at octet " + std::to_string(in.offset() + 1));
+    return message;
+}
+
 Result<MemberMessage> release_of(uint64_t peer, BytesView octets) {
     Reader in(octets);
     Release release{in.varint()};
@@ -149,6 +226,10 @@ Result<MemberMessage> decode_member_message(uint64_t peer, BytesView octets) {
         case Kind::read_index_answer:
         case Kind::state_digest: return numbers_of(peer, kind, body);
         case Kind::release: return release_of(peer, body);
+        case Kind::lease_renewals:
+        case Kind::renewals_taken:
+        case Kind::lease_question:
+        case Kind::lease_times: return about_leases_of(peer, kind, body);
     }
     return Error{Code::incompatible, "member message of kind " + std::to_string(static_cast<unsigned>(kind)) +
                                          ": the other member runs another release"};

@@ -9,6 +9,11 @@
 //      6 state digest       varint index, u64 digest
 //      7 release            varint entry format, [u64 digest of plugins], more to come: what follows is passed over
 //      8 requests of whom   varint count, count of (bytes principal, u64 stamp), then a frame of as many requests
+//      9 lease renewals     varint term, varint round, varint count, count of (varint lease, varint number)
+//     10 renewals taken     varint term, varint round
+//     11 lease question     varint term, varint round, varint after
+//     12 lease times        varint term, varint round, varint age_ms, varint known, u8 flags (1 = more), varint count,
+//                           count of (varint lease, varint number, varint remaining_ms)
 // Integers as in hub/base/binary.hpp. Members of one cluster may run different releases for a while: numbers are never
 // reused, an unknown kind is `incompatible` and is dropped by who receives it.
 #pragma once
@@ -52,9 +57,46 @@ struct Release {
     uint64_t plugins = 0;  // 0: an older release, which does not say
 };
 
+// ---- leases (lease_keeper.hpp); of the leader of this term, or to it ----
+
+// Leases that clients keep alive; taken when the sender's memory is not the only one that knows.
+struct LeaseRenewals {
+    struct Lease {
+        LeaseId lease;
+        uint64_t number = 0;  // model::Lease::number
+    };
+    Term term;
+    uint64_t round = 0;
+    std::vector<Lease> leases;
+};
+struct RenewalsTaken {
+    Term term;
+    uint64_t round = 0;
+};
+// What does the receiver remember of the leases after this one?
+struct LeaseQuestion {
+    Term term;
+    uint64_t round = 0;
+    LeaseId after;
+};
+struct LeaseTime {
+    LeaseId lease;
+    uint64_t number = 0;
+    uint64_t remaining_ms = 0;
+};
+struct LeaseTimes {
+    Term term;
+    uint64_t round = 0;
+    uint64_t age_ms = 0;  // of the sender's memory: for so long it has missed nothing that it was told
+    uint64_t known = 0;   // but of leases with a greater number: their grants it has not applied
+    bool more = false;    // after the last of these
+    std::vector<LeaseTime> times;
+};
+
 struct MemberMessage {
     uint64_t peer = 0;  // to whom, or from whom
-    std::variant<raft::Message, ReadIndexAsk, ReadIndexAnswer, ForwardedRequests, ForwardedReplies, StateDigest, Release>
+    std::variant<raft::Message, ReadIndexAsk, ReadIndexAnswer, ForwardedRequests, ForwardedReplies, StateDigest, Release,
+                 LeaseRenewals, RenewalsTaken, LeaseQuestion, LeaseTimes>
         body;
 };
 

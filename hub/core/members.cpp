@@ -20,6 +20,17 @@ void Core::Impl::on(MessageReceived& input, Instant now, Output& output) {
     if (const auto* answer = std::get_if<ReadIndexAnswer>(&body)) return gate_->receive(peer, *answer, now.monotonic_ms);
     if (const auto* digest = std::get_if<StateDigest>(&body)) return agreement_.receive(peer, *digest);
     if (const auto* release = std::get_if<Release>(&body)) return releases_.receive(peer, *release, now.monotonic_ms);
+    if (const auto* taken = std::get_if<RenewalsTaken>(&body)) return lease_keeper_->receive(peer, *taken);
+    if (const auto* renewals = std::get_if<LeaseRenewals>(&body)) {
+        return lease_keeper_->receive(peer, *renewals, now.monotonic_ms, output.messages);
+    }
+    if (const auto* question = std::get_if<LeaseQuestion>(&body)) {
+        if (behind_) return;  // leases are missing whose renewals this member has taken
+        return lease_keeper_->receive(peer, *question, now.monotonic_ms, output.messages);
+    }
+    if (const auto* told = std::get_if<LeaseTimes>(&body)) {
+        return lease_keeper_->receive(peer, *told, now.monotonic_ms, output.messages);
+    }
     if (auto* requests = std::get_if<ForwardedRequests>(&body)) return on_forwarded(peer, *requests, now, output);
     if (auto* replies = std::get_if<ForwardedReplies>(&body)) {
         return forwarder_.receive(peer, replies->replies, now.monotonic_ms, output.replies);
@@ -185,6 +196,7 @@ void Core::Impl::on(SnapshotInstalled& input, Instant now, Output& output) {
     log_bytes_ = log_entries_ = 0;
     agreement_.reset();
     stop_unless(keyspace_.load(), output);
+    lease_keeper_->clock().load(now.monotonic_ms);
     stop_unless(load_access(), output);
     stop_unless(load_policies(), output);
     if (ready_) feed_.reset(keyspace_.revision());

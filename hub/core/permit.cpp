@@ -4,7 +4,7 @@
 //     watch     changes, snapshot, channel: over every key that the filter can match
 //     write     put        delete    delete     lease    put with a lease
 //     admin     compact, members, member change, leader transfer, backup, records and their changes
-//     nothing   status, plugins: whoever is known; authenticate
+//     nothing   status, plugins, leases: whoever is known (of a lease then its owner alone, leases.cpp); authenticate
 #include "hub/core/access.hpp"
 
 namespace belfry::hub::core {
@@ -72,6 +72,11 @@ struct Permit {
     Status operator()(const protocol::RecordsRequest&) const { return admin(); }
     Status operator()(const protocol::StatusRequest&) const { return access.still_good(principal); }
     Status operator()(const protocol::PluginsRequest&) const { return access.still_good(principal); }
+    Status operator()(const protocol::LeaseGrantRequest&) const { return access.still_good(principal); }
+    Status operator()(const protocol::LeaseRevokeRequest&) const { return access.still_good(principal); }
+    Status operator()(const protocol::LeaseKeepAliveRequest&) const { return access.still_good(principal); }
+    Status operator()(const protocol::LeaseTimeToLiveRequest&) const { return access.still_good(principal); }
+    Status operator()(const protocol::LeasesRequest&) const { return access.still_good(principal); }
     Status operator()(const protocol::AuthenticateRequest&) const { return {}; }
 };
 
@@ -101,6 +106,11 @@ struct NameOf {
     const char* operator()(const protocol::PluginsRequest&) const { return "plugins"; }
     const char* operator()(const protocol::RecordChangeRequest&) const { return "record change"; }
     const char* operator()(const protocol::RecordsRequest&) const { return "records"; }
+    const char* operator()(const protocol::LeaseGrantRequest&) const { return "lease grant"; }
+    const char* operator()(const protocol::LeaseRevokeRequest&) const { return "lease revoke"; }
+    const char* operator()(const protocol::LeaseKeepAliveRequest&) const { return "lease keep alive"; }
+    const char* operator()(const protocol::LeaseTimeToLiveRequest&) const { return "lease time to live"; }
+    const char* operator()(const protocol::LeasesRequest&) const { return "leases"; }
     const char* operator()(const protocol::AuthenticateRequest&) const { return "authenticate"; }
 };
 

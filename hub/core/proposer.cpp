@@ -40,7 +40,21 @@ std::deque<Proposer::Waiting> Proposer::clear() {
     return std::exchange(waiting_, {});
 }
 
-bool needs_leader(const protocol::RequestOp& op) { return protocol::can_change(op) || is_administration(op); }
+bool needs_leader(const protocol::RequestOp& op) {
+    return protocol::can_change(op) || is_administration(op) || is_about_leases(op);
+}
+
+bool is_about_leases(const protocol::RequestOp& op) {
+    return std::holds_alternative<protocol::LeaseGrantRequest>(op) ||
+           std::holds_alternative<protocol::LeaseRevokeRequest>(op) ||
+           std::holds_alternative<protocol::LeaseKeepAliveRequest>(op) || is_lease_read(op);
+}
+
+// The leader knows how long leases live.
+bool is_lease_read(const protocol::RequestOp& op) {
+    return std::holds_alternative<protocol::LeaseTimeToLiveRequest>(op) ||
+           std::holds_alternative<protocol::LeasesRequest>(op);
+}
 
 bool is_administration(const protocol::RequestOp& op) {
     return std::holds_alternative<protocol::MembersRequest>(op) ||

@@ -50,5 +50,7 @@ private:
 // Changes go through the log, and so through the leader; everything else any member can answer.
 bool needs_leader(const protocol::RequestOp& op);
 bool is_administration(const protocol::RequestOp& op);
+bool is_about_leases(const protocol::RequestOp& op);
+bool is_lease_read(const protocol::RequestOp& op);
 
 }  // namespace belfry::hub::core

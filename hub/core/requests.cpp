@@ -49,7 +49,8 @@ void Core::Impl::on(RequestReceived& input, Instant now, Output& output) {
     if (!knows_caller(input, now, output)) return;
     if (needs_leader(op)) {
         if (role() != raft::Role::leader) return forward(input, now, output);
-        if (std::holds_alternative<protocol::MembersRequest>(op)) return read_at_gate(input, now, output);
+        const bool reads = std::holds_alternative<protocol::MembersRequest>(op) || is_lease_read(op);
+        if (reads) return read_at_gate(input, now, output);
         return lead(input, now, output);
     }
     const auto connection = input.connection;
@@ -105,6 +106,7 @@ void Core::Impl::on_read(RequestReceived& input, Instant now, Output& output) {
     const auto id = input.request.id;
     if (auto readable = can_read(); !readable) return answer(connection, id, readable.error(), output);
     ++counters_.other_reads;
+    if (is_lease_read(op)) return on_lease_read(input, now, output);
     if (std::holds_alternative<protocol::AuthenticateRequest>(op)) return on_authenticate(input, now, output);
     if (std::holds_alternative<protocol::ChannelRequest>(op)) return on_channel(input, now, output);
     if (std::holds_alternative<protocol::BackupRequest>(op)) return on_backup(input, now, output);
@@ -250,7 +252,10 @@ void Core::Impl::answer(uint64_t connection, uint64_t request, Result<T> result,
     if (!result) return answer(connection, request, std::move(result).error(), output);
     deliver({connection, {request, keyspace_.revision(), {}, std::move(*result)}, {}}, output);
 }
-template void Core::Impl::answer(uint64_t, uint64_t, Result<protocol::ChangesReply>, Output&);  // streams.cpp
+template void Core::Impl::answer(uint64_t, uint64_t, Result<protocol::ChangesReply>, Output&);         // streams.cpp
+template void Core::Impl::answer(uint64_t, uint64_t, Result<protocol::LeaseKeepAliveReply>, Output&);  // leases.cpp
+template void Core::Impl::answer(uint64_t, uint64_t, Result<protocol::LeaseTimeToLiveReply>, Output&);
+template void Core::Impl::answer(uint64_t, uint64_t, Result<protocol::LeasesReply>, Output&);
 
 void Core::Impl::answer(uint64_t connection, uint64_t request, Error error, Output& output) {
     ++counters_.refused;

@@ -75,6 +75,9 @@ protocol::StatusReply Core::Impl::status() const {
     add("streams.waiting", waiting_changes_.count());
     reply.figures.emplace_back("auth", std::string(access_.is_open() ? "open" : "asked"));
     add("auth.refused", counters_.denied);
+    add("leases", keyspace_.leases().all().size());
+    add("leases.kept_alive", counters_.leases_kept_alive);
+    add("leases.expired", counters_.leases_expired);
     for (const auto& [pattern, why] : policies_.failing()) reply.figures.emplace_back("policy." + pattern + ".error", why);
     keyspace_.quotas().for_each([&](BytesView pattern, const protocol::Quota& quota, const model::QuotaUse& use) {
         const std::string name = "quota." + std::string(pattern);

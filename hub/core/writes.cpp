@@ -28,6 +28,8 @@ log::Command command_of(protocol::Request& request) {
     if (auto* txn = std::get_if<protocol::TxnRequest>(&request.op)) command.op = std::move(*txn);
     if (auto* compact = std::get_if<protocol::CompactRequest>(&request.op)) command.op = *compact;
     if (auto* change = std::get_if<protocol::RecordChangeRequest>(&request.op)) command.op = std::move(*change);
+    if (auto* grant = std::get_if<protocol::LeaseGrantRequest>(&request.op)) command.op = *grant;
+    if (auto* revoke = std::get_if<protocol::LeaseRevokeRequest>(&request.op)) command.op = log::LeaseRevoke{revoke->lease};
     return command;
 }
 
@@ -54,6 +56,7 @@ log::Command announcement(uint64_t format) {
 }  // namespace
 
 uint64_t format_of(const protocol::Request& request) {
+    if (is_about_leases(request.op)) return log::entry_format_leases;  // of an older leader none of them is understood
     if (!protocol::can_change(request.op)) return 0;
     protocol::Request copy = request;
     return log::format_of(command_of(copy));
@@ -61,6 +64,7 @@ uint64_t format_of(const protocol::Request& request) {
 
 // What only a leader does: a write, or administration.
 void Core::Impl::lead(RequestReceived& input, Instant now, Output& output) {
+    if (std::holds_alternative<protocol::LeaseKeepAliveRequest>(input.request.op)) return keep_alive(input, now, output);
     if (!is_administration(input.request.op)) return on_write(input, now, output);
     if (!access_.is_open()) {
         if (early_writes_.size() >= limits::inbox_requests_max) {
@@ -83,6 +87,7 @@ void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
     if (!writable) return answer(client.connection, client.request, writable.error(), output);
     if (!knows_policies()) return early_writes_.push_back(std::move(input));
     if (!is_permitted(input, now, output)) return;
+    if (!may_revoke(input, output)) return;
     if (!input.checked && !check_policies(input, output)) return;
     if (input.request.dry_run) {
         const Status readable = may_write(format_of(input.request));
@@ -95,6 +100,7 @@ void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
     count(input.request.op);
     const size_t bytes = protocol::approximate_bytes(input.request);
     log::Command command = command_of(input.request);
+    name_lease(command);
     if (options_.plants.forget_tickets) command.ticket = {};
     if (Status readable = all_can_read(command); !readable) {
         return answer(client.connection, client.request, readable.error(), output);
@@ -226,7 +232,9 @@ void Core::Impl::try_out(RequestReceived& input, Instant now, Output& output) {
         return answer(connection, id, committed.error(), output);
     }
     if (auto begun = store_.begin(); !begun) return answer(connection, id, begun.error(), output);
-    auto applied = keyspace_.apply(command_of(input.request), keyspace_.time_ms(), model::Keyspace::Tell::nothing);
+    log::Command command = command_of(input.request);
+    name_lease(command);
+    auto applied = keyspace_.apply(command, keyspace_.time_ms(), model::Keyspace::Tell::nothing);
     if (auto forgotten = forget_batch(); !forgotten) return stop(forgotten.error(), output);
     if (!applied) return answer(connection, id, applied.error(), output);
     if (!applied->reply) return answer(connection, id, applied->reply.error(), output);

@@ -15,6 +15,7 @@ namespace {
 using protocol::CompactRequest;
 using protocol::Compare;
 using protocol::DeleteRequest;
+using protocol::LeaseGrantRequest;
 using protocol::PutRequest;
 using protocol::RangeRequest;
 using protocol::RecordChangeRequest;
@@ -23,7 +24,17 @@ using protocol::TxnOp;
 using protocol::TxnRequest;
 
 // On disk since 1.0; never reuse one.
-enum Kind : uint8_t { kind_put = 1, kind_delete = 2, kind_txn = 3, kind_compact = 4, kind_range = 5, kind_record = 6 };
+enum Kind : uint8_t {
+    kind_put = 1,
+    kind_delete = 2,
+    kind_txn = 3,
+    kind_compact = 4,
+    kind_range = 5,
+    kind_record = 6,
+    kind_lease_grant = 7,
+    kind_lease_revoke = 8,
+    kind_lease_expiry = 9,
+};
 constexpr uint8_t flag_ticket = 128, flag_labels = 64;       // beside the kind of a command
 constexpr uint8_t flag_previous = 1, flag_content_type = 2;  // of a put; of a delete the first alone
 constexpr uint8_t flag_remove = 1, flag_expected = 2;
@@ -58,6 +69,21 @@ void write(Writer& out, const RecordChangeRequest& change) {
     if (change.expected) out.varint(*change.expected);
 }
 
+void write(Writer& out, const LeaseGrantRequest& grant) {
+    out.varint(grant.lease.value);
+    out.varint(grant.ttl_s);
+}
+
+void write(Writer& out, const LeaseRevoke& revoke) {
+    out.varint(revoke.lease.value);
+    out.varint(revoke.number);
+}
+
+void write(Writer& out, const LeaseExpiry& expiry) {
+    out.varint(expiry.leases.size());
+    for (const LeaseRevoke& one : expiry.leases) write(out, one);
+}
+
 void write(Writer& out, const RangeRequest& range) {
     write(out, range.range);
     out.varint(range.limit);
@@ -89,6 +115,9 @@ constexpr Kind kind_of(const TxnRequest&) { return kind_txn; }
 constexpr Kind kind_of(const CompactRequest&) { return kind_compact; }
 constexpr Kind kind_of(const RangeRequest&) { return kind_range; }
 constexpr Kind kind_of(const RecordChangeRequest&) { return kind_record; }
+constexpr Kind kind_of(const LeaseGrantRequest&) { return kind_lease_grant; }
+constexpr Kind kind_of(const LeaseRevoke&) { return kind_lease_revoke; }
+constexpr Kind kind_of(const LeaseExpiry&) { return kind_lease_expiry; }
 
 void write(Writer& out, const TxnRequest& txn);
 
@@ -214,6 +243,22 @@ RecordChangeRequest read_record_change(Reader& in) {
     return change;
 }
 
+LeaseGrantRequest read_lease_grant(Reader& in) {
+    const LeaseId lease{in.varint()};
+    return {lease, in.varint()};
+}
+
+LeaseRevoke read_lease_revoke(Reader& in) {
+    const LeaseId lease{in.varint()};
+    return {lease, in.varint()};
+}
+
+LeaseExpiry read_lease_expiry(Reader& in) {
+    LeaseExpiry expiry;
+    for (size_t left = read_count(in); left > 0 && in.ok(); --left) expiry.leases.push_back(read_lease_revoke(in));
+    return expiry;
+}
+
 Ticket read_ticket(Reader& in) {
     Ticket ticket;
     ticket.session = in.u64();
@@ -240,30 +285,50 @@ Command read_command(Reader& in) {
         case kind_txn: command.op = read_txn(in, 1); break;
         case kind_compact: command.op = CompactRequest{{in.varint()}}; break;
         case kind_record: command.op = read_record_change(in); break;
+        case kind_lease_grant: command.op = read_lease_grant(in); break;
+        case kind_lease_revoke: command.op = read_lease_revoke(in); break;
+        case kind_lease_expiry: command.op = read_lease_expiry(in); break;
         default: in.fail();
     }
     return command;
 }
 
-bool has_content_type(const TxnRequest& txn);
+// Has the transaction a put, in any branch, that is such?
+using IsSuch = bool(const PutRequest& put);
+bool has_content_type(const PutRequest& put) { return !put.content_type.empty(); }
+bool has_lease(const PutRequest& put) { return put.lease.value != 0; }
 
-bool has_content_type(const std::vector<TxnOp>& ops) {
-    return std::any_of(ops.begin(), ops.end(), [](const TxnOp& item) {
-        if (const auto* put = std::get_if<PutRequest>(&item.op)) return !put->content_type.empty();
+bool any_put(const TxnRequest& txn, IsSuch& is_such);
+
+bool any_put(const std::vector<TxnOp>& ops, IsSuch& is_such) {
+    return std::any_of(ops.begin(), ops.end(), [&](const TxnOp& item) {
+        if (const auto* put = std::get_if<PutRequest>(&item.op)) return is_such(*put);
         const auto* nested = std::get_if<TxnRequest>(&item.op);
-        return nested != nullptr && has_content_type(*nested);
+        return nested != nullptr && any_put(*nested, is_such);
     });
 }
 
-bool has_content_type(const TxnRequest& txn) { return has_content_type(txn.then_ops) || has_content_type(txn.else_ops); }
+bool any_put(const TxnRequest& txn, IsSuch& is_such) {
+    return any_put(txn.then_ops, is_such) || any_put(txn.else_ops, is_such);
+}
+
+bool any_put(const Command& command, IsSuch& is_such) {
+    if (const auto* put = std::get_if<PutRequest>(&command.op)) return is_such(*put);
+    const auto* txn = std::get_if<TxnRequest>(&command.op);
+    return txn != nullptr && any_put(*txn, is_such);
+}
+
+bool is_about_leases(const Command& command) {
+    return std::holds_alternative<LeaseGrantRequest>(command.op) || std::holds_alternative<LeaseRevoke>(command.op) ||
+           std::holds_alternative<LeaseExpiry>(command.op) || (!command.names_any_lease && any_put(command, has_lease));
+}
 
 }  // namespace
 
 uint8_t format_of(const Command& command) {
+    if (is_about_leases(command)) return entry_format_leases;
     if (!command.labels.empty()) return 6;
-    const auto* put = std::get_if<PutRequest>(&command.op);
-    const auto* txn = std::get_if<TxnRequest>(&command.op);
-    if (put != nullptr ? !put->content_type.empty() : txn != nullptr && has_content_type(*txn)) return 4;
+    if (any_put(command, has_content_type)) return 4;
     if (const auto* change = std::get_if<RecordChangeRequest>(&command.op)) {
         // Who does not keep quotas must not apply what sets one.
         const auto quota = protocol::quota_of(change->name, change->content);
@@ -319,6 +384,7 @@ Result<CommandEntry> decode_entry(BytesView payload) {
     uint8_t needed = 1;
     for (uint32_t i = 0; i < count && in.ok(); ++i) {
         entry.commands.push_back(read_command(in));
+        entry.commands.back().names_any_lease = format < entry_format_leases;
         needed = std::max(needed, format_of(entry.commands.back()));
     }
     if (needed != format) in.fail();

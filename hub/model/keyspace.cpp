@@ -18,18 +18,21 @@ constexpr uint64_t digest_factor = 0x9E3779B97F4A7C15u;  // odd, so that nothing
 
 // What a command can be told; every other error is the store's.
 bool is_refusal(Code code) {
-    return code == Code::invalid_argument || code == Code::compacted || code == Code::too_large || code == Code::conflict;
+    return code == Code::invalid_argument || code == Code::compacted || code == Code::too_large || code == Code::conflict ||
+           code == Code::not_found || code == Code::busy;
 }
 
 }  // namespace
 
-Keyspace::Keyspace(plugin::StateStore& store) : store_(store), sessions_(store), own_records_(store), quotas_(store) {}
+Keyspace::Keyspace(plugin::StateStore& store)
+    : store_(store), sessions_(store), own_records_(store), quotas_(store), leases_(store) {}
 
 Status Keyspace::load() {
     if (Status status = read_meta(); !status) return status;
     if (Status status = sessions_.load(); !status) return status;
     if (Status status = own_records_.load(); !status) return status;
     if (Status status = quotas_.load(); !status) return status;
+    if (Status status = leases_.load(); !status) return status;
     const auto record = store_.get(table_meta, meta_key);
     if (record || !store_.in_batch()) return {};
     return store_.put(table_meta, meta_key, encode_meta(meta_));
@@ -39,6 +42,7 @@ Status Keyspace::reload() {
     if (Status status = read_meta(); !status) return status;
     if (Status status = own_records_.reload(); !status) return status;
     if (Status status = quotas_.reload(); !status) return status;
+    if (Status status = leases_.reload(); !status) return status;
     return sessions_.reload();
 }
 
@@ -79,6 +83,7 @@ Result<Applied> Keyspace::execute(const log::Command& command, Tell tell) {
     change_.clear();
     events_ = 0;
     visible_bytes_ = 0;
+    names_any_lease_ = command.names_any_lease;
     encode_change_header({meta_.time_ms, command.author, command.comment, command.labels}, change_);
     Applied applied{run_command(command), {}, {}, {}};
     if (applied.reply) {
@@ -99,12 +104,14 @@ Result<Applied> Keyspace::execute(const log::Command& command, Tell tell) {
             return status.error();
         if (!command.labels.empty()) meta_.format = std::max(meta_.format, meta_format_labels);
         meta_.revision = newest();
-        meta_.digest = std::rotl(meta_.digest, 1) * digest_factor + hash64(change_);
+        fold_into_digest(hash64(change_));
     }
     events_ = 0;
     applied.revision = meta_.revision;
     return applied;
 }
+
+void Keyspace::fold_into_digest(uint64_t hash) { meta_.digest = std::rotl(meta_.digest, 1) * digest_factor + hash; }
 
 Status Keyspace::finish_batch() {
     if (Status status = drop_records(); !status) return status;
@@ -119,6 +126,7 @@ Status Keyspace::commit(Index applied_index) {
         sessions_.committed();
         own_records_.committed();
         quotas_.committed();
+        leases_.committed();
     }
     return committed;
 }
@@ -134,6 +142,9 @@ Result<protocol::ReplyResult> Keyspace::run_command(const log::Command& command)
     if (const auto* op = std::get_if<protocol::RecordChangeRequest>(&command.op)) {
         return widen(change_own_record(*op, command.author));
     }
+    if (const auto* op = std::get_if<protocol::LeaseGrantRequest>(&command.op)) return widen(grant(*op, command.author));
+    if (const auto* op = std::get_if<log::LeaseRevoke>(&command.op)) return widen(revoke(*op));
+    if (const auto* op = std::get_if<log::LeaseExpiry>(&command.op)) return widen(expire(*op));
     return widen(compact(std::get<protocol::CompactRequest>(command.op)));
 }
 
@@ -145,6 +156,10 @@ Result<protocol::PutReply> Keyspace::put(const protocol::PutRequest& request) {
     if (request.value.size() > belfry::limits::value_bytes_max) {
         return Error{Code::too_large, "put: a value of " + std::to_string(request.value.size()) + " bytes; " +
                                           std::to_string(belfry::limits::value_bytes_max) + " are the bound"};
+    }
+    if (request.lease.value != 0 && !names_any_lease_ && !leases_.lives(request.lease)) {
+        return Error{Code::not_found, "put: there is no lease " + std::to_string(request.lease.value) +
+                                          "; it was not granted, or has ended"};
     }
     const auto found = current(request.key);
     if (!found) return found.error();
@@ -173,6 +188,7 @@ Result<protocol::PutReply> Keyspace::put(const protocol::PutRequest& request) {
     }
     // `before` is borrowed from the store until the write.
     if (Status status = record(event); !status) return status.error();
+    if (Status status = leases_.bind(event.before.lease, request.lease, request.key); !status) return status.error();
     if (Status status = write_current(request.key, event.now); !status) return status.error();
     return reply;
 }
@@ -182,12 +198,7 @@ Result<protocol::DeleteReply> Keyspace::erase(const protocol::DeleteRequest& req
     const size_t start = change_.size();
     Status status;
     const auto visit = [&](BytesView key, const Version& version) {
-        ChangeEvent event;
-        event.type = EventType::erase;
-        event.key = key;
-        event.previous = ChangeEvent::Previous::live;
-        event.before = version;
-        status = record(event);
+        status = record_erase(key, version);
         ++reply.deleted;
         if (request.previous) reply.previous.push_back(to_key_value(key, version));
         return status.ok();
@@ -200,6 +211,7 @@ Result<protocol::DeleteReply> Keyspace::erase(const protocol::DeleteRequest& req
     for (ChangeEvent event; events.next(event);) {
         if (status = store_.erase(table_current, event.key); !status) return status.error();
         if (status = store_.put(table_deleted, event.key, tombstone); !status) return status.error();
+        if (status = leases_.bind(event.before.lease, {}, event.key); !status) return status.error();
     }
     meta_.key_count -= reply.deleted;
     return reply;
@@ -241,7 +253,7 @@ Result<protocol::RecordChangeReply> Keyspace::change_own_record(const protocol::
         if (Status set = quotas_.set(pattern, quota, use); !set) return set.error();
     }
     const uint64_t told = hash64(request.name) * digest_factor + hash64(request.content) + reply->version;
-    meta_.digest = std::rotl(meta_.digest, 1) * digest_factor + told;
+    fold_into_digest(told);
     return reply;
 }
 
@@ -281,6 +293,15 @@ Status Keyspace::record(const ChangeEvent& event) {
                                       ": do it in several steps, each over fewer keys"};
 }
 
+Status Keyspace::record_erase(BytesView key, const Version& version) {
+    ChangeEvent event;
+    event.type = EventType::erase;
+    event.key = key;
+    event.previous = ChangeEvent::Previous::live;
+    event.before = version;
+    return record(event);
+}
+
 Status Keyspace::write_current(BytesView key, const Version& version) {
     scratch_.clear();
     encode_current(version, scratch_);
@@ -301,6 +322,7 @@ Status Keyspace::undo() {
         } else if (event.type == EventType::erase) {
             status = store_.erase(table_deleted, event.key);
         }
+        if (status) status = leases_.bind(event.now.lease, event.before.lease, event.key);
         if (!status) return status;
     }
     return {};

@@ -16,6 +16,7 @@
 
 #include "hub/base/limits.hpp"
 #include "hub/log/entry.hpp"
+#include "hub/model/leases.hpp"
 #include "hub/model/own_records.hpp"
 #include "hub/model/quotas.hpp"
 #include "hub/model/records.hpp"
@@ -37,6 +38,8 @@ inline constexpr size_t change_record_bytes_max = 32 * 1024 * 1024;
 // must not stall the hub. Counted by command, not by batch, so that every member's tables are the same.
 inline constexpr uint64_t compaction_drops_at_once = 2000;
 inline constexpr uint64_t compaction_drops_per_command = 8;
+// Keys that one command takes with the leases it ends: what is left goes with the next, so that no write waits for long.
+inline constexpr size_t leased_keys_at_once = 1024;
 // Events that one `changes` request looks at before it pages.
 inline constexpr size_t changes_examined_max = 65536;
 
@@ -64,6 +67,8 @@ public:
     uint64_t key_count() const { return meta_.key_count; }
     uint64_t time_ms() const { return meta_.time_ms; }
     const Quotas& quotas() const { return quotas_; }
+    const Leases& leases() const { return leases_; }
+    uint64_t last_lease_number() const { return meta_.last_lease_number; }
     size_t session_count() const { return sessions_.count(); }
     // Of everything that was ever changed, in order, with what it replaced: members that applied the same entries have the
     // same one, or one of them has computed something else.
@@ -95,6 +100,10 @@ public:
     Result<protocol::SnapshotReply> snapshot(const protocol::SnapshotRequest& request, const plugin::Filter& filter);
     Result<protocol::RecordsReply> records(const protocol::RecordsRequest& request) { return own_records_.list(request); }
     Result<protocol::DigestReply> digest(const protocol::DigestRequest& request, const plugin::Filter& filter);
+    // The lease's keys, a page of them; times are the leader's business.
+    Result<std::vector<Bytes>> keys_of_lease(LeaseId lease, BytesView after, size_t most) {
+        return leases_.keys(lease, after, most);
+    }
     // For a transaction, before it is proposed or run: `too_large` if its compares and its ranges, those of both branches,
     // would look at more than `keys_max` keys together, as the state is now; a range alone never does. What is applied is
     // not asked: members may differ in this bound, never in outcomes.
@@ -132,6 +141,7 @@ private:
     void pass_time(uint64_t time_ms);
     Result<Applied> execute(const log::Command& command, Tell tell);
     Status read_meta();
+    void fold_into_digest(uint64_t hash);
     Result<protocol::ReplyResult> run_command(const log::Command& command);
     Result<protocol::PutReply> put(const protocol::PutRequest& request);
     Result<protocol::DeleteReply> erase(const protocol::DeleteRequest& request);
@@ -139,10 +149,18 @@ private:
     Result<protocol::RecordChangeReply> change_own_record(const protocol::RecordChangeRequest& request, BytesView author);
     Result<QuotaUse> use_of(BytesView pattern);
     Status record(const ChangeEvent& event);
+    Status record_erase(BytesView key, const Version& version);
     Status write_current(BytesView key, const Version& version);
     Status undo();
     Status drop_records();
     Status tell_change(const log::Command& command, Tell tell, Applied& applied) const;
+
+    // lease_commands.cpp
+    Result<protocol::LeaseGrantReply> grant(const protocol::LeaseGrantRequest& request, BytesView owner);
+    Result<protocol::LeaseRevokeReply> revoke(const log::LeaseRevoke& revoke);
+    Result<protocol::LeaseRevokeReply> expire(const log::LeaseExpiry& expiry);
+    Status end_lease(LeaseId id, protocol::LeaseRevokeReply& reply);
+    void tell_digest_of_lease(LeaseId id, const Lease& lease);
 
     // txn.cpp
     Result<protocol::TxnReply> txn(const protocol::TxnRequest& request);
@@ -181,10 +199,12 @@ private:
     Sessions sessions_;
     OwnRecords own_records_;
     Quotas quotas_;
+    Leases leases_;
     // Of the command being applied: its change record so far, kept for its memory, and the number of events in it.
     Bytes change_;
     size_t events_ = 0;
     size_t visible_bytes_ = 0;
+    bool names_any_lease_ = false;
     Bytes scratch_;
 };
 

@@ -51,6 +51,7 @@ Bytes encode_meta(const Meta& meta) {
     out.u64(meta.time_ms);
     out.u64(meta.digest);
     out.u64(meta.session_ms);
+    if (meta.format >= meta_format_leases) out.u64(meta.last_lease_number);
     return record;
 }
 
@@ -68,6 +69,7 @@ Result<Meta> decode_meta(BytesView record) {
     meta.time_ms = in.u64();
     if (format > 1) meta.digest = in.u64();
     if (format > 2) meta.session_ms = in.u64();
+    if (format >= meta_format_leases) meta.last_lease_number = in.u64();
     meta.format = std::max(format, meta_format_least);
     if (!in.ok() || !in.at_end() || format == 0) return damaged("meta", in.offset());
     return meta;

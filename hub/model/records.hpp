@@ -2,9 +2,10 @@
 // hub/base/binary.hpp; key:rev is a revision as 8 octets, big-endian, so that the table is in revision order. On disk since
 // 1.0: numbers are never reused.
 //
-// table 0 meta     "keyspace" -> u32 format (3; 4 with a content type or quota; 5 with labels), u64 revision,
-//                                u64 compacted, u64 dropped, u64 drop_target, u64 key_count, u64 time_ms,
-//                                u64 digest (not in format 1), u64 session_ms (not in 1, 2)
+// table 0 meta     "keyspace" -> u32 format (3; 4 with a content type or quota; 5 with labels; 6 with leases),
+//                                u64 revision, u64 compacted, u64 dropped, u64 drop_target, u64 key_count, u64 time_ms,
+//                                u64 digest (not in format 1), u64 session_ms (not in 1, 2),
+//                                u64 last_lease_number (not in 1 to 5)
 // table 1 current  key        -> varint create, varint mod, varint version, varint lease, value (the rest);
 //                                if the value has a content type, in front of that: varint 0, bytes type (not in 1 to 3)
 // table 2 changes  key:rev    -> u8 format (1; 2 with labels), u64 time_ms, bytes author, bytes comment,
@@ -12,6 +13,7 @@
 // table 3 deleted  key        -> varint revision of the delete
 // table 4 sessions            -> hub/model/session_record.hpp
 // table 5 records             -> hub/model/own_records.hpp
+// table 6 leases              -> hub/model/leases.hpp
 //
 // event    := u8 flags, bytes key, [create, version, lease (varints), bytes value, content type]: put only; previous
 // flags    := type (0 put, 1 erase) | previous << 1 (0 nothing, 1 tombstone, 2 live)
@@ -41,15 +43,17 @@ enum Table : uint32_t {
     table_changes = 2,
     table_deleted = 3,
     table_sessions = 4,
-    table_own_records = 5
+    table_own_records = 5,
+    table_leases = 6
 };
 
-// The newest; a state is of format 3 until the first content type or quota, or label, is in it, so that members of an older
-// release can take its snapshots for as long as there is nothing in it that they cannot read.
-inline constexpr uint32_t meta_format = 5;
+// The newest; a state is of format 3 until the first content type or quota, label, or lease, is in it, so that members of
+// an older release can take its snapshots for as long as there is nothing in it that they cannot read.
+inline constexpr uint32_t meta_format = 6;
 inline constexpr uint32_t meta_format_least = 3;   // that is written
 inline constexpr uint32_t meta_format_values = 4;  // content types and quotas
 inline constexpr uint32_t meta_format_labels = 5;
+inline constexpr uint32_t meta_format_leases = 6;
 inline constexpr uint8_t change_format = 1;
 inline constexpr uint8_t change_format_labels = 2;  // of a record that has some
 inline constexpr BytesView meta_key = "keyspace";
@@ -61,8 +65,9 @@ struct Meta {
     Revision drop_target;  // dropped goes here at the end of the batch; trails `compacted` while a debt is worked off
     uint64_t key_count = 0;
     uint64_t time_ms = 0;
-    uint64_t digest = 0;      // of all change records ever, each folded into the one before
-    uint64_t session_ms = 0;  // the sessions' clock (hub/model/sessions.hpp)
+    uint64_t digest = 0;             // of all change records ever, each folded into the one before
+    uint64_t session_ms = 0;         // the sessions' clock (hub/model/sessions.hpp)
+    uint64_t last_lease_number = 0;  // no lease ever had a greater number, nor a greater id
     uint32_t format = meta_format_least;
 };
 Bytes encode_meta(const Meta& meta);

@@ -39,6 +39,16 @@ inline constexpr size_t record_name_bytes_max = 480;
 inline constexpr size_t record_content_bytes_max = 256 * 1024;
 // All of them are in every member's memory.
 inline constexpr size_t records_bytes_max = 64 * 1024 * 1024;
+// A month: what is to live longer needs no lease.
+inline constexpr uint64_t lease_ttl_s_max = 30 * 24 * 3600;
+// A lease's number that a client chooses; what reads numbers as doubles must not be misled. The hub's own go on after it.
+inline constexpr uint64_t lease_chosen_max = uint64_t{1} << 53;
+// All leases are in every member's memory, some 250 octets each.
+inline constexpr size_t leases_max = 500'000;
+// Kept alive by one request: an agent has some hundreds.
+inline constexpr size_t leases_kept_alive_max = 1000;
+// Facts about leases, or keys of one, in one reply.
+inline constexpr size_t leases_page_max = 1000;
 // A value above this is only announced by the feed; the subscriber fetches it.
 inline constexpr size_t feed_value_bytes_max = 64 * 1024;
 // One feed message. A change set is never split; one that does not fit is only announced.

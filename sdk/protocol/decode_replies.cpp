@@ -256,6 +256,60 @@ AuthenticateReply read_authenticate(Reader& reader) {
     return reply;
 }
 
+LeaseGrantReply read_lease_grant(Reader& reader) {
+    const Results results(reader, 2);
+    LeaseGrantReply reply;
+    reply.lease = {reader.number("lease")};
+    reply.ttl_s = reader.number("time to live");
+    return reply;
+}
+
+LeaseRevokeReply read_lease_revoke(Reader& reader) {
+    const Results results(reader, 2);
+    LeaseRevokeReply reply;
+    reply.deleted = reader.number("deleted");
+    reply.more = reader.flag("more");
+    return reply;
+}
+
+LeaseKeepAliveReply read_lease_keep_alive(Reader& reader) {
+    const Results results(reader, 1);
+    LeaseKeepAliveReply reply;
+    const size_t size = reader.array("times to live", 0, limits::leases_kept_alive_max);
+    for (size_t i = 0; i < size && reader.ok(); ++i) reply.ttl_s.push_back(reader.number("time to live"));
+    return reply;
+}
+
+LeaseFacts read_lease_facts(Reader& reader) {
+    const size_t fields = reader.array("lease", 4);
+    LeaseFacts facts;
+    facts.lease = {reader.number("lease")};
+    facts.ttl_s = reader.number("time to live");
+    facts.remaining_ms = reader.number("remaining");
+    facts.owner = reader.bytes("owner");
+    reader.skip(reader.ok() ? fields - 4 : 0);
+    return facts;
+}
+
+LeaseTimeToLiveReply read_lease_time_to_live(Reader& reader) {
+    const Results results(reader, 3);
+    LeaseTimeToLiveReply reply;
+    reply.facts = read_lease_facts(reader);
+    const size_t size = reader.array("keys", 0, limits::leases_page_max);
+    for (size_t i = 0; i < size && reader.ok(); ++i) reply.keys.emplace_back(reader.bytes("key"));
+    reply.more = reader.flag("more");
+    return reply;
+}
+
+LeasesReply read_leases(Reader& reader) {
+    const Results results(reader, 2);
+    LeasesReply reply;
+    const size_t size = reader.array("leases", 0, limits::leases_page_max);
+    for (size_t i = 0; i < size && reader.ok(); ++i) reply.leases.push_back(read_lease_facts(reader));
+    reply.more = reader.flag("more");
+    return reply;
+}
+
 Error read_error(Reader& reader) {
     const Results results(reader, 2);
     const uint64_t code = reader.number("code", INT32_MAX);
@@ -282,6 +336,11 @@ ReplyResult read_result(Reader& reader, uint64_t opcode) {
         case Opcode::records: return read_records(reader);
         case Opcode::plugins: return read_plugins(reader);
         case Opcode::authenticate: return read_authenticate(reader);
+        case Opcode::lease_grant: return read_lease_grant(reader);
+        case Opcode::lease_revoke: return read_lease_revoke(reader);
+        case Opcode::lease_keep_alive: return read_lease_keep_alive(reader);
+        case Opcode::lease_time_to_live: return read_lease_time_to_live(reader);
+        case Opcode::leases: return read_leases(reader);
         case Opcode::member_change:
         case Opcode::leader_transfer:
         case Opcode::error: break;

@@ -220,6 +220,41 @@ AuthenticateRequest read_authenticate(Reader& reader) {
     return op;
 }
 
+LeaseGrantRequest read_lease_grant(Reader& reader) {
+    arguments(reader, 2);
+    LeaseGrantRequest op;
+    op.lease = {reader.number("lease")};
+    op.ttl_s = reader.number("time to live");
+    return op;
+}
+
+LeaseRevokeRequest read_lease_revoke(Reader& reader) {
+    arguments(reader, 1);
+    return {{reader.number("lease")}};
+}
+
+LeaseKeepAliveRequest read_lease_keep_alive(Reader& reader) {
+    arguments(reader, 1);
+    LeaseKeepAliveRequest op;
+    const size_t size = reader.array("leases", 1, limits::leases_kept_alive_max);
+    for (size_t i = 0; i < size && reader.ok(); ++i) op.leases.push_back({reader.number("lease")});
+    return op;
+}
+
+LeaseTimeToLiveRequest read_lease_time_to_live(Reader& reader) {
+    arguments(reader, 3);
+    LeaseTimeToLiveRequest op;
+    op.lease = {reader.number("lease")};
+    op.keys = reader.flag("keys");
+    op.after = reader.bytes("after");
+    return op;
+}
+
+LeasesRequest read_leases(Reader& reader) {
+    arguments(reader, 1);
+    return {{reader.number("after")}};
+}
+
 RequestOp read_op(Reader& reader) {
     const uint64_t opcode = reader.number("opcode");
     switch (opcode <= 0xff ? static_cast<Opcode>(opcode) : Opcode::error) {
@@ -242,6 +277,11 @@ RequestOp read_op(Reader& reader) {
         case Opcode::records: return read_records(reader);
         case Opcode::plugins: return read_plugins(reader);
         case Opcode::authenticate: return read_authenticate(reader);
+        case Opcode::lease_grant: return read_lease_grant(reader);
+        case Opcode::lease_revoke: return read_lease_revoke(reader);
+        case Opcode::lease_keep_alive: return read_lease_keep_alive(reader);
+        case Opcode::lease_time_to_live: return read_lease_time_to_live(reader);
+        case Opcode::leases: return read_leases(reader);
         case Opcode::error: break;
     }
     reader.fail_with(Code::unsupported, "opcode " + std::to_string(opcode) + " is not one this hub knows");

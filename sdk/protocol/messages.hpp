@@ -173,10 +173,42 @@ struct AuthenticateRequest {
     uint64_t valid_ms = 0;  // how long the token should be good; 0 = 5 minutes
 };
 
+// ---- leases (docs/leases.md); any member takes these, the leader answers ----
+
+// A lease lives until nobody has kept it alive for its time to live; then it ends, and with it the keys that were put with
+// it.
+struct LeaseGrantRequest {
+    // 0 = the hub chooses one that no lease ever had; at most limits::lease_chosen_max; `conflict` if there is this one.
+    LeaseId lease;
+    uint64_t ttl_s = 0;  // 1 to limits::lease_ttl_s_max
+};
+
+// Ends it now. Of many or large keys a part may go with one change set: ask again while the answer says `more`.
+struct LeaseRevokeRequest {
+    LeaseId lease;
+};
+
+// Each of them lives for another time to live, from some moment after this was sent.
+struct LeaseKeepAliveRequest {
+    std::vector<LeaseId> leases;  // 1 to limits::leases_kept_alive_max
+};
+
+struct LeaseTimeToLiveRequest {
+    LeaseId lease;
+    bool keys = false;  // name the keys bound to it too, in pages
+    Bytes after;        // this key
+};
+
+// In order of numbers; the client asks for the next page after the last one.
+struct LeasesRequest {
+    LeaseId after;
+};
+
 using RequestOp = std::variant<RangeRequest, PutRequest, DeleteRequest, TxnRequest, CompactRequest, HistoryRequest,
                                ChangesRequest, SnapshotRequest, ChannelRequest, DigestRequest, StatusRequest,
                                MembersRequest, MemberChangeRequest, LeaderTransferRequest, BackupRequest, PluginsRequest,
-                               RecordChangeRequest, RecordsRequest, AuthenticateRequest>;
+                               RecordChangeRequest, RecordsRequest, AuthenticateRequest, LeaseGrantRequest,
+                               LeaseRevokeRequest, LeaseKeepAliveRequest, LeaseTimeToLiveRequest, LeasesRequest>;
 
 // Which write of which client this is: whoever sends it again, under the same ticket, has it done once and hears the answer
 // again (docs/protocol.md, "Sessions").
@@ -341,9 +373,42 @@ struct AuthenticateReply {
     Bytes principal;
 };
 
+struct LeaseGrantReply {
+    LeaseId lease;
+    uint64_t ttl_s = 0;
+};
+
+struct LeaseRevokeReply {
+    uint64_t deleted = 0;  // keys
+    bool more = false;     // some are left; the lease is ending, and the hub goes on with them
+};
+
+struct LeaseKeepAliveReply {
+    std::vector<uint64_t> ttl_s;  // of each that was asked for; 0 = there is none, or it has ended
+};
+
+struct LeaseFacts {
+    LeaseId lease;
+    uint64_t ttl_s = 0;
+    uint64_t remaining_ms = 0;  // by the leader's clock; 0 = it is ending
+    Bytes owner;                // who was granted it
+};
+
+struct LeaseTimeToLiveReply {
+    LeaseFacts facts;
+    std::vector<Bytes> keys;
+    bool more = false;  // keys
+};
+
+struct LeasesReply {
+    std::vector<LeaseFacts> leases;
+    bool more = false;
+};
+
 using ReplyResult = std::variant<RangeReply, PutReply, DeleteReply, TxnReply, CompactReply, HistoryReply, ChangesReply,
                                  SnapshotReply, ChannelReply, DigestReply, StatusReply, MembersReply, BackupReply,
-                                 PluginsReply, RecordChangeReply, RecordsReply, AuthenticateReply>;
+                                 PluginsReply, RecordChangeReply, RecordsReply, AuthenticateReply, LeaseGrantReply,
+                                 LeaseRevokeReply, LeaseKeepAliveReply, LeaseTimeToLiveReply, LeasesReply>;
 
 struct Reply {
     uint64_t id = 0;

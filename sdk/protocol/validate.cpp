@@ -183,6 +183,30 @@ Status check(const AuthenticateRequest& op) {
     return invalid("authenticate: a token is good for 12 hours at most");
 }
 
+Status check(const LeaseGrantRequest& op) {
+    if (op.lease.value > limits::lease_chosen_max) {
+        return invalid("a lease's number that is chosen is at most " + std::to_string(limits::lease_chosen_max));
+    }
+    if (op.ttl_s >= 1 && op.ttl_s <= limits::lease_ttl_s_max) return {};
+    return invalid("lease: a time to live of " + std::to_string(op.ttl_s) + " s; 1 to " +
+                   std::to_string(limits::lease_ttl_s_max) + " are allowed");
+}
+
+Status check_lease(LeaseId lease) { return lease.value != 0 ? Status() : Status(invalid("lease 0 does not exist")); }
+Status check(const LeaseRevokeRequest& op) { return check_lease(op.lease); }
+
+Status check(const LeaseKeepAliveRequest& op) {
+    if (!op.leases.empty() && op.leases.size() <= limits::leases_kept_alive_max) return {};
+    return invalid("lease keep alive: of 1 to " + std::to_string(limits::leases_kept_alive_max) + " leases");
+}
+
+Status check(const LeaseTimeToLiveRequest& op) {
+    if (Status status = check_size("after", op.after.size(), limits::key_bytes_max); !status) return status;
+    return check_lease(op.lease);
+}
+
+Status check(const LeasesRequest&) { return {}; }
+
 Status check(const Ticket& ticket, const RequestOp& op) {
     if (ticket == Ticket()) return {};
     if (ticket.session == 0) return invalid("ticket: session 0 has no writes; choose a random number");
@@ -238,6 +262,11 @@ size_t bytes_of(const BackupRequest&) { return 0; }
 size_t bytes_of(const PluginsRequest&) { return 0; }
 size_t bytes_of(const RecordChangeRequest& op) { return op.name.size() + op.content.size(); }
 size_t bytes_of(const AuthenticateRequest& op) { return op.name.size() + op.password.size(); }
+size_t bytes_of(const LeaseGrantRequest&) { return 0; }
+size_t bytes_of(const LeaseRevokeRequest&) { return 0; }
+size_t bytes_of(const LeaseKeepAliveRequest& op) { return op.leases.size() * sizeof(LeaseId); }
+size_t bytes_of(const LeaseTimeToLiveRequest& op) { return op.after.size(); }
+size_t bytes_of(const LeasesRequest&) { return 0; }
 size_t bytes_of(const RecordsRequest& op) { return op.prefix.size() + op.after.size(); }
 
 size_t bytes_of(const TxnRequest& op) {
@@ -270,12 +299,25 @@ size_t bytes_of(const TxnReply& reply) {
     return bytes;
 }
 
+size_t bytes_of(const LeaseTimeToLiveReply& reply) {
+    size_t bytes = envelope_bytes + reply.facts.owner.size();
+    for (const Bytes& key : reply.keys) bytes += envelope_bytes + key.size();
+    return bytes;
+}
+
+size_t bytes_of(const LeasesReply& reply) {
+    size_t bytes = envelope_bytes;
+    for (const LeaseFacts& facts : reply.leases) bytes += 2 * envelope_bytes + facts.owner.size();
+    return bytes;
+}
+
 }  // namespace
 
 bool can_change(const RequestOp& op) {
     if (const auto* txn = std::get_if<TxnRequest>(&op)) return can_change(*txn);
     return std::holds_alternative<PutRequest>(op) || std::holds_alternative<DeleteRequest>(op) ||
-           std::holds_alternative<CompactRequest>(op) || std::holds_alternative<RecordChangeRequest>(op);
+           std::holds_alternative<CompactRequest>(op) || std::holds_alternative<RecordChangeRequest>(op) ||
+           std::holds_alternative<LeaseGrantRequest>(op) || std::holds_alternative<LeaseRevokeRequest>(op);
 }
 
 Status validate(const Request& request) {
@@ -299,6 +341,8 @@ size_t approximate_bytes(const Reply& reply) {
     if (const auto* put = std::get_if<PutReply>(&reply.result)) return bytes + bytes_of(*put);
     if (const auto* erase = std::get_if<DeleteReply>(&reply.result)) return bytes + bytes_of(*erase);
     if (const auto* txn = std::get_if<TxnReply>(&reply.result)) return bytes + bytes_of(*txn);
+    if (const auto* lease = std::get_if<LeaseTimeToLiveReply>(&reply.result)) return bytes + bytes_of(*lease);
+    if (const auto* leases = std::get_if<LeasesReply>(&reply.result)) return bytes + bytes_of(*leases);
     return bytes;
 }
 

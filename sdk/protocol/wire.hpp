@@ -30,6 +30,11 @@ enum class Opcode : uint8_t {
     record_change = 17,
     records = 18,
     authenticate = 19,
+    lease_grant = 20,
+    lease_revoke = 21,
+    lease_keep_alive = 22,
+    lease_time_to_live = 23,
+    leases = 24,
 };
 
 inline constexpr char channel_letter = 'E';

@@ -77,13 +77,18 @@ std::vector<Row> rows() {
         {"record change", RecordChangeRequest{"auth/key/K", false, auth::encode_key("bob"), {}}, {may(Action::admin)}},
         {"policy change", RecordChangeRequest{"policy/x", true, {}, {}}, {may(Action::admin)}},
         {"records", RecordsRequest{}, {may(Action::admin)}},
+        {"lease grant", LeaseGrantRequest{{}, 10}, {}},
+        {"lease revoke", LeaseRevokeRequest{{77}}, {}},
+        {"lease keep alive", LeaseKeepAliveRequest{{{77}}}, {}},
+        {"lease time to live", LeaseTimeToLiveRequest{{77}, true, {}}, {}},
+        {"leases", LeasesRequest{}, {}},
         {"authenticate", AuthenticateRequest{"ann", "a password", 0}, {}, false},
         {"a newer token", AuthenticateRequest{}, {}},
     };
 }
 
 // A kind of request that is added needs a row above (and a place in hub/core/permit.cpp).
-static_assert(std::variant_size_v<RequestOp> == 19);
+static_assert(std::variant_size_v<RequestOp> == 24);
 
 // Authentication alone waits for a thread of the shell's, which is the test's next step.
 bool waits_for_a_password(const RequestOp& op) {

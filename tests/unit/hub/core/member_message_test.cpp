@@ -24,6 +24,13 @@ TEST_CASE("member messages come back as they were", "[core][cluster]") {
     CHECK((digest.index == Index{128} && digest.digest == 0x1234567890abcdef));
     CHECK(there_and_back(Release{5, 7}).entry_format == 5);
     CHECK(there_and_back(Release{5, 7}).plugins == 7);
+    const auto renewals = there_and_back(LeaseRenewals{Term{3}, 5, {{{1}, 2}, {{~0ull}, 4}}});
+    CHECK((renewals.term == Term{3} && renewals.round == 5 && renewals.leases.size() == 2));
+    CHECK((renewals.leases[1].lease == LeaseId{~0ull} && renewals.leases[1].number == 4));
+    CHECK(there_and_back(RenewalsTaken{Term{3}, 5}).round == 5);
+    CHECK(there_and_back(LeaseQuestion{Term{3}, 5, {7}}).after == LeaseId{7});
+    const auto told = there_and_back(LeaseTimes{Term{3}, 5, 99, 44, true, {{{7}, 1, 30'000}}});
+    CHECK((told.age_ms == 99 && told.known == 44 && told.more && told.times.at(0).remaining_ms == 30'000));
     const auto requests =
         there_and_back(ForwardedRequests{{{9, "me", "why", protocol::PutRequest{"k", "v", {}, true}, {}, false, {"a"}}}});
     REQUIRE(requests.requests.size() == 1);
@@ -55,6 +62,10 @@ TEST_CASE("octets that are no member message are refused by kind and place", "[c
         CHECK_FALSE(decode_member_message(1, BytesView(whole).substr(0, size)).ok());
     }
     CHECK_FALSE(decode_member_message(1, whole + "x").ok());
+    const Bytes times = encode_member_message({1, LeaseTimes{Term{1}, 1, 1, 1, false, {{{7}, 1, 1}, {{8}, 1, 1}}}});
+    for (size_t size = 1; size < times.size(); ++size) {
+        CHECK_FALSE(decode_member_message(1, BytesView(times).substr(0, size)).ok());
+    }
     // What a later release adds to kind 7 is passed over.
     CHECK(decode_member_message(1, encode_member_message({1, Release{4}}) + "more").ok());
     CHECK(decode_member_message(1, "\x07\x04").ok());  // of a release that does not speak of plugins

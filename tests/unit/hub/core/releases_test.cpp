@@ -141,7 +141,7 @@ TEST_CASE("labels are written when all read them, and go with a write that is fo
           "[core][releases]") {
     Cluster cluster(3);
     cluster.crash(3);
-    cluster.at(3).options.entry_format = log::entry_format - 1;
+    cluster.at(3).options.entry_format = 5;  // before labels
     cluster.restart(3);
     cluster.elect();
     cluster.run(Releases::believed_ms + 500);
@@ -180,6 +180,23 @@ TEST_CASE("labels are written when all read them, and go with a write that is fo
     CHECK(versions[0].labels == Labels{"handed-over", "n=1"});
     CHECK(versions[1].labels == Labels{"forwarded"});
     CHECK(versions[2].labels.empty());
+}
+
+TEST_CASE("leases are granted when all members read of them, and a put names none before", "[core][releases][lease]") {
+    Cluster cluster(3);
+    cluster.crash(3);
+    cluster.at(3).options.entry_format = 6;  // before leases
+    cluster.restart(3);
+    const uint64_t leader = cluster.elect();
+    cluster.run(Releases::believed_ms + 500);
+    CHECK(cluster.ask(leader, protocol::LeaseGrantRequest{{}, 10}).error.code == Code::unsupported);
+    CHECK(cluster.ask(leader, protocol::PutRequest{"a", "v", {1}, false}).error.code == Code::unsupported);
+    CHECK(cluster.put(leader, "a", "v").error.code == Code::ok);
+    cluster.crash(3);
+    cluster.at(3).options.entry_format = log::entry_format;
+    cluster.restart(3);
+    cluster.run(2000);
+    CHECK(cluster.ask(cluster.elect(), protocol::LeaseGrantRequest{{}, 10}).error.code == Code::ok);
 }
 
 TEST_CASE("an older release does not start on a state whose cluster writes what it cannot read", "[core][releases]") {

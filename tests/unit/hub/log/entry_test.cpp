@@ -83,7 +83,9 @@ TEST_CASE("entry: every kind of command comes back", "[log]") {
 
 TEST_CASE("entry: the octets of format 1 stay as they are", "[log]") {
     EntryBuilder builder;
-    builder.add({"me", "", protocol::PutRequest{"k", "v", {200}, true}});
+    Command command{"me", "", protocol::PutRequest{"k", "v", {200}, true}};
+    command.names_any_lease = true;  // as it comes back
+    builder.add(command);
     const Bytes expected("\x01\x02\0\0\0\0\0\0\0\x01\0\0\0\x01\x02me\0\x01k\x01v\xc8\x01\x01", 25);
     CHECK(builder.take(2) == expected);
 }
@@ -173,6 +175,39 @@ TEST_CASE("entry: with labels it is of format 6, whose octets stay as they are",
     CHECK(decode_entry(builder.take(2)).error().code == Code::corrupt);
     builder.add({"me", "", protocol::PutRequest{"k", "v", {}, true}});
     CHECK(builder.take(2)[0] == 1);
+}
+
+TEST_CASE("entry: what is about leases is of format 7; before it a put names any", "[log]") {
+    EntryBuilder builder;
+    builder.add({"me", "", protocol::LeaseGrantRequest{{7}, 300}, {9, 2, 1}});
+    builder.add({"me", "", LeaseRevoke{{7}, 300}});
+    builder.add({"belfry", "", LeaseExpiry{{{{7}, 1}, {{~0ull}, 300}}}});
+    builder.add({"me", "", protocol::PutRequest{"k", "v", {7}, false}});
+    Bytes octets = builder.take(2);
+    CHECK(octets[0] == 7);
+    const auto entry = decode_entry(octets);
+    REQUIRE(entry.ok());
+    CHECK(std::get<protocol::LeaseGrantRequest>(entry->commands[0].op).ttl_s == 300);
+    CHECK(std::get<LeaseRevoke>(entry->commands[1].op).lease == LeaseId{7});
+    CHECK(std::get<LeaseRevoke>(entry->commands[1].op).number == 300);
+    const auto& expiry = std::get<LeaseExpiry>(entry->commands[2].op);
+    REQUIRE(expiry.leases.size() == 2);
+    CHECK((expiry.leases[1].lease == LeaseId{~0ull} && expiry.leases[1].number == 300));
+    CHECK_FALSE(entry->commands[3].names_any_lease);
+    CHECK(encode_again(*entry) == octets);
+    octets[0] = 6;
+    CHECK(decode_entry(octets).error().code == Code::corrupt);
+
+    builder.add({"me", "", protocol::PutRequest{"k", "v", {7}, false}});
+    octets = builder.take(2);
+    CHECK(octets[0] == 7);
+    octets[0] = 1;  // as an older release wrote it
+    REQUIRE(decode_entry(octets).ok());
+    CHECK(decode_entry(octets)->commands[0].names_any_lease);
+    protocol::TxnRequest txn;
+    txn.else_ops = {{protocol::PutRequest{"k", "v", {7}, false}}};
+    builder.add({"me", "", txn});
+    CHECK(builder.take(2)[0] == 7);
 }
 
 TEST_CASE("entry: a newer format is told from damage", "[log]") {

@@ -68,6 +68,7 @@ public:
     Story(Hub& hub, unsigned seed) : hub_(hub), random_(seed) {}
 
     void run(int commands) {
+        for (const uint64_t lease : {1, 2}) hub_.apply(p::LeaseGrantRequest{{lease}, 10});
         hub_.begin();
         for (int i = 0; i < commands; ++i) {
             step();

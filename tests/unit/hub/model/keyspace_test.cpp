@@ -113,6 +113,7 @@ TEST_CASE("range: limit, order, count and revision", "[model]") {
 TEST_CASE("txn: compares of every target and operator", "[model]") {
     Hub hub(GENERATE(from_range(stores())));
     hub.apply(put("other", "x"));
+    hub.apply(p::LeaseGrantRequest{{7}, 10});
     hub.apply(p::PutRequest{"a", "m", {7}, false});
     hub.apply(p::PutRequest{"a", "m", {7}, false});
     using C = p::Compare;

@@ -42,7 +42,12 @@ std::vector<Request> one_of_each() {
             request(16, PluginsRequest{}),
             request(17, RecordChangeRequest{"policy/a", false, Bytes("\0\xff", 2), 7}),
             request(18, RecordsRequest{"policy/", "policy/a"}),
-            request(19, AuthenticateRequest{"ann", Bytes("\0\xff", 2), 1000})};
+            request(19, AuthenticateRequest{"ann", Bytes("\0\xff", 2), 1000}),
+            request(20, LeaseGrantRequest{{7}, 30}),
+            request(21, LeaseRevokeRequest{{7}}),
+            request(22, LeaseKeepAliveRequest{{{7}, {UINT64_MAX}}}),
+            request(23, LeaseTimeToLiveRequest{{7}, true, "a"}),
+            request(24, LeasesRequest{{7}})};
 }
 
 std::vector<Reply> reply_of_each() {
@@ -68,7 +73,12 @@ std::vector<Reply> reply_of_each() {
             {15, {2}, {}, PluginsReply{3, {{"filter_glob", "1.0.0", "filter 'glob'", "built in", "", true}, {}}}},
             {16, {2}, {}, RecordChangeReply{8}},
             {17, {2}, {}, RecordsReply{{{"policy/a", Bytes("\0\xff", 2), 3, 1'700'000'000'000, "ann"}}, true}},
-            {18, {2}, {}, AuthenticateReply{"t1-00", 300'000, "ann"}}};
+            {18, {2}, {}, AuthenticateReply{"t1-00", 300'000, "ann"}},
+            {19, {2}, {}, LeaseGrantReply{{7}, 30}},
+            {20, {2}, {}, LeaseRevokeReply{3, true}},
+            {21, {2}, {}, LeaseKeepAliveReply{{30, 0}}},
+            {22, {2}, {}, LeaseTimeToLiveReply{{{7}, 30, 29'999, "ann"}, {"a", Bytes("\0\xff", 2)}, true}},
+            {23, {2}, {}, LeasesReply{{{{7}, 30, 29'999, "ann"}, {{8}, 1, 0, ""}}, true}}};
 }
 
 std::string hex(BytesView octets) {
@@ -86,7 +96,7 @@ TEST_CASE("every kind of request comes back from its octets as it was") {
     const Bytes frame = encode_requests(one_of_each());
     const auto decoded = decode_requests(frame);
     REQUIRE(decoded.ok());
-    REQUIRE(decoded->size() == 19);
+    REQUIRE(decoded->size() == 24);
     CHECK(encode_requests(*decoded) == frame);
     const auto& range = std::get<RangeRequest>((*decoded)[0].op);
     CHECK(range.range == KeyRange::prefix("a/"));
@@ -100,6 +110,24 @@ TEST_CASE("every kind of request comes back from its octets as it was") {
     CHECK((*decoded)[10].id == UINT64_MAX);
     CHECK(std::get<RecordChangeRequest>((*decoded)[16].op).expected == 7);
     CHECK_FALSE((*decoded)[16].dry_run);
+    CHECK(std::get<LeaseKeepAliveRequest>((*decoded)[21].op).leases.at(1) == LeaseId{UINT64_MAX});
+    CHECK(std::get<LeaseTimeToLiveRequest>((*decoded)[22].op).keys);
+}
+
+TEST_CASE("a lease lives for a second at least and a month at most, and one is named") {
+    const auto valid = [](RequestOp op) { return validate({7, "", "", std::move(op)}).ok(); };
+    CHECK(valid(LeaseGrantRequest{{}, 1}));
+    CHECK(valid(LeaseGrantRequest{{7}, limits::lease_ttl_s_max}));
+    CHECK_FALSE(valid(LeaseGrantRequest{{}, 0}));
+    CHECK_FALSE(valid(LeaseGrantRequest{{}, limits::lease_ttl_s_max + 1}));
+    CHECK_FALSE(valid(LeaseGrantRequest{{limits::lease_chosen_max + 1}, 1}));
+    CHECK_FALSE(valid(LeaseRevokeRequest{}));
+    CHECK_FALSE(valid(LeaseKeepAliveRequest{}));
+    CHECK_FALSE(valid(LeaseKeepAliveRequest{std::vector<LeaseId>(limits::leases_kept_alive_max + 1, LeaseId{1})}));
+    CHECK_FALSE(valid(LeaseTimeToLiveRequest{}));
+    CHECK(valid(LeasesRequest{}));
+    CHECK(validate({7, "", "", LeaseGrantRequest{{}, 1}, {1, 1, 0}}).ok());  // a write, so it may have a ticket
+    CHECK_FALSE(validate({7, "", "", LeaseKeepAliveRequest{{{1}}}, {1, 1, 0}}).ok());
 }
 
 TEST_CASE("a dry run comes back as one, and has no ticket") {
@@ -143,7 +171,7 @@ TEST_CASE("every kind of reply comes back from its octets as it was") {
     const Bytes frame = encode_replies(reply_of_each());
     const auto decoded = decode_replies(frame);
     REQUIRE(decoded.ok());
-    REQUIRE(decoded->size() == 18);
+    REQUIRE(decoded->size() == 23);
     CHECK(encode_replies(*decoded) == frame);
     CHECK((*decoded)[11].error.code == Code::compacted);
     CHECK((*decoded)[11].error.detail == "gone");
@@ -414,7 +442,7 @@ TEST_CASE("another protocol version is refused and both are named") {
     CHECK(decoded.error().code == Code::incompatible);
     CHECK(decoded.error().detail.find("version 2") != std::string::npos);
     CHECK(decoded.error().detail.find("speaks 1") != std::string::npos);
-    CHECK(salvage_request_ids(frame).size() == 19);
+    CHECK(salvage_request_ids(frame).size() == 24);
 }
 
 TEST_CASE("announced sizes cost nothing before their elements are there") {
@@ -454,7 +482,7 @@ TEST_CASE("a reply frame under construction equals one made at once") {
     ReplyFrame frame;
     CHECK(frame.empty());
     for (const Reply& reply : reply_of_each()) frame.add(reply);
-    CHECK(frame.count() == 18);
+    CHECK(frame.count() == 23);
     CHECK(frame.take() == encode_replies(reply_of_each()));
     CHECK((frame.empty() && frame.size() == 0));
     CHECK(decode_replies(encode_replies({}))->empty());

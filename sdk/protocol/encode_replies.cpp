@@ -1,206 +1,12 @@
 #include "sdk/protocol/codec.hpp"
-#include "sdk/protocol/wire.hpp"
-#include "sdk/protocol/writer.hpp"
+#include "sdk/protocol/encode_parts.hpp"
 
 namespace belfry::protocol {
 namespace {
 
 using wire::Opcode;
 
-void write_op(Writer& writer, Opcode opcode) { writer.number(static_cast<uint64_t>(opcode)); }
-
-void write(Writer& writer, const KeyRange& range) {
-    writer.bytes(range.begin);
-    writer.bytes(range.end);
-}
-
-void write(Writer& writer, const FilterSpec& filter) {
-    writer.text(filter.kind);
-    writer.bytes(filter.spec);
-}
-
-// ---- requests: opcode, then the arguments as an array ----
-
-void write(Writer& writer, const RangeRequest& op) {
-    write_op(writer, Opcode::range);
-    writer.array(10);
-    write(writer, op.range);
-    writer.number(op.limit);
-    writer.number(op.at);
-    writer.number(op.min_revision);
-    writer.number(static_cast<uint64_t>(op.sort_target));
-    writer.number(static_cast<uint64_t>(op.sort_order));
-    writer.flag(op.keys_only);
-    writer.flag(op.count_only);
-    writer.flag(op.local);
-}
-
-void write(Writer& writer, const PutRequest& op) {
-    write_op(writer, Opcode::put);
-    writer.array(op.content_type.empty() ? 4 : 5);  // hubs before content types know four
-    writer.bytes(op.key);
-    writer.bytes(op.value);
-    writer.number(op.lease.value);
-    writer.flag(op.previous);
-    if (!op.content_type.empty()) writer.text(op.content_type);
-}
-
-void write(Writer& writer, const DeleteRequest& op) {
-    write_op(writer, Opcode::erase);
-    writer.array(3);
-    write(writer, op.range);
-    writer.flag(op.previous);
-}
-
-void write(Writer& writer, const Compare& compare) {
-    writer.array(6);
-    write(writer, compare.range);
-    writer.number(static_cast<uint64_t>(compare.target));
-    writer.number(static_cast<uint64_t>(compare.op));
-    writer.number(compare.number);
-    writer.bytes(compare.value);
-}
-
-void write(Writer& writer, const TxnRequest& op);
-
-void write(Writer& writer, const std::vector<TxnOp>& ops) {
-    writer.array(ops.size());
-    for (const TxnOp& op : ops) {
-        writer.array(2);
-        std::visit([&](const auto& inner) { write(writer, inner); }, op.op);
-    }
-}
-
-void write(Writer& writer, const TxnRequest& op) {
-    write_op(writer, Opcode::txn);
-    writer.array(3);
-    writer.array(op.compares.size());
-    for (const Compare& compare : op.compares) write(writer, compare);
-    write(writer, op.then_ops);
-    write(writer, op.else_ops);
-}
-
-void write(Writer& writer, const CompactRequest& op) {
-    write_op(writer, Opcode::compact);
-    writer.array(1);
-    writer.number(op.revision);
-}
-
-void write(Writer& writer, const HistoryRequest& op) {
-    write_op(writer, Opcode::history);
-    writer.array(3);
-    writer.bytes(op.key);
-    writer.number(op.limit);
-    writer.number(op.before);
-}
-
-void write(Writer& writer, const ChangesRequest& op) {
-    write_op(writer, Opcode::changes);
-    writer.array(op.wait_ms == 0 ? 5 : 6);  // older hubs know five
-    write(writer, op.filter);
-    writer.number(op.from);
-    writer.number(op.to);
-    writer.number(op.limit_bytes);
-    if (op.wait_ms > 0) writer.number(op.wait_ms);
-}
-
-void write(Writer& writer, const SnapshotRequest& op) {
-    write_op(writer, Opcode::snapshot);
-    writer.array(5);
-    write(writer, op.filter);
-    writer.number(op.at);
-    writer.bytes(op.after_key);
-    writer.number(op.limit_bytes);
-}
-
-void write(Writer& writer, const ChannelRequest& op) {
-    write_op(writer, Opcode::channel);
-    writer.array(2);
-    write(writer, op.filter);
-}
-
-void write(Writer& writer, const DigestRequest& op) {
-    write_op(writer, Opcode::digest);
-    writer.array(3);
-    write(writer, op.filter);
-    writer.number(op.at);
-}
-
-void write(Writer& writer, const MembersRequest&) {
-    write_op(writer, Opcode::members);
-    writer.array(0);
-}
-
-void write(Writer& writer, const MemberChangeRequest& op) {
-    write_op(writer, Opcode::member_change);
-    writer.array(3);
-    writer.number(static_cast<uint64_t>(op.kind));
-    writer.number(op.id);
-    writer.text(op.address);
-}
-
-void write(Writer& writer, const LeaderTransferRequest& op) {
-    write_op(writer, Opcode::leader_transfer);
-    writer.array(1);
-    writer.number(op.id);
-}
-
-void write(Writer& writer, const BackupRequest& op) {
-    write_op(writer, Opcode::backup);
-    writer.array(3);
-    writer.number(op.index);
-    writer.number(op.offset);
-    writer.number(op.at_least);
-}
-
-void write(Writer& writer, const RecordChangeRequest& op) {
-    write_op(writer, Opcode::record_change);
-    writer.array(4);
-    writer.bytes(op.name);
-    writer.flag(op.remove);
-    writer.bytes(op.content);
-    writer.array(op.expected ? 1 : 0);
-    if (op.expected) writer.number(*op.expected);
-}
-
-void write(Writer& writer, const RecordsRequest& op) {
-    write_op(writer, Opcode::records);
-    writer.array(2);
-    writer.bytes(op.prefix);
-    writer.bytes(op.after);
-}
-
-void write(Writer& writer, const PluginsRequest&) {
-    write_op(writer, Opcode::plugins);
-    writer.array(0);
-}
-
-void write(Writer& writer, const AuthenticateRequest& op) {
-    write_op(writer, Opcode::authenticate);
-    writer.array(3);
-    writer.bytes(op.name);
-    writer.bytes(op.password);
-    writer.number(op.valid_ms);
-}
-
-void write(Writer& writer, const StatusRequest&) {
-    write_op(writer, Opcode::status);
-    writer.array(0);
-}
-
-void write(Writer& writer, const Labels& labels) {
-    writer.array(labels.size());
-    for (const Bytes& label : labels) writer.bytes(label);
-}
-
-void write(Writer& writer, const Ticket& ticket) {
-    writer.array(3);
-    writer.number(ticket.session);
-    writer.number(ticket.sequence);
-    writer.number(ticket.acknowledged);
-}
-
-// ---- replies: opcode, then the results as an array ----
+// ---- opcode, then the results as an array ----
 
 void write(Writer& writer, const RangeReply& reply) {
     write_op(writer, Opcode::range);
@@ -325,6 +131,52 @@ void write(Writer& writer, const DigestReply& reply) {
     writer.number(reply.count);
 }
 
+void write(Writer& writer, const LeaseGrantReply& reply) {
+    write_op(writer, Opcode::lease_grant);
+    writer.array(2);
+    writer.number(reply.lease.value);
+    writer.number(reply.ttl_s);
+}
+
+void write(Writer& writer, const LeaseRevokeReply& reply) {
+    write_op(writer, Opcode::lease_revoke);
+    writer.array(2);
+    writer.number(reply.deleted);
+    writer.flag(reply.more);
+}
+
+void write(Writer& writer, const LeaseKeepAliveReply& reply) {
+    write_op(writer, Opcode::lease_keep_alive);
+    writer.array(1);
+    writer.array(reply.ttl_s.size());
+    for (const uint64_t ttl_s : reply.ttl_s) writer.number(ttl_s);
+}
+
+void write(Writer& writer, const LeaseFacts& facts) {
+    writer.array(4);
+    writer.number(facts.lease.value);
+    writer.number(facts.ttl_s);
+    writer.number(facts.remaining_ms);
+    writer.bytes(facts.owner);
+}
+
+void write(Writer& writer, const LeaseTimeToLiveReply& reply) {
+    write_op(writer, Opcode::lease_time_to_live);
+    writer.array(3);
+    write(writer, reply.facts);
+    writer.array(reply.keys.size());
+    for (const Bytes& key : reply.keys) writer.bytes(key);
+    writer.flag(reply.more);
+}
+
+void write(Writer& writer, const LeasesReply& reply) {
+    write_op(writer, Opcode::leases);
+    writer.array(2);
+    writer.array(reply.leases.size());
+    for (const LeaseFacts& facts : reply.leases) write(writer, facts);
+    writer.flag(reply.more);
+}
+
 void write(Writer& writer, const StatusReply& reply) {
     write_op(writer, Opcode::status);
     writer.array(1);
@@ -429,59 +281,7 @@ void write(Writer& writer, const Reply& reply) {
     writer.text(reply.error.detail);
 }
 
-// An array whose count is filled in when it is known: always in msgpack's longest form.
-constexpr size_t open_array_bytes = 5;
-
-size_t open_array(Bytes& out) {
-    const size_t at = out.size();
-    out.append("\xdd\0\0\0\0", open_array_bytes);
-    return at;
-}
-
-void close_array(Bytes& out, size_t at, size_t count) {
-    for (size_t octet = 0; octet < 4; ++octet) out[at + 4 - octet] = static_cast<char>(count >> (8 * octet));
-}
-
-void begin_frame(Bytes& out) {
-    static_assert(protocol_version < 0x80);
-    out += '\x92';
-    out += static_cast<char>(protocol_version);
-    open_array(out);
-}
-
-void set_count(Bytes& out, size_t count) { close_array(out, wire::frame_head_bytes - open_array_bytes, count); }
-
 }  // namespace
-
-Bytes encode_requests(std::span<const Request> requests, BytesView credential) {
-    Bytes out;
-    size_t size = wire::frame_head_bytes + credential.size() + 8;
-    for (const Request& request : requests) size += approximate_bytes(request);
-    out.reserve(size);
-    begin_frame(out);
-    set_count(out, requests.size());
-    Writer writer(out);
-    for (const Request& request : requests) {
-        const bool numbered = request.ticket.session != 0;
-        const bool labelled = !request.labels.empty();
-        writer.array(labelled ? 7 : numbered || request.dry_run ? 6 : 5);
-        writer.number(request.id);
-        writer.bytes(request.author);
-        writer.bytes(request.comment);
-        std::visit([&](const auto& op) { write(writer, op); }, request.op);
-        if (numbered) {
-            write(writer, request.ticket);
-        } else if (labelled || request.dry_run) {
-            writer.flag(request.dry_run);
-        }
-        if (labelled) write(writer, request.labels);
-    }
-    if (!credential.empty()) {
-        out[0] = '\x93';
-        writer.bytes(credential);
-    }
-    return out;
-}
 
 Bytes encode_replies(std::span<const Reply> replies) {
     ReplyFrame frame;
