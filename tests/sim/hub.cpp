@@ -193,7 +193,7 @@ void Hub::observe() {
     observed_ = std::max(observed_, log_.boundary());
     while (observed_ < core_->applied() && observed_ < log_.last()) {
         observed_ = observed_.next();
-        if (const auto agreed = truth_.learn(log_.at(observed_)); !agreed) {
+        if (const auto agreed = truth_.learn(log_.at(observed_), world_.now()); !agreed) {
             return world_.fail("hub " + std::to_string(id()) + ": " + agreed.error().detail);
         }
     }

@@ -41,7 +41,8 @@ void Ledger::check_done(const Write& write, Revision revision, Revision made) {
     if (change.labels != write.labels) return world_.fail(what + ", is marked otherwise");
     for (const Event& event : write.events) {
         const bool there = std::any_of(change.events.begin(), change.events.end(), [&](const Event& other) {
-            return other.type == event.type && other.kv.key == event.kv.key && other.kv.value == event.kv.value;
+            return other.type == event.type && other.kv.key == event.kv.key && other.kv.value == event.kv.value &&
+                   other.kv.lease == event.kv.lease;
         });
         if (!there) return world_.fail(what + ", lacks its key " + event.kv.key);
     }

@@ -75,6 +75,8 @@ void print_sum(const Outcome& sum) {
                 number(sum.snapshot_catch_ups).c_str());
     std::printf("sim: %s calls of registers in some order, %s histories given up\n", number(sum.register_calls).c_str(),
                 number(sum.searches_given_up).c_str());
+    std::printf("sim: %s leases, %s of them expired, kept alive %s times\n", number(sum.leases).c_str(),
+                number(sum.leases_expired).c_str(), number(sum.leases_kept_alive).c_str());
 }
 
 int run_seeds(const Arguments& arguments, const Plants& plants) {

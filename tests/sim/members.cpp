@@ -67,6 +67,13 @@ size_t Members::some_place() {
     return *at - 1;
 }
 
+size_t Members::leaders_place() {
+    for (auto& hub : hubs_) {
+        if (hub->leads()) return hub->id() - 1;
+    }
+    return some_place();
+}
+
 // Two leaders of one term would be the end of everything.
 void Members::watch_leaders() {
     for (auto& hub : hubs_) {
@@ -80,14 +87,7 @@ void Members::watch_leaders() {
 // ---- troubles ----
 
 // Often the one that leads: it has most to lose.
-Hub& Members::victim() {
-    Hub& any = *hubs_[some_place()];
-    if (world_.random.chance(60)) return any;
-    for (auto& hub : hubs_) {
-        if (hub->leads()) return *hub;
-    }
-    return any;
-}
+Hub& Members::victim() { return *hubs_[world_.random.chance(60) ? some_place() : leaders_place()]; }
 
 void Members::trouble() {
     Hub& hub = victim();

@@ -28,6 +28,8 @@ public:
     Publisher& publisher(size_t place) { return *publishers_[place]; }
     // A hub whose process ought to run, as its number among all.
     size_t some_place();
+    // Of one that takes itself for the leader; some place, if there is none.
+    size_t leaders_place();
     const std::vector<uint64_t>& joiners() const { return joiners_; }
 
     // Something goes wrong, for a few seconds at most.

@@ -7,6 +7,7 @@
 #include "tests/sim/administrator.hpp"
 #include "tests/sim/clients.hpp"
 #include "tests/sim/filters.hpp"
+#include "tests/sim/lease_holders.hpp"
 #include "tests/sim/members.hpp"
 #include "tests/sim/registers.hpp"
 #include "tests/sim/request_net.hpp"
@@ -21,7 +22,10 @@ constexpr uint64_t heal_ms = trouble_ms + 3'000;  // every trouble is over
 constexpr uint64_t final_put_ms = heal_ms + 8'000;
 constexpr uint64_t calm_ms = 12'000;  // longest back-off, two connection time-outs
 constexpr uint64_t calm_after_removals_ms =
-    30'000;                            // a member may be gone for good by then: its subscribers' joins time out
+    30'000;  // a member may be gone for good by then: its subscribers' joins time out
+// Since when one member leads: some time after the troubles, or after the last change of the members.
+constexpr uint64_t one_leads_ms = heal_ms + 3'000;
+constexpr uint64_t one_leads_after_removals_ms = heal_ms + 15'000;
 constexpr uint64_t answer_ms = 1'000;  // until the digests are there
 constexpr uint64_t final_writes = 12;
 constexpr unsigned private_streams_percent = 35;  // of the subscribers
@@ -57,24 +61,31 @@ public:
             const Bytes name = "c" + std::to_string(i);
             clients_.push_back(std::make_unique<Client>(world_, truth_, ledger_, connect(name), name));
         }
+        const uint64_t holders = world_.random.between(1, 3);
+        for (uint64_t i = 0; i < holders; ++i) add_holder("h" + std::to_string(i), i);
     }
 
     Outcome run() {
         members_.start();
         for (auto& client : clients_) client->start(world_.random.between(10, 200));
         for (const char* const name : {"r0", "r1", "r2"}) registers_.start(connect(name), name);
+        promises_.watch();
+        for (auto& holder : holders_) holder->start();
         for (auto& subscriber : subscribers_) {
             world_.after(world_.random.below(4000), [&subscriber] { subscriber->start(); });
         }
-        const bool administered = shape_.joiners > 0 || world_.random.chance(30);
-        if (administered) administrator_.start();
-        const uint64_t settle_ms = heal_ms + (administered ? calm_after_removals_ms : calm_ms);
+        administered_ = shape_.joiners > 0 || world_.random.chance(30);
+        if (administered_) administrator_.start();
+        const uint64_t settle_ms = heal_ms + (administered_ ? calm_after_removals_ms : calm_ms);
         const uint64_t calm = world_.random.between(100, 1500);  // how often something goes wrong in this run
         for (uint64_t at = 500; at < trouble_ms; at += world_.random.between(10, calm))
             world_.at(at, [this] { trouble(); });
         world_.at(heal_ms, [this] { heal(); });
         world_.at(final_put_ms, [this] { write_finally(); });
-        world_.at(settle_ms, [this] { ask_digests(); });
+        world_.at(settle_ms, [this] {
+            ask_digests();
+            ask_leases();
+        });
         world_.run_until(settle_ms + answer_ms);
         if (world_.failure().empty()) check_end();
         return outcome();
@@ -86,6 +97,20 @@ private:
         Send plain = net_.connect(name);
         if (world_.random.chance(50)) return plain;
         return SessionLink::over(world_, std::move(plain), net_.connect(name));
+    }
+
+    // Who has a session does not choose the number: `conflict` says something else to it. Often they ask the leader itself:
+    // when it is cut off from the others, they are the ones who may be told too much.
+    void add_holder(const Bytes& name, uint64_t number) {
+        const LeaseId own_number{world_.random.chance(50) ? 10'000 + number : 0};
+        auto place = std::make_shared<size_t>(members_.some_place());
+        Send send = [this, place, plain = net_.connect(name, place)](Call call, Answer answer) {
+            if (world_.random.chance(30)) *place = members_.leaders_place();
+            plain(std::move(call), std::move(answer));
+        };
+        const bool has_session = own_number == LeaseId{} && world_.random.chance(50);
+        if (has_session) send = SessionLink::over(world_, std::move(send), net_.connect(name));
+        holders_.push_back(std::make_unique<LeaseHolder>(world_, ledger_, promises_, std::move(send), name, own_number));
     }
 
     void add_subscriber(const protocol::FilterSpec& filter, const SubscriberPlants& plants) {
@@ -136,6 +161,7 @@ private:
         administrator_.stop();
         registers_.stop();
         for (auto& client : clients_) client->stop();
+        for (auto& holder : holders_) holder->stop(world_.random.chance(25));
         for (auto& subscriber : subscribers_) {
             subscriber->pause(false);
             subscriber->link().lose_until(0);
@@ -169,8 +195,22 @@ private:
         }
     }
 
+    void ask_leases() {
+        for (auto& holder : holders_) holder->ask_finally(asker_);
+        asker_({protocol::LeasesRequest{}, {}}, [this](const auto& reply) {
+            if (!reply) return world_.fail("no answer about leases");
+            promises_.answered_list(*reply);
+            leases_listed_ = true;
+        });
+    }
+
     void check_end() {
         ledger_.check_refused();
+        promises_.check_end(administered_ ? one_leads_after_removals_ms : one_leads_ms);
+        for (auto& holder : holders_) {
+            if (holder->unanswered() > 0) world_.fail("nobody knows about some leases");
+        }
+        if (!leases_listed_) world_.fail("the list of leases is missing");
         if (!registers_.check()) ++searches_given_up_;
         if (clients_[0]->acknowledged() < acknowledged_before_ + final_writes) {
             world_.fail("the hub does not take writes any more");
@@ -205,6 +245,11 @@ private:
         outcome.reads = ledger_.reads();
         outcome.register_calls = registers_.calls();
         outcome.searches_given_up = searches_given_up_;
+        for (const auto& life : truth_.leases().all()) {
+            ++outcome.leases;
+            if (life.expired()) ++outcome.leases_expired;
+        }
+        outcome.leases_kept_alive = promises_.kept_alive();
         outcome.members = members_.hubs().size();
         outcome.changes = administrator_.changes();
         outcome.leaders = members_.leaders();
@@ -220,10 +265,13 @@ private:
     Members members_;
     RequestNet net_;
     Ledger ledger_{world_, truth_};
+    LeasePromises promises_{world_, truth_, ledger_};
     Registers registers_{world_};
     Administrator administrator_;
     std::vector<std::unique_ptr<Client>> clients_;
+    std::vector<std::unique_ptr<LeaseHolder>> holders_;
     std::vector<std::unique_ptr<Subscriber>> subscribers_;
+    bool administered_ = false, leases_listed_ = false;
     Send asker_;
     uint64_t acknowledged_before_ = 0, digests_ = 0, digests_wanted_ = 0, searches_given_up_ = 0;
 };
@@ -235,7 +283,7 @@ void Outcome::add(const Outcome& other) {
          {&Outcome::acknowledged, &Outcome::deliveries, &Outcome::reads, &Outcome::register_calls,
           &Outcome::searches_given_up, &Outcome::members, &Outcome::changes, &Outcome::leaders, &Outcome::crashes,
           &Outcome::snapshots, &Outcome::installs, &Outcome::gaps_by_chain, &Outcome::gaps_by_mark, &Outcome::deltas,
-          &Outcome::snapshot_catch_ups}) {
+          &Outcome::snapshot_catch_ups, &Outcome::leases, &Outcome::leases_expired, &Outcome::leases_kept_alive}) {
         this->*figure += other.*figure;
     }
 }

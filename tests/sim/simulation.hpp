@@ -1,4 +1,5 @@
-// One run: a cluster of 1 to 5 hubs, its clients, subscribers and administrator, troubles, then quiet; all from one seed.
+// One run: a cluster of 1 to 5 hubs, its clients, holders of leases, subscribers and administrator, troubles, then quiet;
+// all from one seed.
 #pragma once
 
 #include <string>
@@ -13,6 +14,7 @@ struct Outcome {
     uint64_t acknowledged = 0, deliveries = 0, reads = 0, register_calls = 0, searches_given_up = 0;
     uint64_t members = 0, changes = 0, leaders = 0, crashes = 0, snapshots = 0, installs = 0;
     uint64_t gaps_by_chain = 0, gaps_by_mark = 0, deltas = 0, snapshot_catch_ups = 0;
+    uint64_t leases = 0, leases_expired = 0, leases_kept_alive = 0;
     std::vector<std::string> trace;
 
     void add(const Outcome& other);  // the figures

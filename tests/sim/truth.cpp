@@ -4,7 +4,7 @@
 
 namespace belfry::sim {
 
-Status Truth::learn(const hub::raft::Entry& entry) {
+Status Truth::learn(const hub::raft::Entry& entry, uint64_t now_ms) {
     if (entry.index <= learned()) {
         const auto& [term, payload] = entries_[entry.index.value - 1];
         if (term == entry.term && *payload == *entry.payload) return {};
@@ -26,7 +26,7 @@ Status Truth::learn(const hub::raft::Entry& entry) {
     if (!decoded) return decoded.error();
     if (!decoded->commands.empty()) time_ms_ = std::max(time_ms_, decoded->time_ms);
     for (const auto& command : decoded->commands) {
-        if (auto applied = apply(command); !applied) return applied;
+        if (auto applied = apply(command, now_ms); !applied) return applied;
     }
     return {};
 }
@@ -51,21 +51,17 @@ bool Truth::is_new(const protocol::Ticket& ticket) {
     return ticket.sequence > acknowledged && done.insert(ticket.sequence).second;
 }
 
-Status Truth::apply(const hub::log::Command& command) {
+Status Truth::apply(const hub::log::Command& command, uint64_t now_ms) {
     if (!is_new(command.ticket)) return {};
     ChangeSet change{revision().next(), time_ms_, command.author, command.comment, {}, command.labels};
-    if (const auto* one = std::get_if<protocol::PutRequest>(&command.op)) put(*one, change);
+    if (Status leased = apply_leases(command, change, now_ms); !leased) return leased;
+    const auto* const single = std::get_if<protocol::PutRequest>(&command.op);
+    if (single != nullptr && !names_dead_lease(*single)) put(*single, change);
     if (const auto* one = std::get_if<protocol::DeleteRequest>(&command.op)) erase(*one, change);
-    if (const auto* txn = std::get_if<protocol::TxnRequest>(&command.op)) {
-        const bool all =
-            std::all_of(txn->compares.begin(), txn->compares.end(), [&](auto& c) { return held(c, revision()); });
-        for (const auto& item : all ? txn->then_ops : txn->else_ops) {
-            if (const auto* one = std::get_if<protocol::PutRequest>(&item.op)) put(*one, change);
-            if (const auto* one = std::get_if<protocol::DeleteRequest>(&item.op)) erase(*one, change);
-        }
-    }
+    if (const auto* txn = std::get_if<protocol::TxnRequest>(&command.op)) apply_txn(*txn, change);
     if (change.events.empty()) return {};
-    if (!change.comment.empty() && !made_by_.emplace(change.comment, change.revision).second) {
+    const bool is_own = std::holds_alternative<hub::log::LeaseExpiry>(command.op);
+    if (!is_own && !change.comment.empty() && !made_by_.emplace(change.comment, change.revision).second) {
         return Error{Code::corrupt, "the change " + change.comment + " is made twice, again at revision " +
                                         std::to_string(change.revision.value)};
     }
@@ -75,6 +71,59 @@ Status Truth::apply(const hub::log::Command& command) {
     }
     histories_.at(epoch).add(std::move(change));
     return {};
+}
+
+// One put that is refused refuses all.
+void Truth::apply_txn(const protocol::TxnRequest& txn, ChangeSet& change) {
+    const bool all = std::all_of(txn.compares.begin(), txn.compares.end(), [&](auto& c) { return held(c, revision()); });
+    const auto& ops = all ? txn.then_ops : txn.else_ops;
+    const bool refused = std::any_of(ops.begin(), ops.end(), [&](const protocol::TxnOp& item) {
+        const auto* const one = std::get_if<protocol::PutRequest>(&item.op);
+        return one != nullptr && names_dead_lease(*one);
+    });
+    if (refused) return;
+    for (const protocol::TxnOp& item : ops) {
+        if (const auto* one = std::get_if<protocol::PutRequest>(&item.op)) put(*one, change);
+        if (const auto* one = std::get_if<protocol::DeleteRequest>(&item.op)) erase(*one, change);
+    }
+}
+
+bool Truth::names_dead_lease(const protocol::PutRequest& request) const {
+    return request.lease != LeaseId{} && leases_.living(request.lease) == nullptr;
+}
+
+// What ends is meant by both its numbers, so that none is ended that was granted again.
+Status Truth::apply_leases(const hub::log::Command& command, ChangeSet& change, uint64_t now_ms) {
+    if (const auto* grant = std::get_if<protocol::LeaseGrantRequest>(&command.op)) {
+        return leases_.grant(*grant, command.comment, now_ms);
+    }
+    if (const auto* revoke = std::get_if<hub::log::LeaseRevoke>(&command.op)) {
+        if (auto* const life = leases_.meant_by(*revoke)) end_lease(*life, command.comment, change, now_ms);
+    }
+    const auto* const expiry = std::get_if<hub::log::LeaseExpiry>(&command.op);
+    if (expiry == nullptr) return {};
+    if (command.author != "belfry" || command.comment != "leases that ended") {
+        return Error{Code::corrupt, "leases are ended in the name of " + command.author + ": " + command.comment};
+    }
+    for (const auto& one : expiry->leases) {
+        if (auto* const life = leases_.meant_by(one)) end_lease(*life, std::nullopt, change, now_ms);
+    }
+    return {};
+}
+
+void Truth::end_lease(LeaseLives::Life& life, std::optional<Bytes> revoked_by, ChangeSet& change, uint64_t now_ms) {
+    const std::vector<Bytes> keys = bound_to(life.id, revision());
+    for (const Bytes& key : keys) erase({KeyRange::one(key), false}, change);
+    leases_.end(life, std::move(revoked_by), keys.size(), now_ms);
+}
+
+std::vector<Bytes> Truth::bound_to(LeaseId lease, Revision at) const {
+    std::vector<Bytes> keys;
+    for (const auto& [key, versions] : versions_) {
+        const auto kv = get(key, at);
+        if (kv && kv->lease == lease) keys.push_back(key);
+    }
+    return keys;
 }
 
 void Truth::put(const protocol::PutRequest& request, ChangeSet& change) {

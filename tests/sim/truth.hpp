@@ -10,6 +10,7 @@
 #include "hub/log/entry.hpp"
 #include "tests/sim/disk.hpp"
 #include "tests/sim/history.hpp"
+#include "tests/sim/lease_lives.hpp"
 
 namespace belfry::sim {
 
@@ -17,8 +18,8 @@ class Truth {
 public:
     static constexpr uint64_t epoch = 1;
 
-    // A member has applied this entry: the first one to apply an index says what it is, all others must agree.
-    Status learn(const hub::raft::Entry& entry);
+    // A member has applied this entry, now: the first one to apply an index says what it is, all others must agree.
+    Status learn(const hub::raft::Entry& entry, uint64_t now_ms);
     // A member's whole state at this index: the same octets on each that has a snapshot there.
     Status learn_image(Index index, const Bytes& image);
     // What members say of their state at this index.
@@ -33,15 +34,23 @@ public:
     bool held(const protocol::Compare& compare, Revision at) const;
     // The revision of the write with this comment. One that is made twice is an error of learn().
     std::optional<Revision> made_by(const Bytes& comment) const;
+    const LeaseLives& leases() const { return leases_; }
+    // The keys that are bound to this lease as of a revision.
+    std::vector<Bytes> bound_to(LeaseId lease, Revision at) const;
 
 private:
-    Status apply(const hub::log::Command& command);
+    Status apply(const hub::log::Command& command, uint64_t now_ms);
+    Status apply_leases(const hub::log::Command& command, ChangeSet& change, uint64_t now_ms);
+    void end_lease(LeaseLives::Life& life, std::optional<Bytes> revoked_by, ChangeSet& change, uint64_t now_ms);
+    void apply_txn(const protocol::TxnRequest& txn, ChangeSet& change);
+    bool names_dead_lease(const protocol::PutRequest& request) const;
     bool is_new(const protocol::Ticket& ticket);
     void put(const protocol::PutRequest& request, ChangeSet& change);
     void erase(const protocol::DeleteRequest& request, ChangeSet& change);
 
     std::map<uint64_t, History> histories_{{epoch, {}}};
     State state_;
+    LeaseLives leases_;
     std::map<Bytes, std::vector<std::pair<Revision, std::optional<KeyValue>>>> versions_;
     std::map<Bytes, Revision> made_by_;
     std::map<uint64_t, std::pair<uint64_t, std::set<uint64_t>>> sessions_;  // what is acknowledged, what was done
