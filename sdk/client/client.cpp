@@ -3,7 +3,9 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 
 #include "sdk/base/labels.hpp"
@@ -177,6 +179,62 @@ Result<protocol::DigestReply> Client::digest(const protocol::DigestRequest& requ
 Result<protocol::StatusReply> Client::status() {
     auto reply = call(protocol::StatusRequest{});
     return take<protocol::StatusReply>(reply);
+}
+
+// ---- leases ----
+
+Result<protocol::LeaseGrantReply> Client::grant_lease(std::chrono::seconds ttl, LeaseId lease) {
+    auto reply = call(protocol::LeaseGrantRequest{lease, static_cast<uint64_t>(std::max<int64_t>(ttl.count(), 0))});
+    return take<protocol::LeaseGrantReply>(reply);
+}
+
+Result<uint64_t> Client::revoke_lease(LeaseId lease) {
+    for (uint64_t deleted = 0;;) {
+        auto reply = call(protocol::LeaseRevokeRequest{lease});
+        auto revoked = take<protocol::LeaseRevokeReply>(reply);
+        // The hub goes on by itself with a lease that is ending, and may have been quicker.
+        if (!revoked && revoked.error().code == Code::not_found && deleted > 0) return deleted;
+        if (!revoked) return std::move(revoked).error();
+        deleted += revoked->deleted;
+        if (!revoked->more) return deleted;
+    }
+}
+
+Result<std::vector<std::chrono::seconds>> Client::keep_alive(std::vector<LeaseId> leases) {
+    const size_t asked = leases.size();
+    auto reply = call(protocol::LeaseKeepAliveRequest{std::move(leases)});
+    auto kept = take<protocol::LeaseKeepAliveReply>(reply);
+    if (!kept) return std::move(kept).error();
+    if (kept->ttl_s.size() != asked) return Error{Code::corrupt, "the hub answered about another number of leases"};
+    std::vector<std::chrono::seconds> ttls;
+    for (const uint64_t ttl_s : kept->ttl_s) ttls.emplace_back(ttl_s);
+    return ttls;
+}
+
+Result<protocol::LeaseTimeToLiveReply> Client::lease_time_to_live(LeaseId lease, bool keys) {
+    std::vector<Bytes> all;
+    for (protocol::LeaseTimeToLiveRequest page{lease, keys, {}};;) {
+        auto reply = call(page);
+        auto part = take<protocol::LeaseTimeToLiveReply>(reply);
+        if (!part) return std::move(part).error();
+        const bool more = part->more && !part->keys.empty();
+        std::move(part->keys.begin(), part->keys.end(), std::back_inserter(all));
+        if (!more) return protocol::LeaseTimeToLiveReply{std::move(part->facts), std::move(all), false};
+        page.after = all.back();
+    }
+}
+
+Result<std::vector<protocol::LeaseFacts>> Client::leases() {
+    std::vector<protocol::LeaseFacts> all;
+    for (protocol::LeasesRequest page;;) {
+        auto reply = call(page);
+        auto part = take<protocol::LeasesReply>(reply);
+        if (!part) return std::move(part).error();
+        const bool more = part->more && !part->leases.empty();
+        std::move(part->leases.begin(), part->leases.end(), std::back_inserter(all));
+        if (!more) return all;
+        page.after = all.back().lease;
+    }
 }
 
 }  // namespace belfry

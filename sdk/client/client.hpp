@@ -112,6 +112,20 @@ public:
     Result<protocol::DigestReply> digest(const protocol::DigestRequest& request);
     Result<protocol::StatusReply> status();
 
+    // ---- leases (docs/leases.md), likewise; to hold one: sdk/client/lease.hpp ----
+    // lease 0: the hub chooses a number, and one lease is granted however often the client has to ask
+    // (ClientOptions::exactly_once). Otherwise `conflict` if there is one of this number, and `uncertain` if the answer was
+    // lost: look with lease_time_to_live().
+    Result<protocol::LeaseGrantReply> grant_lease(std::chrono::seconds ttl, LeaseId lease = {});
+    // Until all its keys are deleted; how many. What the hub went on with by itself meanwhile is not counted.
+    Result<uint64_t> revoke_lease(LeaseId lease);
+    // Once. The time to live of each, in their order: it lives that long from some moment after the call began. 0 = there
+    // is none, or it has ended.
+    Result<std::vector<std::chrono::seconds>> keep_alive(std::vector<LeaseId> leases);
+    // `keys`: with all its keys, in their order, however many.
+    Result<protocol::LeaseTimeToLiveReply> lease_time_to_live(LeaseId lease, bool keys = false);
+    Result<std::vector<protocol::LeaseFacts>> leases();  // all that this user may see, by number
+
     // ---- asynchronous: many at once; answers may come in another order ----
     // Fails at once with `invalid_argument`, `too_large` or `busy` (the completion is then not called).
     Status send(protocol::RequestOp op, Completion completion, const WriteOptions& options = {});
@@ -122,6 +136,7 @@ public:
     const ClientOptions& options() const;
 
 private:
+    friend class Lease;
     friend class Subscription;
     class Impl;
     explicit Client(std::shared_ptr<Impl> impl);

@@ -37,6 +37,13 @@ bool reads(const protocol::RequestOp& op) {
            !std::holds_alternative<protocol::LeaderTransferRequest>(op);
 }
 
+// `conflict` is an answer to it: a record has another version, a lease of this number is there. To a ticket it means
+// something else, so such a request bears none and is not sent again; a second copy would hear of the first one's success.
+bool may_conflict(const protocol::RequestOp& op) {
+    const auto* grant = std::get_if<protocol::LeaseGrantRequest>(&op);
+    return std::holds_alternative<protocol::RecordChangeRequest>(op) || (grant != nullptr && grant->lease.value != 0);
+}
+
 uint64_t random_number() {
     thread_local std::mt19937_64 random{random_u64()};
     return random();
@@ -70,10 +77,8 @@ void RequestLink::add(Outgoing&& outgoing, uint64_t now_ms) {
     pending.deadline_ms = now_ms + timeout;
     pending.counted = outgoing.counted;
     pending.is_read = pending.request.dry_run || reads(pending.request.op);
-    // A record's change has its version instead: `conflict` is an answer to it, and means something else for a ticket.
     pending.wants_ticket = options_.exactly_once && options_.retry && !pending.is_read &&
-                           protocol::can_change(pending.request.op) &&
-                           !std::holds_alternative<protocol::RecordChangeRequest>(pending.request.op);
+                           protocol::can_change(pending.request.op) && !may_conflict(pending.request.op);
     if (!token_.empty() && renew_at_ms_ == UINT64_MAX && !renews_begun_ && !token_.starts_with(root_token_prefix)) {
         renews_begun_ = true;  // one that was given: nobody knows how long it is still good
         renew_at_ms_ = now_ms + given_token_pause_ms;
