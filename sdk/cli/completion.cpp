@@ -49,6 +49,7 @@ constexpr std::string_view tail = R"bash(    esac
         bench) COMPREPLY=($(compgen -W "put get range watch" -- "$cur")) ;;
         completion) COMPREPLY=($(compgen -W "bash" -- "$cur")) ;;
         plugin) COMPREPLY=($(compgen -W "new check list" -- "$cur") $(compgen -f -- "$cur")) ;;
+        lease) COMPREPLY=($(compgen -W "grant revoke keep-alive timetolive list" -- "$cur")) ;;
         member) COMPREPLY=($(compgen -W "list add promote remove replace" -- "$cur")) ;;
         leader) COMPREPLY=($(compgen -W "transfer" -- "$cur")) ;;
         policy) COMPREPLY=($(compgen -W "set list show remove" -- "$cur")) ;;

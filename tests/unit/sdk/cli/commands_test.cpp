@@ -106,6 +106,14 @@ TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cl
         {"member", "add", "4", "tcp://10.0.0.4:7422", "--key", "short"},
         {"member", "replace", "3", "4", "tcp://:7422"},
         {"policy", "set", "a", "--rule", "kind"},
+        {"lease", "grant"},
+        {"lease", "grant", "soon"},
+        {"lease", "grant", "1500ms"},
+        {"lease", "grant", "0"},
+        {"lease", "revoke", "seven"},
+        {"lease", "list", "7"},
+        {"lease", "timetolive", "7", "--once"},
+        {"lease", "renew", "7"},
         {"get", "a", "--output", "xml"},
         {"get", "a", "--timeout", "soon"},
         {"get", "a", "--nonsense"},
@@ -130,8 +138,19 @@ TEST_CASE("commands: version in both outputs", "[cli][commands]") {
 }
 
 TEST_CASE("commands: with no hub there, each ends within its timeout and says unavailable", "[cli][commands]") {
-    for (const std::vector<std::string>& line : std::vector<std::vector<std::string>>{
-             {"get", "a"}, {"put", "a", "b"}, {"status"}, {"watch", "a"}, {"log"}, {"digest", "a"}, {"bench", "put"}}) {
+    const std::vector<std::vector<std::string>> lines = {
+        {"get", "a"},
+        {"put", "a", "b"},
+        {"status"},
+        {"watch", "a"},
+        {"log"},
+        {"digest", "a"},
+        {"bench", "put"},
+        {"lease", "list"},
+        {"lease", "grant", "30s"},
+        {"lease", "keep-alive", "7", "--once"},
+    };
+    for (const auto& line : lines) {
         INFO(line[0]);
         const Outcome outcome = run_alone(line);
         const bool not_done = outcome.exit == Exit::unavailable || outcome.exit == Exit::uncertain;
