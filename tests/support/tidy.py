@@ -16,9 +16,11 @@ LADDER = {
     "sdk/protocol": ["sdk/base"],
     "sdk/curve": ["sdk/base"],
     "sdk/client": ["sdk/base", "sdk/curve", "sdk/protocol"],
+    "sdk/recipes": ["sdk/base", "sdk/client", "sdk/protocol"],
     "sdk/values": ["sdk/base", "sdk/client"],
     "sdk/testing": ["sdk/base", "sdk/plugin", "sdk/protocol"],
-    "sdk/cli": ["sdk/base", "sdk/auth", "sdk/protocol", "sdk/client", "sdk/values", "sdk/testing", "sdk/plugin"],
+    "sdk/cli": ["sdk/base", "sdk/auth", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/values", "sdk/testing",
+                "sdk/plugin"],
     "hub/base": ["sdk/base"],
     "hub/plugin": ["hub/base", "sdk/base", "sdk/plugin", "sdk/protocol"],
     "hub/settings": ["hub/base", "sdk/base"],
@@ -34,7 +36,7 @@ LADDER = {
     "hub": ["hub/shell", "hub/settings", "hub/plugin", "sdk/base"],
     "plugins": ["sdk/base", "sdk/auth", "sdk/plugin", "sdk/protocol"],
     "transports": ["sdk/base", "sdk/curve", "sdk/plugin", "sdk/protocol"],
-    "examples": ["sdk/base", "sdk/protocol", "sdk/client", "sdk/plugin"],
+    "examples": ["sdk/base", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/plugin"],
 }
 # A third-party header (a prefix of what stands in <...>) and the folders that may include it.
 HOMES = {
