@@ -76,7 +76,10 @@ public:
     // A new client, made from the settings.
     Result<std::shared_ptr<Client>> connect() const { return connect(settings.endpoints); }
     // One that asks nobody but these.
-    Result<std::shared_ptr<Client>> connect(std::vector<std::string> endpoints) const;
+    Result<std::shared_ptr<Client>> connect(std::vector<std::string> endpoints) const {
+        return connect(std::move(endpoints), settings.timeout);
+    }
+    Result<std::shared_ptr<Client>> connect(std::vector<std::string> endpoints, std::chrono::milliseconds timeout) const;
     // Who asks: read from the files that the settings name, or from the terminal; once.
     Result<Credentials> credentials() const;
     // Says the error on `err` and gives the exit code that stands for it.

@@ -17,6 +17,7 @@ extern const Command history_command;
 extern const Command diff_command;
 extern const Command log_command;
 extern const Command lease_command;
+extern const Command lock_command;
 extern const Command import_command;
 extern const Command export_command;
 extern const Command status_command;

@@ -16,7 +16,8 @@ Context::Context(const Command& the_command, Arguments the_arguments, Settings t
       out_terminal(streams.out_terminal),
       err_terminal(streams.err_terminal) {}
 
-Result<std::shared_ptr<Client>> Context::connect(std::vector<std::string> endpoints) const {
+Result<std::shared_ptr<Client>> Context::connect(std::vector<std::string> endpoints,
+                                                 std::chrono::milliseconds timeout) const {
     auto own = credentials();
     if (!own) return own.error();
     ClientOptions options;
@@ -30,7 +31,7 @@ Result<std::shared_ptr<Client>> Context::connect(std::vector<std::string> endpoi
     options.credentials = *std::move(own);
     if (endpoints == settings.endpoints) options.feed_endpoints = settings.feeds;
     options.endpoints = std::move(endpoints);
-    options.timeout = settings.timeout;
+    options.timeout = timeout;
     options.author = settings.author;
     return Client::connect(std::move(options));
 }

@@ -266,3 +266,88 @@ TEST_CASE("lock: never two holders while the leader of three is killed", "[integ
     INFO(cluster.logs());
     turns.check();
 }
+
+// ---- belfry lock ----
+
+TEST_CASE("lock: `belfry lock` runs a command that knows its token, and ends as the command does", "[integration][lock]") {
+    const OneHub one;
+    const auto client = one.hub.client();
+    const auto told =
+        one.run({"lock", "x", "--", "sh", "-c", "echo $BELFRY_LOCK_KEY $BELFRY_LOCK_TOKEN $BELFRY_LEASE; exit 7"});
+    INFO(told.output);
+    CHECK(told.exit_code == 7);
+    CHECK(told.output.starts_with("x/"));
+    CHECK(in_line(*client, "x") == 0);
+    CHECK(client->leases()->empty());
+    const auto missing = one.run({"lock", "x", "--", "/no/such/program"});
+    CHECK(missing.exit_code == 127);
+    CHECK(missing.output == "belfry: cannot run '/no/such/program'\n");
+    CHECK(one.run({"lock", "x", "--ttl", "1500ms", "true"}).exit_code == 2);
+
+    const std::string output = one.directory.path() + "/output";
+    Process holder(one.line({"lock", "x", "-o", "json", "--value", "me"}), output);
+    REQUIRE(wait_for([&] { return read_text(output).ends_with("}\n"); }, 5s));
+    CHECK(one.run({"lock", "x", "--wait", "0s", "--", "true"}).exit_code == 1);
+    CHECK(one.run({"lock", "x", "--wait", "300ms", "--", "true"}).exit_code == 1);
+    const auto line = recipes::read_line(*client, "x", false);
+    REQUIRE(line->size() == 1);
+    CHECK(line->front().value == "me");
+    CHECK(read_text(output) == "{\"key\":\"" + line->front().key +
+                                   "\",\"token\":" + std::to_string(line->front().create_revision.value) +
+                                   ",\"lease\":" + std::to_string(line->front().lease.value) + "}\n");
+    Process waiter(one.line({"lock", "x", "--", "true"}), output + "2");
+    REQUIRE(wait_for([&] { return in_line(*client, "x") == 2; }, 5s));
+    waiter.signal(SIGINT);
+    CHECK(waiter.wait(2) == 130);
+    holder.signal(SIGINT);
+    CHECK(holder.wait(2) == 0);
+    CHECK(in_line(*client, "x") == 0);
+}
+
+TEST_CASE("lock: a signal is handed on to the command, and the lock is kept while it still runs", "[integration][lock]") {
+    const OneHub one;
+    const std::string output = one.directory.path() + "/output";
+    Process holder(one.line({"lock", "x", "--ttl", "2s", "--", "sh", "-c",
+                             "trap 'sleep 1; exit 9' TERM; echo runs; while :; do sleep 0.05; done"}),
+                   output);
+    REQUIRE(wait_for([&] { return read_text(output) == "runs\n"; }, 5s));
+    holder.signal(SIGTERM);
+    std::this_thread::sleep_for(500ms);
+    CHECK(one.run({"lock", "x", "--wait", "0s", "--", "true"}).exit_code == 1);
+    CHECK(holder.wait(3) == 9);
+    CHECK(one.run({"lock", "x", "--wait", "0s", "--", "true"}).exit_code == 0);
+}
+
+TEST_CASE("lock: a holder that is stopped loses it, and ends its command when it goes on", "[integration][lock]") {
+    const OneHub one;
+    const std::string output = one.directory.path() + "/output";
+    Process holder(one.line({"lock", "x", "--ttl", "2s", "--", "sh", "-c", "echo $$; exec sleep 100"}), output);
+    REQUIRE(wait_for([&] { return read_text(output).ends_with("\n"); }, 5s));
+    const int command = std::stoi(read_text(output));
+    holder.signal(SIGSTOP);
+    const auto begin = Clock::now();
+    const auto next = one.run({"lock", "x", "--ttl", "2s", "--wait", "10s", "--", "echo", "mine"});
+    CHECK(next.exit_code == 0);
+    CHECK(next.output == "mine\n");
+    CHECK(Clock::now() - begin >= 1s);  // the last keep-alive was a third of the time before, at most
+    CHECK(holder.wait(0) == -1);
+    CHECK(kill(command, 0) == 0);
+    holder.signal(SIGCONT);
+    CHECK(holder.wait(3) == 4);
+    CHECK(read_text(output).find("uncertain: the lock is lost: lease ") != std::string::npos);
+    CHECK(kill(command, 0) != 0);
+}
+
+TEST_CASE("lock: a command that does not end when its lock is lost is killed 5 s later", "[integration][lock]") {
+    const OneHub one;
+    const std::string output = one.directory.path() + "/output";
+    Process holder(one.line({"lock", "x", "--ttl", "1s", "--", "sh", "-c",
+                             "trap '' TERM; echo $BELFRY_LEASE; while :; do sleep 0.05; done"}),
+                   output);
+    REQUIRE(wait_for([&] { return read_text(output).ends_with("\n"); }, 5s));
+    REQUIRE(one.hub.client()->revoke_lease({std::stoull(read_text(output))}));
+    const auto begin = Clock::now();
+    CHECK(holder.wait(10) == 4);
+    CHECK(Clock::now() - begin >= 5s);
+    CHECK(Clock::now() - begin < 7s);
+}

@@ -1,0 +1,85 @@
+#include "sdk/cli/child_process.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace belfry::cli {
+namespace {
+
+constexpr int not_found = 127;
+constexpr int not_allowed = 126;
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+    std::vector<char*> all;
+    for (std::string& text : texts) all.push_back(text.data());
+    all.push_back(nullptr);
+    return all;
+}
+
+// Later ones of the same name are not seen by getenv.
+std::vector<std::string> environment_with(const ChildProcess::Variables& variables) {
+    std::vector<std::string> all;
+    for (const auto& [name, value] : variables) all.push_back(name + "=" + value);
+    for (char** own = environ; *own != nullptr; ++own) {
+        const std::string_view entry(*own);
+        bool replaced = false;
+        for (const auto& [name, value] : variables) replaced = replaced || entry.starts_with(name + "=");
+        if (!replaced) all.emplace_back(entry);
+    }
+    return all;
+}
+
+// Between fork and exec, in a process that had threads: nothing that may take a lock.
+[[noreturn]] void become(char* const* words, char* const* environment, const std::string& complaint, pid_t parent) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::getppid() != parent) ::_exit(not_found);  // it has died before that
+    ::execvpe(words[0], words, environment);
+    const int reason = errno;
+    [[maybe_unused]] const auto said = ::write(STDERR_FILENO, complaint.data(), complaint.size());
+    ::_exit(reason == ENOENT ? not_found : not_allowed);
+}
+
+}  // namespace
+
+Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words, const Variables& variables) {
+    std::vector<std::string> own_words = words;
+    std::vector<std::string> own_environment = environment_with(variables);
+    const std::vector<char*> word_pointers = pointers(own_words);
+    const std::vector<char*> environment_pointers = pointers(own_environment);
+    const std::string complaint = "belfry: cannot run '" + words.front() + "'\n";
+    const pid_t parent = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid < 0) return Error{Code::io, std::string("fork: ") + std::strerror(errno)};
+    if (pid == 0) become(word_pointers.data(), environment_pointers.data(), complaint, parent);
+    const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+    if (handle >= 0) return ChildProcess(pid, handle);
+    const Error error{Code::io, std::string("pidfd_open: ") + std::strerror(errno)};
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    return error;
+}
+
+ChildProcess::~ChildProcess() {
+    if (handle_ >= 0) ::close(handle_);
+}
+
+void ChildProcess::signal(int number) const { ::kill(pid_, number); }
+
+std::optional<int> ChildProcess::wait(std::chrono::milliseconds patience, int wake) {
+    std::array<pollfd, 2> files = {pollfd{handle_, POLLIN, 0}, pollfd{wake, POLLIN, 0}};
+    ::poll(files.data(), files.size(), static_cast<int>(patience.count()));
+    int outcome = 0;
+    if (::waitpid(pid_, &outcome, WNOHANG) != pid_) return {};
+    return WIFEXITED(outcome) ? WEXITSTATUS(outcome) : 128 + WTERMSIG(outcome);
+}
+
+}  // namespace belfry::cli

@@ -1,0 +1,58 @@
+#include "sdk/cli/holding.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "sdk/cli/stop_signal.hpp"
+
+namespace belfry::cli {
+
+using namespace std::chrono_literals;
+
+constexpr int signal_poll_ms = 100;
+
+LossNotice::LossNotice() : file_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+LossNotice::~LossNotice() {
+    if (file_ >= 0) ::close(file_);
+}
+
+void LossNotice::tell(const Error& reason) {
+    const std::lock_guard lock(mutex_);
+    reason_ = reason;
+    ::eventfd_write(file_, 1);
+}
+
+std::optional<Error> LossNotice::reason() const {
+    const std::lock_guard lock(mutex_);
+    return reason_;
+}
+
+Result<std::chrono::seconds> lease_ttl(const Context& context) {
+    const auto ttl = context.arguments.duration("ttl", lease_ttl_default);
+    if (ttl >= 1s && ttl % 1s == 0ms) return std::chrono::duration_cast<std::chrono::seconds>(ttl);
+    return Error{Code::invalid_argument, "--ttl: whole seconds, 1 at least"};
+}
+
+Result<HeldLease> hold_lease(const Context& context, std::chrono::seconds ttl, LossNotice& loss) {
+    // Half the time to live at most: otherwise one member that is silent costs all of it.
+    const auto timeout = std::min<std::chrono::milliseconds>(context.settings.timeout, std::chrono::milliseconds(ttl) / 2);
+    auto client = context.connect(context.settings.endpoints, timeout);
+    if (!client) return client.error();
+    LeaseOptions options;
+    options.ttl = ttl;
+    options.on_lost = [&loss](const Error& reason) { loss.tell(reason); };
+    auto lease = Lease::grant(*client, std::move(options));
+    if (!lease) return lease.error();
+    return HeldLease{std::move(*client), std::move(*lease)};
+}
+
+void hold(const Context& context, const LossNotice& loss) {
+    pollfd wake{loss.file(), POLLIN, 0};
+    while (!stop_requested() && !loss.reason() && context.out) ::poll(&wake, 1, signal_poll_ms);
+}
+
+}  // namespace belfry::cli
