@@ -154,15 +154,18 @@ Status Place::await_change(const Bytes& key, const Patience& patience) const {
     request.filter = {"exact", key};
     request.from = seen_;
     request.wait_ms = static_cast<uint64_t>(std::max(round, 1ms).count());
+    const auto asked = Clock::now();
     auto answer = client_->send(std::move(request));
     while (answer.wait_for(cancel_poll) != std::future_status::ready) {
         if (const Status go = may_go_on(patience); !go) return go;
     }
     const auto reply = answer.get();
-    const Code code = reply ? reply->error.code : reply.error().code;
-    if (code == Code::denied || code == Code::unsupported) return reply ? reply->error : reply.error();
-    // That member is behind, is full, has no leader or has forgotten: the read tells.
-    if (code != Code::ok) pause(patience);
+    const Error error = reply ? reply->error : reply.error();
+    if (error.code == Code::denied || error.code == Code::unsupported) return error;
+    const auto* told = reply ? std::get_if<protocol::ChangesReply>(&reply->result) : nullptr;
+    const bool changed = told != nullptr && !told->changes.empty();
+    // That member is behind, is full, has no leader or has forgotten: the read tells, though it is not to be asked at once.
+    if (!changed && Clock::now() - asked < round / 2) pause(patience);
     return {};
 }
 
