@@ -1,7 +1,7 @@
 // A place in a line: what a lock and an election are made of.
 //
-//   NAME/0000000000000007-5f3a9c21-00000001   put only if it is not there, bound to lease 7; its value says whose it is
-//        └── lease, hex ──┘ └ object ┘ └ the how-many-eth time that it joined
+//   NAME/0000000000000007-5f3a9c21-00000001    put only if it is not there, bound to lease 7; its value says whose it is
+//        └──── lease ───┘ └object┘ └ counts how often that has joined
 //
 // The line's order is that of the keys' create revisions; the first one is at the head. Whoever waits looks at the whole
 // line once, then only at the key directly ahead of it, and at the line again when that one is gone: one that leaves wakes
