@@ -17,6 +17,7 @@ namespace {
 
 constexpr int not_found = 127;
 constexpr int not_allowed = 126;
+constexpr std::array stop_signals = {SIGINT, SIGTERM};
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> all;
@@ -39,8 +40,11 @@ std::vector<std::string> environment_with(const ChildProcess::Variables& variabl
 }
 
 // Between fork and exec, in a process that had threads: nothing that may take a lock.
-[[noreturn]] void become(char* const* words, char* const* environment, const std::string& complaint, pid_t parent) {
+[[noreturn]] void become(char* const* words, char* const* environment, const std::string& complaint, pid_t parent,
+                         const sigset_t& mask) {
+    for (const int number : stop_signals) ::signal(number, SIG_DFL);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
     if (::getppid() != parent) ::_exit(not_found);  // it has died before that
     ::execvpe(words[0], words, environment);
     const int reason = errno;
@@ -57,9 +61,16 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words, 
     const std::vector<char*> environment_pointers = pointers(own_environment);
     const std::string complaint = "belfry: cannot run '" + words.front() + "'\n";
     const pid_t parent = ::getpid();
+    // One that comes before the child is itself would be for this process's handlers in it, and be lost.
+    sigset_t stops, before;
+    ::sigemptyset(&stops);
+    for (const int number : stop_signals) ::sigaddset(&stops, number);
+    ::pthread_sigmask(SIG_BLOCK, &stops, &before);
     const pid_t pid = ::fork();
-    if (pid < 0) return Error{Code::io, std::string("fork: ") + std::strerror(errno)};
-    if (pid == 0) become(word_pointers.data(), environment_pointers.data(), complaint, parent);
+    if (pid == 0) become(word_pointers.data(), environment_pointers.data(), complaint, parent, before);
+    const int refused = errno;
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (pid < 0) return Error{Code::io, std::string("fork: ") + std::strerror(refused)};
     const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
     if (handle >= 0) return ChildProcess(pid, handle);
     const Error error{Code::io, std::string("pidfd_open: ") + std::strerror(errno)};

@@ -335,7 +335,7 @@ TEST_CASE("lock: a holder that is stopped loses it, and ends its command when it
     holder.signal(SIGCONT);
     CHECK(holder.wait(3) == 4);
     CHECK(read_text(output).find("uncertain: the lock is lost: lease ") != std::string::npos);
-    CHECK(kill(command, 0) != 0);
+    CHECK(kill(command, 0) != 0);  // and was waited for
 }
 
 TEST_CASE("lock: a command that does not end when its lock is lost is killed 5 s later", "[integration][lock]") {
@@ -350,4 +350,18 @@ TEST_CASE("lock: a command that does not end when its lock is lost is killed 5 s
     CHECK(holder.wait(10) == 4);
     CHECK(Clock::now() - begin >= 5s);
     CHECK(Clock::now() - begin < 7s);
+}
+
+TEST_CASE("lock: a `belfry lock` that is killed takes its command with it, and is followed in time",
+          "[integration][lock]") {
+    const OneHub one;
+    const std::string output = one.directory.path() + "/output";
+    Process holder(one.line({"lock", "x", "--ttl", "1s", "--", "sh", "-c", "echo $$; exec sleep 100"}), output);
+    REQUIRE(wait_for([&] { return read_text(output).ends_with("\n"); }, 5s));
+    const int command = std::stoi(read_text(output));
+    holder.signal(SIGKILL);
+    CHECK(holder.wait(1) == 128 + SIGKILL);
+    // Whoever reaps orphans here may be slow: one that has ended has no command line any more.
+    CHECK(wait_for([&] { return read_text("/proc/" + std::to_string(command) + "/cmdline").empty(); }, 1s));
+    CHECK(one.run({"lock", "x", "--wait", "4s", "--", "true"}).exit_code == 0);
 }

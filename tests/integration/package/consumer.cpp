@@ -1,9 +1,10 @@
-// Uses all three libraries of the SDK. No hub runs: that must show as an error, not as a wait or a crash.
+// Uses the libraries of the SDK but values. No hub runs: that must show as an error, not as a wait or a crash.
 #include <cstdio>
 
 #include "sdk/client/client.hpp"
 #include "sdk/client/subscription.hpp"
 #include "sdk/protocol/codec.hpp"
+#include "sdk/recipes/election.hpp"
 
 int main() {
     belfry::ClientOptions options;
@@ -14,6 +15,7 @@ int main() {
     const auto got = (*client)->get("key");
     if (got || got.error().code != belfry::Code::unavailable) return 2;
     if (belfry::protocol::decode_requests("garbage").ok()) return 3;
+    if (belfry::Election::leader(**client, "name").error().code != belfry::Code::unavailable) return 4;
     std::printf("consumer: %s\n", belfry::to_string(got.error()).c_str());
     return 0;
 }
