@@ -44,7 +44,6 @@ Exit lost(const Context& context, const Error& reason, const char* what_then) {
 
 // It was asked to end: it is killed if it does not.
 void end(ChildProcess& child) {
-    child.signal(SIGTERM);
     for (const auto until = Clock::now() + kill_after; Clock::now() < until;) {
         if (child.wait(round)) return;
     }
@@ -63,6 +62,7 @@ Exit run_under(Context& context, const Lock& lock, LeaseId lease, const LossNoti
     for (bool told = false;;) {
         if (const auto code = child->wait(round, loss.file())) return static_cast<Exit>(*code);
         if (const auto reason = loss.reason()) {
+            child->signal(SIGTERM);  // before anything that may wait for whoever reads what is said
             const Exit exit = lost(context, *reason, "; the command is ended");
             end(*child);
             return exit;

@@ -1,4 +1,4 @@
-// Elections on a real hub: one leader at a time, whom everybody sees.
+// Elections on real hubs: one leader at a time, whom everybody sees.
 #include "sdk/recipes/election.hpp"
 
 #include <signal.h>
@@ -8,7 +8,7 @@
 #include <mutex>
 #include <thread>
 
-#include "tests/support/hub_process.hpp"
+#include "tests/support/cluster_processes.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -171,6 +171,61 @@ TEST_CASE("election: who lost it proclaims nothing, and the next leads with a gr
     REQUIRE(client->erase(KeyRange::one(second.key())));
     CHECK(second.leads());
     CHECK(second.proclaim("late").error().code == Code::conflict);
+}
+
+TEST_CASE("election: an observer misses nobody while the leader of three hubs is killed",
+          "[integration][cluster][election]") {
+    const TemporaryDirectory directory;
+    ClusterProcesses cluster(directory.path(), 3);
+    REQUIRE(cluster.start());
+    const uint64_t hub_leader = cluster.leader();
+    REQUIRE(hub_leader != 0);
+    Seen seen;
+    const auto observer = ElectionObserver::open(cluster.client(1s), "e", seen.callback());
+    REQUIRE(observer);
+    std::atomic<bool> stop = false;
+    std::mutex mutex;
+    std::vector<Revision> elected;
+    std::vector<std::thread> threads;
+    for (uint64_t i = 0; i < 3; ++i) {
+        const auto client = cluster.client(1s, 1 + i);
+        threads.emplace_back([&, client] {
+            while (!stop) {
+                auto lease = Lease::grant(client, {.ttl = 3s});
+                if (!lease) continue;
+                const std::shared_ptr<const Lease> shared = std::move(*lease);
+                Election election(client, shared, "e");
+                while (!stop && shared->alive()) {
+                    if (!election.campaign("v", 1s)) continue;
+                    {
+                        const std::lock_guard lock(mutex);
+                        elected.push_back(election.fencing_token());
+                    }
+                    std::this_thread::sleep_for(20ms);
+                    (void)election.resign();
+                }
+            }
+        });
+    }
+    const auto count = [&] {
+        const std::lock_guard lock(mutex);
+        return elected.size();
+    };
+    std::this_thread::sleep_for(1s);
+    cluster.at(hub_leader).kill();
+    std::this_thread::sleep_for(3s);
+    CHECK(cluster.at(hub_leader).start());
+    const size_t before = count();
+    CHECK(wait_for([&] { return count() > before + 10; }));
+    stop = true;
+    for (auto& thread : threads) thread.join();
+    INFO(cluster.logs());
+    CHECK(std::is_sorted(elected.begin(), elected.end()));
+    CHECK(seen.wait_for_last("-"));
+    // One whose campaign ended for its client, though it was at the head, is seen as well.
+    const auto tokens = seen.tokens();
+    CHECK(std::is_sorted(tokens.begin(), tokens.end()));
+    CHECK(std::includes(tokens.begin(), tokens.end(), elected.begin(), elected.end()));
 }
 
 TEST_CASE("election: `belfry elect` leads until a signal, and --observe prints who does", "[integration][election]") {
