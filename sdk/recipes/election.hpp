@@ -8,7 +8,7 @@
 // A lock whose value matters: the candidates are a line (recipes/place.hpp), its head leads, and the head's value is what
 // everybody reads. Promises and limits are those of belfry::Lock: the leader may be one who does not know yet that he is
 // none any more. What must not be done by two needs fencing_token() or guard().
-// Others: leader() asks once, and ElectionObserver tells of each leader; they need only read (and watch) on NAME/.
+// Others: leader() asks once, and ElectionObserver tells of each leader; they need only `read` on the prefix NAME/.
 // Threads: one at a time; leads() any.
 // Ownership: keeps its client and its lease alive.
 #pragma once

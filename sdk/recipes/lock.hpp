@@ -16,7 +16,7 @@
 //   - the guard: for writes to this hub.
 // Nor is there word when somebody deletes the key by hand; guard() tells.
 // In the hub: a key below NAME/ for each who holds it or waits; the first by create revision holds it, its value says who.
-// Needs the rights read, write, delete, lease and watch on NAME/.
+// Needs the rights read, write, delete and lease on the prefix NAME/.
 // Threads: one at a time; held() any.
 // Ownership: keeps its client and its lease alive. Several may share a lease: they then go together, and are still apart.
 #pragma once

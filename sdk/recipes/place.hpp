@@ -39,7 +39,7 @@ public:
     // has ended; `timeout`: out of patience; otherwise as a transaction. After a failure it may be in the line: leave().
     Status join(BytesView value, const Patience& patience);
     // REQUIRES: joined. Until it is at the head. `not_found`: its key is gone, or its lease has ended; `timeout`: out of
-    // patience, it is still in the line; `denied`: it may not watch the line.
+    // patience, it is still in the line; `denied`: it may not read the line.
     Status wait(const Patience& patience);
     // The key directly ahead of it, or if it has not joined the last of the line; none = nobody is.
     Result<std::optional<KeyValue>> ahead();
