@@ -181,27 +181,19 @@ void LeaseKeeper::send_round(uint64_t now_ms, std::vector<MemberMessage>& out) {
 }
 
 void LeaseKeeper::settle_round() {
-    if (!is_majority(round_->taken_by) && !plants_.renewals_unshared) return;
+    // Of the voters by the newest configuration; ourselves only if we are one.
+    if (!raft::is_majority(raft_.members(), round_->taken_by) && !plants_.renewals_unshared) return;
     for (Waiting& waiting : round_->waiting) {
         answered_.push_back({std::move(waiting.request), std::move(waiting.reply)});
     }
     round_.reset();
 }
 
-// Of the voters by the newest configuration; ourselves only if we are one.
-bool LeaseKeeper::is_majority(const std::set<uint64_t>& ids) const {
-    const std::vector<raft::Member> members = raft_.members();
-    const auto count = std::count_if(members.begin(), members.end(), [&](const raft::Member& member) {
-        return raft::votes(&member) && ids.contains(member.id);
-    });
-    return static_cast<size_t>(count) > raft::voters_in(members) / 2;
-}
-
 void LeaseKeeper::learn_times(uint64_t voters_since_ms, uint64_t now_ms, std::vector<MemberMessage>& out) {
     if (knows_times()) return;
     if (!asked_) asked_ = Asked{raft_.term(), ++last_round_, {}, {id_}, clock_.age_ms(now_ms), UINT64_MAX, 0};
     const bool asks_nobody = keyspace_.leases().all().empty() || plants_.forget_renewals || plants_.end_leases_unasked;
-    if (asks_nobody || is_majority(asked_->told_by)) {
+    if (asks_nobody || raft::is_majority(raft_.members(), asked_->told_by)) {
         const uint64_t voters_ms = now_ms - std::min(now_ms, voters_since_ms);
         const uint64_t certain_ms = plants_.forget_renewals ? UINT64_MAX : std::min(asked_->certain_ms, voters_ms);
         clock_.begin(certain_ms, asked_->known_number, now_ms);

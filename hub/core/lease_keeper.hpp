@@ -47,7 +47,6 @@ public:
     std::vector<Answered> take_answered() { return std::exchange(answered_, {}); }
     std::vector<RequestReceived> take_late(uint64_t now_ms);
     std::vector<RequestReceived> take_all();
-    size_t count() const { return fresh_.size() + (round_ ? round_->waiting.size() : 0); }
 
     // ---- other members ----
     void receive(uint64_t peer, const LeaseRenewals& renewals, uint64_t now_ms, std::vector<MemberMessage>& out);
@@ -99,7 +98,6 @@ private:
     void watch_office();
     bool leads_in(Term term) const { return raft_.role() == raft::Role::leader && raft_.term() == term; }
     bool follows_in(Term term) const { return raft_.role() != raft::Role::leader && raft_.term() == term; }
-    bool is_majority(const std::set<uint64_t>& members) const;
     void put_off(uint64_t now_ms);
     void begin_round(const Office& office, uint64_t now_ms);
     void send_round(uint64_t now_ms, std::vector<MemberMessage>& out);

@@ -1,6 +1,7 @@
 // Leases at the leader: kept alive, ended when nobody did, told about. What is granted and revoked goes through the log as
 // any write; what members remember of times is lease_keeper's.
 #include <algorithm>
+#include <tuple>
 
 #include "hub/core/impl.hpp"
 
@@ -39,9 +40,12 @@ void Core::Impl::keep_alive(RequestReceived& input, Instant now, Output& output)
 }
 
 void Core::Impl::answer_keep_alives(Instant now, Output& output) {
+    // Every round of the core comes here, so what these hold is small enough to need no memory of its own.
+    const auto round = std::tie(now, output);
     const LeaseKeeper::Office office{
-        knows_leases(), voters_since_ms_, [&](RequestReceived& asked) { return is_permitted(asked, now, output); },
-        [&](const Caller& caller, const model::Lease& lease) { return may_use_lease(caller, lease); }};
+        knows_leases(), voters_since_ms_,
+        [this, &round](RequestReceived& asked) { return is_permitted(asked, std::get<0>(round), std::get<1>(round)); },
+        [this](const Caller& caller, const model::Lease& lease) { return may_use_lease(caller, lease); }};
     lease_keeper_->flush(office, now.monotonic_ms, output.messages);
     for (LeaseKeeper::Answered& kept : lease_keeper_->take_answered()) {
         counters_.leases_kept_alive += kept.reply.ttl_s.size();

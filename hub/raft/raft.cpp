@@ -22,6 +22,12 @@ size_t voters_in(const std::vector<Member>& members) {
         std::count_if(members.begin(), members.end(), [](const Member& member) { return votes(&member); }));
 }
 
+bool is_majority(const std::vector<Member>& members, const std::set<uint64_t>& ids) {
+    const auto count = std::count_if(members.begin(), members.end(),
+                                     [&](const Member& member) { return votes(&member) && ids.contains(member.id); });
+    return static_cast<size_t>(count) > voters_in(members) / 2;
+}
+
 Entry Raft::bootstrap_entry(const std::vector<std::pair<uint64_t, std::string>>& voters) {
     std::vector<Member> members;
     for (const auto& [id, address] : voters) members.push_back({id, address, MemberRole::voter});

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -91,6 +92,8 @@ struct Member {
 const Member* find_member(const std::vector<Member>& members, uint64_t id);
 inline bool votes(const Member* member) { return member != nullptr && member->role == MemberRole::voter; }
 size_t voters_in(const std::vector<Member>& members);
+// Are more than half of the voters among these ids?
+bool is_majority(const std::vector<Member>& members, const std::set<uint64_t>& ids);
 
 // One member at a time; ids are never used again.
 struct MemberChange {

@@ -46,19 +46,11 @@ void ReadBarrier::receive(const Message& message) {
 }
 
 void ReadBarrier::settle() {
-    if (!has_majority()) return;
+    // Of the voters by the newest configuration; ourselves only if we are one.
+    if (!is_majority(raft_.members(), round_->agreed)) return;
     ready_ = Ready{round_->reads, round_->index};
     last_settled_ = round_->reads;
     round_.reset();
-}
-
-// Of the voters by the newest configuration; ourselves only if we are one.
-bool ReadBarrier::has_majority() const {
-    const std::vector<Member> members = raft_.members();
-    const auto agreed = std::count_if(members.begin(), members.end(), [&](const Member& member) {
-        return votes(&member) && round_->agreed.contains(member.id);
-    });
-    return static_cast<size_t>(agreed) > voters_in(members) / 2;
 }
 
 std::optional<ReadBarrier::Ready> ReadBarrier::take_ready() { return std::exchange(ready_, std::nullopt); }

@@ -56,7 +56,6 @@ private:
     void watch_office();
     void fail_waiting();
     void settle();
-    bool has_majority() const;
     void send_probes(uint64_t now_ms, std::vector<Message>& messages);
 
     const Raft& raft_;
