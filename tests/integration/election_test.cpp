@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "tests/support/cluster_processes.hpp"
+#include "tests/support/one_hub.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -18,36 +19,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct OneHub {
-    TemporaryDirectory directory;
-    HubProcess hub{directory.path() + "/data"};
-
-    OneHub() {
-        const bool started = hub.start();
-        INFO(hub.log());
-        REQUIRE(started);
-    }
-    std::vector<std::string> line(std::vector<std::string> words) const {
-        const auto options = hub.client_options();
-        words.insert(words.begin(),
-                     {program("belfry"), "--endpoint", options.endpoints[0], "--feed", options.feed_endpoints[0]});
-        return words;
-    }
-};
-
 std::shared_ptr<Lease> lease_of(const std::shared_ptr<Client>& client, std::chrono::seconds ttl = 10s) {
     auto lease = Lease::grant(client, {.ttl = ttl});
     if (!lease) throw std::runtime_error(to_string(lease.error()));
     return std::move(*lease);
-}
-
-bool wait_for(const std::function<bool()>& condition, std::chrono::milliseconds patience = 5s) {
-    const auto end = Clock::now() + patience;
-    while (!condition()) {
-        if (Clock::now() >= end) return false;
-        std::this_thread::sleep_for(5ms);
-    }
-    return true;
 }
 
 // What an observer was told, in order; "-" = nobody.

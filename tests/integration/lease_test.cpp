@@ -9,6 +9,7 @@
 
 #include "sdk/client/lease.hpp"
 #include "tests/support/cluster_processes.hpp"
+#include "tests/support/one_hub.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -18,33 +19,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct OneHub {
-    TemporaryDirectory directory;
-    HubProcess hub{directory.path() + "/data"};
-
-    OneHub() {
-        const bool started = hub.start();
-        INFO(hub.log());
-        REQUIRE(started);
-    }
-    std::vector<std::string> line(std::vector<std::string> words) const {
-        words.insert(words.begin(), {program("belfry"), "--endpoint", hub.client_options().endpoints[0]});
-        return words;
-    }
-    Outcome run(std::vector<std::string> words) const { return run_program(line(std::move(words))); }
-    int exit_of(std::vector<std::string> words) const { return run(std::move(words)).exit_code; }
-};
-
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-bool wait_for(const std::function<bool()>& condition, std::chrono::milliseconds patience) {
-    const auto end = Clock::now() + patience;
-    while (!condition()) {
-        if (Clock::now() >= end) return false;
-        std::this_thread::sleep_for(10ms);
-    }
-    return true;
-}
 
 // Reads a key again and again, and notes since when it is gone.
 class KeyWatch {

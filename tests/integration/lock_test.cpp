@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "tests/support/cluster_processes.hpp"
+#include "tests/support/one_hub.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -19,35 +20,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct OneHub {
-    TemporaryDirectory directory;
-    HubProcess hub{directory.path() + "/data"};
-
-    OneHub() {
-        const bool started = hub.start();
-        INFO(hub.log());
-        REQUIRE(started);
-    }
-    std::vector<std::string> line(std::vector<std::string> words) const {
-        words.insert(words.begin(), {program("belfry"), "--endpoint", hub.client_options().endpoints[0]});
-        return words;
-    }
-    Outcome run(std::vector<std::string> words) const { return run_program(line(std::move(words))); }
-};
-
 std::shared_ptr<const Lease> lease_of(const std::shared_ptr<Client>& client, std::chrono::seconds ttl = 10s) {
     auto lease = Lease::grant(client, {.ttl = ttl});
     if (!lease) throw std::runtime_error(to_string(lease.error()));
     return std::move(*lease);
-}
-
-bool wait_for(const std::function<bool()>& condition, std::chrono::milliseconds patience) {
-    const auto end = Clock::now() + patience;
-    while (!condition()) {
-        if (Clock::now() >= end) return false;
-        std::this_thread::sleep_for(5ms);
-    }
-    return true;
 }
 
 size_t in_line(Client& client, const Bytes& name) {
