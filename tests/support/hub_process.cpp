@@ -57,8 +57,8 @@ void HubProcess::run_as(std::string daemon, std::vector<std::string> prefix) {
     prefix_ = std::move(prefix);
 }
 
-bool HubProcess::is_ready() {
-    for (int tries = 0; tries < 100; ++tries) {
+bool HubProcess::is_ready(int tries_max) {
+    for (int tries = 0; tries < tries_max; ++tries) {
         const auto answer = client(200ms)->get("ready?");
         if (answer.ok() || answer.error().code == Code::not_found) return true;
         if (process_->wait(0) >= 0) return false;

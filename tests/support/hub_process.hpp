@@ -39,7 +39,8 @@ public:
 
     bool start() { return launch(), is_ready(); }
     void launch();
-    bool is_ready();  // waits for its first answer to a read; false: it ended or did not answer within 20 s; see log()
+    // Waits for its first answer to a read; false: it ended, or refused or was silent so often (20 s if silent); see log().
+    bool is_ready(int tries_max = 100);
     // From the next launch on: another program instead of this build's belfryd, in front of it other words (`env A=B`).
     void run_as(std::string daemon, std::vector<std::string> prefix = {});
     void use_config(std::string path) { config_ = std::move(path); }  // likewise; the constructor's settings win
