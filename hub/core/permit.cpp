@@ -3,6 +3,7 @@
 //     read      range, history, digest; compares and ranges of transactions, `previous`; also good for the next line
 //     watch     changes, snapshot, channel: over every key that the filter can match
 //     write     put        delete    delete     lease    put with a lease
+//     all of these, of a claim's claims, and read of its items
 //     admin     compact, members, member change, leader transfer, backup, records and their changes
 //     nothing   status, plugins, leases: whoever is known (of a lease then its owner alone, leases.cpp); authenticate
 #include "hub/core/access.hpp"
@@ -34,9 +35,20 @@ struct Permit {
 
     Status operator()(const protocol::RangeRequest& op) const { return may(Action::read, op.range); }
     Status operator()(const protocol::PutRequest& op) const {
-        Status allowed = may_key(Action::write, op.key);
-        if (allowed && op.lease.value != 0) allowed = may_key(Action::lease, op.key);
-        if (allowed && op.previous) allowed = may_key(Action::read, op.key);
+        const auto may_here = [&](Action action) {
+            return op.sequential ? may(action, KeyRange::prefix(op.key)) : may_key(action, op.key);
+        };
+        Status allowed = may_here(Action::write);
+        if (allowed && op.lease.value != 0) allowed = may_here(Action::lease);
+        if (allowed && op.previous) allowed = may_here(Action::read);
+        return allowed;
+    }
+    Status operator()(const protocol::ClaimRequest& op) const {
+        const KeyRange claims = KeyRange::prefix(op.claims);
+        Status allowed = may(Action::read, KeyRange::prefix(op.items));
+        for (const Action action : {Action::read, Action::write, Action::erase, Action::lease}) {
+            if (allowed) allowed = may(action, claims);
+        }
         return allowed;
     }
     Status operator()(const protocol::DeleteRequest& op) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sdk/protocol/quota.hpp"
+#include "sdk/protocol/sequence.hpp"
 
 namespace belfry::hub::core {
 
@@ -121,19 +122,21 @@ Result<std::vector<RuleQuestion>> Policies::questions(const protocol::RequestOp&
     return std::move(questions.all);
 }
 
+// The key of a sequential put is not known yet: that it ends with a number is.
 Status Policies::about_put(const protocol::PutRequest& put, Questions& questions) const {
+    const Bytes key = put.sequential ? protocol::sequential_key(put.key, {}, 0) : put.key;
     std::optional<protocol::RangeReply> before;  // read once, for the first policy that matches
     for (const auto& [pattern, policy] : policies_) {
-        if (policy.asks_nothing() || (policy.keys && !policy.keys->matches(put.key))) continue;
+        if (policy.asks_nothing() || (policy.keys && !policy.keys->matches(key))) continue;
         if (!before) {
             protocol::RangeRequest one;
-            one.range = KeyRange::one(put.key);
+            one.range = KeyRange::one(key);
             auto found = questions.keyspace.range(one);
             if (!found) return found.error();
             before = *std::move(found);
         }
         const auto old_value = before->kvs.empty() ? std::optional<Bytes>() : std::optional(before->kvs[0].value);
-        if (Status added = questions.add(pattern, policy, put.key, old_value, put.value); !added) return added;
+        if (Status added = questions.add(pattern, policy, key, old_value, put.value); !added) return added;
     }
     return {};
 }

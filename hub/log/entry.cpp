@@ -12,6 +12,7 @@ namespace belfry::hub::log {
 
 namespace {
 
+using protocol::ClaimRequest;
 using protocol::CompactRequest;
 using protocol::Compare;
 using protocol::DeleteRequest;
@@ -34,9 +35,10 @@ enum Kind : uint8_t {
     kind_lease_grant = 7,
     kind_lease_revoke = 8,
     kind_lease_expiry = 9,
+    kind_claim = 10,
 };
-constexpr uint8_t flag_ticket = 128, flag_labels = 64;       // beside the kind of a command
-constexpr uint8_t flag_previous = 1, flag_content_type = 2;  // of a put; of a delete the first alone
+constexpr uint8_t flag_ticket = 128, flag_labels = 64;                            // beside the kind of a command
+constexpr uint8_t flag_previous = 1, flag_content_type = 2, flag_sequential = 4;  // of a put; of a delete the first
 constexpr uint8_t flag_remove = 1, flag_expected = 2;
 constexpr uint8_t flag_keys_only = 1, flag_count_only = 2, flag_local = 4;
 constexpr size_t header_bytes = 1 + 8 + 4;
@@ -51,7 +53,8 @@ void write(Writer& out, const PutRequest& put) {
     out.bytes(put.value);
     out.varint(put.lease.value);
     const bool has_type = !put.content_type.empty();
-    out.u8(static_cast<uint8_t>((put.previous ? flag_previous : 0) | (has_type ? flag_content_type : 0)));
+    out.u8(static_cast<uint8_t>((put.previous ? flag_previous : 0) | (has_type ? flag_content_type : 0) |
+                                (put.sequential ? flag_sequential : 0)));
     if (has_type) out.bytes(put.content_type);
 }
 
@@ -95,6 +98,14 @@ void write(Writer& out, const RangeRequest& range) {
                                 (range.local ? flag_local : 0)));
 }
 
+void write(Writer& out, const ClaimRequest& claim) {
+    out.bytes(claim.items);
+    out.bytes(claim.claims);
+    out.varint(claim.lease.value);
+    out.varint(claim.claimant);
+    out.varint(claim.limit);
+}
+
 void write(Writer& out, const Compare& compare) {
     write(out, compare.range);
     out.u8(static_cast<uint8_t>(compare.target));
@@ -114,6 +125,7 @@ constexpr Kind kind_of(const DeleteRequest&) { return kind_delete; }
 constexpr Kind kind_of(const TxnRequest&) { return kind_txn; }
 constexpr Kind kind_of(const CompactRequest&) { return kind_compact; }
 constexpr Kind kind_of(const RangeRequest&) { return kind_range; }
+constexpr Kind kind_of(const ClaimRequest&) { return kind_claim; }
 constexpr Kind kind_of(const RecordChangeRequest&) { return kind_record; }
 constexpr Kind kind_of(const LeaseGrantRequest&) { return kind_lease_grant; }
 constexpr Kind kind_of(const LeaseRevoke&) { return kind_lease_revoke; }
@@ -167,8 +179,9 @@ PutRequest read_put(Reader& in) {
     put.key = in.bytes();
     put.value = in.bytes();
     put.lease.value = in.varint();
-    const uint8_t flags = read_below(in, (flag_previous | flag_content_type) + 1);
+    const uint8_t flags = read_below(in, (flag_previous | flag_content_type | flag_sequential) + 1);
     put.previous = (flags & flag_previous) != 0;
+    put.sequential = (flags & flag_sequential) != 0;
     if ((flags & flag_content_type) == 0) return put;
     put.content_type = in.bytes();
     if (put.content_type.empty()) in.fail();  // one spelling
@@ -197,6 +210,16 @@ RangeRequest read_range_request(Reader& in) {
     return range;
 }
 
+ClaimRequest read_claim(Reader& in) {
+    ClaimRequest claim;
+    claim.items = in.bytes();
+    claim.claims = in.bytes();
+    claim.lease.value = in.varint();
+    claim.claimant = in.varint();
+    claim.limit = in.varint();
+    return claim;
+}
+
 Compare read_compare(Reader& in) {
     Compare compare;
     compare.range = read_range(in);
@@ -217,6 +240,7 @@ std::vector<TxnOp> read_ops(Reader& in, size_t depth) {
             case kind_delete: ops.push_back({read_delete(in)}); break;
             case kind_range: ops.push_back({read_range_request(in)}); break;
             case kind_txn: ops.push_back({read_txn(in, depth + 1)}); break;
+            case kind_claim: ops.push_back({read_claim(in)}); break;
             default: in.fail();
         }
     }
@@ -293,29 +317,34 @@ Command read_command(Reader& in) {
     return command;
 }
 
-// Has the transaction a put, in any branch, that is such?
-using IsSuch = bool(const PutRequest& put);
+// Has the command an operation of this kind, in any branch, that is such?
+template <class Op>
+using IsSuch = bool(const Op& op);
 bool has_content_type(const PutRequest& put) { return !put.content_type.empty(); }
 bool has_lease(const PutRequest& put) { return put.lease.value != 0; }
+bool is_sequential(const PutRequest& put) { return put.sequential; }
+bool is_any(const ClaimRequest&) { return true; }
 
-bool any_put(const TxnRequest& txn, IsSuch& is_such);
-
-bool any_put(const std::vector<TxnOp>& ops, IsSuch& is_such) {
-    return std::any_of(ops.begin(), ops.end(), [&](const TxnOp& item) {
-        if (const auto* put = std::get_if<PutRequest>(&item.op)) return is_such(*put);
+template <class Op>
+bool any_op(const TxnRequest& txn, IsSuch<Op>& is_such) {
+    const auto one = [&](const TxnOp& item) {
+        if (const auto* op = std::get_if<Op>(&item.op)) return is_such(*op);
         const auto* nested = std::get_if<TxnRequest>(&item.op);
-        return nested != nullptr && any_put(*nested, is_such);
-    });
+        return nested != nullptr && any_op(*nested, is_such);
+    };
+    return std::any_of(txn.then_ops.begin(), txn.then_ops.end(), one) ||
+           std::any_of(txn.else_ops.begin(), txn.else_ops.end(), one);
 }
 
-bool any_put(const TxnRequest& txn, IsSuch& is_such) {
-    return any_put(txn.then_ops, is_such) || any_put(txn.else_ops, is_such);
-}
-
-bool any_put(const Command& command, IsSuch& is_such) {
+bool any_put(const Command& command, IsSuch<PutRequest>& is_such) {
     if (const auto* put = std::get_if<PutRequest>(&command.op)) return is_such(*put);
     const auto* txn = std::get_if<TxnRequest>(&command.op);
-    return txn != nullptr && any_put(*txn, is_such);
+    return txn != nullptr && any_op(*txn, is_such);
+}
+
+bool is_about_queues(const Command& command) {
+    const auto* txn = std::get_if<TxnRequest>(&command.op);
+    return any_put(command, is_sequential) || (txn != nullptr && any_op<ClaimRequest>(*txn, is_any));
 }
 
 bool is_about_leases(const Command& command) {
@@ -326,6 +355,7 @@ bool is_about_leases(const Command& command) {
 }  // namespace
 
 uint8_t format_of(const Command& command) {
+    if (is_about_queues(command)) return 8;
     if (is_about_leases(command)) return entry_format_leases;
     if (!command.labels.empty()) return 6;
     if (any_put(command, has_content_type)) return 4;

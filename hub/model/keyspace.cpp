@@ -9,6 +9,7 @@
 #include "hub/base/assert.hpp"
 #include "hub/base/limits.hpp"
 #include "sdk/protocol/policy.hpp"
+#include "sdk/protocol/sequence.hpp"
 
 namespace belfry::hub::model {
 
@@ -20,6 +21,11 @@ constexpr uint64_t digest_factor = 0x9E3779B97F4A7C15u;  // odd, so that nothing
 bool is_refusal(Code code) {
     return code == Code::invalid_argument || code == Code::compacted || code == Code::too_large || code == Code::conflict ||
            code == Code::not_found || code == Code::busy;
+}
+
+// Whatever a transaction could not be seen to change twice before it ran.
+Error twice(BytesView key) {
+    return {Code::invalid_argument, "key '" + Bytes(key) + "' would be changed twice by one transaction"};
 }
 
 }  // namespace
@@ -84,6 +90,7 @@ Result<Applied> Keyspace::execute(const log::Command& command, Tell tell) {
     events_ = 0;
     visible_bytes_ = 0;
     names_any_lease_ = command.names_any_lease;
+    sequential_puts_ = 0;
     encode_change_header({meta_.time_ms, command.author, command.comment, command.labels}, change_);
     Applied applied{run_command(command), {}, {}, {}};
     if (applied.reply) {
@@ -148,7 +155,19 @@ Result<protocol::ReplyResult> Keyspace::run_command(const log::Command& command)
     return widen(compact(std::get<protocol::CompactRequest>(command.op)));
 }
 
+Result<protocol::PutReply> Keyspace::put_sequential(protocol::PutRequest request) {
+    request.key = protocol::sequential_key(request.key, meta_.revision.next(), sequential_puts_++);
+    request.sequential = false;
+    const auto found = current(request.key);
+    if (!found) return found.error();
+    if (found->has_value()) return Error{Code::conflict, "put: somebody has put the key '" + request.key + "' already"};
+    auto reply = put(request);
+    if (reply) reply->key = std::move(request.key);
+    return reply;
+}
+
 Result<protocol::PutReply> Keyspace::put(const protocol::PutRequest& request) {
+    if (request.sequential) return put_sequential(request);
     if (request.key.empty() || request.key.size() > belfry::limits::key_bytes_max) {
         return Error{Code::invalid_argument, "put: a key of " + std::to_string(request.key.size()) + " bytes; 1 to " +
                                                  std::to_string(belfry::limits::key_bytes_max) + " are allowed"};
@@ -169,6 +188,7 @@ Result<protocol::PutReply> Keyspace::put(const protocol::PutRequest& request) {
     event.now = {meta_.revision.next(), meta_.revision.next(), 1, request.lease, request.value, request.content_type};
     if (!request.content_type.empty()) meta_.format = std::max(meta_.format, meta_format_values);
     if (found->has_value()) {
+        if ((**found).mod == event.now.mod) return twice(request.key);
         event.previous = ChangeEvent::Previous::live;
         event.before = **found;
         event.now.create = event.before.create;
@@ -177,6 +197,7 @@ Result<protocol::PutReply> Keyspace::put(const protocol::PutRequest& request) {
     } else {
         const Result<Revision> erased = tombstone(request.key);
         if (!erased) return erased.error();
+        if (*erased == event.now.mod) return twice(request.key);
         if (*erased > meta_.compacted) {
             event.previous = ChangeEvent::Previous::tombstone;
             event.before.mod = *erased;
@@ -198,7 +219,7 @@ Result<protocol::DeleteReply> Keyspace::erase(const protocol::DeleteRequest& req
     const size_t start = change_.size();
     Status status;
     const auto visit = [&](BytesView key, const Version& version) {
-        status = record_erase(key, version);
+        status = version.mod == meta_.revision.next() ? Status(twice(key)) : record_erase(key, version);
         ++reply.deleted;
         if (request.previous) reply.previous.push_back(to_key_value(key, version));
         return status.ok();

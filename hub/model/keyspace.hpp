@@ -130,6 +130,7 @@ private:
         Steps steps;
     };
     struct Path;  // which branch of each transaction runs, in order of execution
+    struct Claims;  // that stand below one prefix
     // Keys that a transaction would look at.
     struct Reach {
         size_t keys_max;
@@ -144,6 +145,7 @@ private:
     void fold_into_digest(uint64_t hash);
     Result<protocol::ReplyResult> run_command(const log::Command& command);
     Result<protocol::PutReply> put(const protocol::PutRequest& request);
+    Result<protocol::PutReply> put_sequential(protocol::PutRequest request);
     Result<protocol::DeleteReply> erase(const protocol::DeleteRequest& request);
     Result<protocol::CompactReply> compact(const protocol::CompactRequest& request);
     Result<protocol::RecordChangeReply> change_own_record(const protocol::RecordChangeRequest& request, BytesView author);
@@ -170,6 +172,12 @@ private:
     Status choose(const protocol::TxnRequest& request, Path& path);
     Result<protocol::TxnOpReply> run_op(const protocol::TxnOp& item, Path& path);
     Result<bool> holds(const protocol::Compare& compare);
+
+    // claims.cpp
+    Result<protocol::ClaimReply> claim(const protocol::ClaimRequest& request);
+    Result<Claims> standing_claims(BytesView prefix);
+    Status put_claims(const protocol::ClaimRequest& request, std::vector<protocol::ClaimedItem>& items);
+    Status erase_claims(const std::vector<Bytes>& keys);
 
     // versions.cpp: the key space at any kept revision
     Revision newest() const { return events_ == 0 ? meta_.revision : meta_.revision.next(); }
@@ -205,6 +213,7 @@ private:
     size_t events_ = 0;
     size_t visible_bytes_ = 0;
     bool names_any_lease_ = false;
+    uint64_t sequential_puts_ = 0;
     Bytes scratch_;
 };
 

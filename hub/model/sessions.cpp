@@ -242,7 +242,7 @@ void Sessions::keep(const protocol::Ticket& ticket, Outcome& outcome) {
     Kept& kept = session.kept[session.gone + slot];
     kept.revision = *outcome.revision;
     const auto* const put = outcome.reply ? std::get_if<protocol::PutReply>(&*outcome.reply) : nullptr;
-    if (put != nullptr && !put->previous) {
+    if (put != nullptr && !put->previous && put->key.empty()) {
         kept.kind = Kept::Kind::put;
         return;
     }

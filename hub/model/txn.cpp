@@ -26,7 +26,8 @@ struct Keyspace::Path {
 
 namespace {
 
-// What the operations of a list may change.
+// What the operations of a list may change. The keys of sequential puts and of claims are not known yet: whether one of
+// those is changed twice shows when they run.
 struct Changed {
     std::set<BytesView> puts;
     std::vector<const KeyRange*> erases;
@@ -59,7 +60,8 @@ Status join(Changed& all, const Changed& more) {
 Status gather(const std::vector<TxnOp>& ops, Changed& all) {
     for (const TxnOp& item : ops) {
         Changed mine;
-        if (const auto* put = std::get_if<protocol::PutRequest>(&item.op)) mine.puts.insert(put->key);
+        const auto* put = std::get_if<protocol::PutRequest>(&item.op);
+        if (put != nullptr && !put->sequential) mine.puts.insert(put->key);
         if (const auto* erase = std::get_if<protocol::DeleteRequest>(&item.op)) mine.erases.push_back(&erase->range);
         if (const auto* nested = std::get_if<TxnRequest>(&item.op)) {
             // One of the two branches runs: they may repeat each other, so they are put together without a check.
@@ -126,6 +128,8 @@ Status Keyspace::reach(const TxnRequest& request, Reach& reach) {
             Status looked;
             if (const auto* range = std::get_if<protocol::RangeRequest>(&item.op)) looked = this->reach(*range, reach);
             if (const auto* nested = std::get_if<TxnRequest>(&item.op)) looked = this->reach(*nested, reach);
+            if (const auto* claim = std::get_if<protocol::ClaimRequest>(&item.op))
+                reach.keys += 2 * belfry::limits::claims_standing_max + claim->limit;
             if (!looked || reach.beyond()) return looked;
         }
     }
@@ -191,6 +195,7 @@ Result<TxnOpReply> Keyspace::run_op(const TxnOp& item, Path& path) {
     if (const auto* op = std::get_if<protocol::RangeRequest>(&item.op)) return widen(range(*op, path.budget));
     if (const auto* op = std::get_if<protocol::PutRequest>(&item.op)) return widen(put(*op));
     if (const auto* op = std::get_if<protocol::DeleteRequest>(&item.op)) return widen(erase(*op));
+    if (const auto* op = std::get_if<protocol::ClaimRequest>(&item.op)) return widen(claim(*op));
     return widen(run(std::get<TxnRequest>(item.op), path));
 }
 

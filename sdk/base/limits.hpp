@@ -15,6 +15,14 @@ inline constexpr size_t frame_bytes_max = 2 * 1024 * 1024;
 // Operations of one transaction, nested ones and compares included.
 inline constexpr size_t txn_ops_max = 1024;
 inline constexpr size_t txn_depth_max = 4;
+// What the hub adds to the key of a sequential put: "00000000000000000042-0000" (sdk/protocol/sequence.hpp).
+inline constexpr size_t sequence_bytes = 25;
+// Items that one claim takes: to give each back or to acknowledge it takes three operations, all of one transaction.
+inline constexpr size_t claim_items_max = 256;
+// Of the items' values together, whatever the first one has: an answer that a client takes at once.
+inline constexpr size_t claim_bytes_max = 1024 * 1024;
+// Claims that stand at once below one prefix. Each claim looks at all of them: 4,096 take a millisecond.
+inline constexpr size_t claims_standing_max = 4096;
 // Requests packed into one frame.
 inline constexpr size_t frame_requests_max = 1024;
 // Writes of one session from the oldest that still waits for its answer: as many as a Client has in flight by default. The

@@ -25,10 +25,19 @@ void write_json(JsonWriter& json, const protocol::TxnOpReply& op) {
         json.end_array().end_object();
     } else if (const auto* put = std::get_if<protocol::PutReply>(&op.reply)) {
         json.name("put").begin_object();
+        if (!put->key.empty()) json.field("key", put->key);
         if (put->previous) write_json(json.name("previous"), *put->previous);
         json.end_object();
     } else if (const auto* erase = std::get_if<protocol::DeleteReply>(&op.reply)) {
         json.name("delete").begin_object().field("deleted", erase->deleted).end_object();
+    } else if (const auto* claim = std::get_if<protocol::ClaimReply>(&op.reply)) {
+        json.name("claim").begin_object().name("items").begin_array();
+        for (const auto& claimed : claim->items) {
+            json.begin_object().field("attempts", claimed.attempts);
+            write_json(json.name("item"), claimed.item);
+            json.end_object();
+        }
+        json.end_array().field("more", claim->more).end_object();
     } else {
         write_json(json.name("txn"), std::get<protocol::TxnReply>(op.reply));
     }
@@ -42,7 +51,15 @@ std::string op_text(const protocol::TxnOpReply& op, size_t depth) {
         for (const KeyValue& kv : range->kvs) text += indent + "  " + printable(kv.key) + "\t" + printable(kv.value) + "\n";
         return text;
     }
-    if (std::holds_alternative<protocol::PutReply>(op.reply)) return indent + "put: ok\n";
+    if (const auto* put = std::get_if<protocol::PutReply>(&op.reply)) {
+        return indent + "put: " + (put->key.empty() ? "ok" : printable(put->key)) + "\n";
+    }
+    if (const auto* claim = std::get_if<protocol::ClaimReply>(&op.reply)) {
+        std::string text = indent + "claim: " + plural(claim->items.size(), "item") + "\n";
+        for (const auto& claimed : claim->items)
+            text += indent + "  " + printable(claimed.item.key) + "\t" + printable(claimed.item.value) + "\n";
+        return text;
+    }
     if (const auto* erase = std::get_if<protocol::DeleteReply>(&op.reply)) {
         return indent + "del: " + plural(erase->deleted, "key") + "\n";
     }

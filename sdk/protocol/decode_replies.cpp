@@ -39,9 +39,10 @@ RangeReply read_range(Reader& reader) {
 }
 
 PutReply read_put(Reader& reader) {
-    const Results results(reader, 1);
+    Results results(reader, 1);
     PutReply reply;
     if (!reader.take_nil()) reply.previous = read_key_value(reader);
+    if (results.next()) reply.key = reader.bytes("key");
     return reply;
 }
 
@@ -50,6 +51,24 @@ DeleteReply read_delete(Reader& reader) {
     DeleteReply reply;
     reply.deleted = reader.number("deleted");
     reply.previous = read_key_values(reader, "previous");
+    return reply;
+}
+
+ClaimReply read_claim(Reader& reader) {
+    const Results results(reader, 3);
+    ClaimReply reply;
+    const size_t size = reader.array("items", 0);
+    reply.items.reserve(std::min(size, reserved_max));
+    for (size_t i = 0; i < size && reader.ok(); ++i) {
+        const size_t fields = reader.array("item", 2);
+        ClaimedItem claimed;
+        claimed.item = read_key_value(reader);
+        claimed.attempts = reader.number("attempts");
+        reader.skip(reader.ok() ? fields - 2 : 0);
+        reply.items.push_back(std::move(claimed));
+    }
+    reply.more = reader.flag("more");
+    reply.held = reader.number("held");
     return reply;
 }
 
@@ -64,7 +83,8 @@ TxnOpReply read_txn_op(Reader& reader, size_t depth) {
         case Opcode::put: reply.reply = read_put(reader); break;
         case Opcode::erase: reply.reply = read_delete(reader); break;
         case Opcode::txn: reply.reply = read_txn(reader, depth + 1); break;
-        default: reader.fail("operation's reply", "that of a range, put, delete or transaction");
+        case Opcode::claim: reply.reply = read_claim(reader); break;
+        default: reader.fail("operation's reply", "that of a range, put, delete, claim or transaction");
     }
     reader.skip(reader.ok() ? size - 2 : 0);
     return reply;
@@ -343,6 +363,7 @@ ReplyResult read_result(Reader& reader, uint64_t opcode) {
         case Opcode::leases: return read_leases(reader);
         case Opcode::member_change:
         case Opcode::leader_transfer:
+        case Opcode::claim:
         case Opcode::error: break;
     }
     reader.fail("opcode", "one that was asked for");

@@ -41,13 +41,14 @@ RangeRequest read_range_request(Reader& reader) {
 }
 
 PutRequest read_put(Reader& reader) {
-    const size_t size = reader.array("arguments", 4, 5);
+    const size_t size = reader.array("arguments", 4, 6);
     PutRequest op;
     op.key = reader.bytes("key");
     op.value = reader.bytes("value");
     op.lease = {reader.number("lease")};
     op.previous = reader.flag("previous");
     if (size > 4) op.content_type = reader.bytes("content type");
+    if (size > 5) op.sequential = reader.flag("sequential");
     return op;
 }
 
@@ -56,6 +57,17 @@ DeleteRequest read_delete(Reader& reader) {
     DeleteRequest op;
     op.range = read_range(reader);
     op.previous = reader.flag("previous");
+    return op;
+}
+
+ClaimRequest read_claim(Reader& reader) {
+    arguments(reader, 5);
+    ClaimRequest op;
+    op.items = reader.bytes("items");
+    op.claims = reader.bytes("claims");
+    op.lease = {reader.number("lease")};
+    op.claimant = reader.number("claimant");
+    op.limit = reader.number("limit");
     return op;
 }
 
@@ -80,7 +92,8 @@ TxnOp read_txn_op(Reader& reader, size_t depth) {
         case Opcode::put: return {read_put(reader)};
         case Opcode::erase: return {read_delete(reader)};
         case Opcode::txn: return {read_txn(reader, depth + 1)};
-        default: reader.fail("operation", "a range, put, delete or transaction"); return {};
+        case Opcode::claim: return {read_claim(reader)};
+        default: reader.fail("operation", "a range, put, delete, claim or transaction"); return {};
     }
 }
 
@@ -282,6 +295,7 @@ RequestOp read_op(Reader& reader) {
         case Opcode::lease_keep_alive: return read_lease_keep_alive(reader);
         case Opcode::lease_time_to_live: return read_lease_time_to_live(reader);
         case Opcode::leases: return read_leases(reader);
+        case Opcode::claim:
         case Opcode::error: break;
     }
     reader.fail_with(Code::unsupported, "opcode " + std::to_string(opcode) + " is not one this hub knows");

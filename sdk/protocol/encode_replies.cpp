@@ -18,8 +18,9 @@ void write(Writer& writer, const RangeReply& reply) {
 
 void write(Writer& writer, const PutReply& reply) {
     write_op(writer, Opcode::put);
-    writer.array(1);
+    writer.array(reply.key.empty() ? 1 : 2);
     writer.optional_key_value(reply.previous);
+    if (!reply.key.empty()) writer.bytes(reply.key);
 }
 
 void write(Writer& writer, const DeleteReply& reply) {
@@ -27,6 +28,19 @@ void write(Writer& writer, const DeleteReply& reply) {
     writer.array(2);
     writer.number(reply.deleted);
     writer.key_values(reply.previous);
+}
+
+void write(Writer& writer, const ClaimReply& reply) {
+    write_op(writer, Opcode::claim);
+    writer.array(3);
+    writer.array(reply.items.size());
+    for (const ClaimedItem& claimed : reply.items) {
+        writer.array(2);
+        writer.key_value(claimed.item);
+        writer.number(claimed.attempts);
+    }
+    writer.flag(reply.more);
+    writer.number(reply.held);
 }
 
 void write(Writer& writer, const TxnReply& reply) {

@@ -34,12 +34,14 @@ void write(Writer& writer, const RangeRequest& op) {
 
 void write(Writer& writer, const PutRequest& op) {
     write_op(writer, Opcode::put);
-    writer.array(op.content_type.empty() ? 4 : 5);  // hubs before content types know four
+    const bool has_type = op.sequential || !op.content_type.empty();
+    writer.array(op.sequential ? 6 : has_type ? 5 : 4);  // hubs before content types know four
     writer.bytes(op.key);
     writer.bytes(op.value);
     writer.number(op.lease.value);
     writer.flag(op.previous);
-    if (!op.content_type.empty()) writer.text(op.content_type);
+    if (has_type) writer.text(op.content_type);
+    if (op.sequential) writer.flag(op.sequential);
 }
 
 void write(Writer& writer, const DeleteRequest& op) {
@@ -47,6 +49,16 @@ void write(Writer& writer, const DeleteRequest& op) {
     writer.array(3);
     write(writer, op.range);
     writer.flag(op.previous);
+}
+
+void write(Writer& writer, const ClaimRequest& op) {
+    write_op(writer, Opcode::claim);
+    writer.array(5);
+    writer.bytes(op.items);
+    writer.bytes(op.claims);
+    writer.number(op.lease.value);
+    writer.number(op.claimant);
+    writer.number(op.limit);
 }
 
 void write(Writer& writer, const Compare& compare) {

@@ -40,6 +40,9 @@ struct PutRequest {
     LeaseId lease;
     bool previous = false;    // answer with the key's previous value
     Bytes content_type = {};  // sdk/base/content_type.hpp; empty = not said: a value does not inherit the last one's
+    // `key` is only a beginning, and the hub adds the revision and a number (protocol/sequence.hpp): a key that is behind
+    // all that were put so below the same beginning. The answer names it.
+    bool sequential = false;
 };
 
 struct DeleteRequest {
@@ -57,8 +60,20 @@ struct Compare {
     Bytes value;          // for value
 };
 
+// Hands out keys, each to one holder at a time: in key order, the first `limit` keys below `items` that nobody holds. For
+// each the key `claims` + the rest of its name is put; its value says who holds it (protocol/claim.hpp), its revision is
+// the transaction's. An item is held as long as the lease of its claim lives; later claims pass it over, and hand it out
+// again when the lease has ended. Only in transactions. See docs/queues.md.
+struct ClaimRequest {
+    Bytes items;   // a prefix
+    Bytes claims;  // a prefix too, as long at most; neither is within the other
+    LeaseId lease;
+    uint64_t claimant = 0;  // repeated in the claim's value: tells several apart that share a lease
+    uint64_t limit = 1;     // 1 to limits::claim_items_max
+};
+
 struct TxnRequest;
-struct TxnOp;  // variant of RangeRequest, PutRequest, DeleteRequest, TxnRequest
+struct TxnOp;  // variant of RangeRequest, PutRequest, DeleteRequest, TxnRequest, ClaimRequest
 
 struct TxnRequest {
     std::vector<Compare> compares;  // all must hold; none = true
@@ -67,7 +82,7 @@ struct TxnRequest {
 };
 
 struct TxnOp {
-    std::variant<RangeRequest, PutRequest, DeleteRequest, TxnRequest> op;
+    std::variant<RangeRequest, PutRequest, DeleteRequest, TxnRequest, ClaimRequest> op;
 };
 
 struct CompactRequest {
@@ -240,11 +255,22 @@ struct RangeReply {
 
 struct PutReply {
     std::optional<KeyValue> previous;
+    Bytes key = {};  // of a sequential put: the whole
 };
 
 struct DeleteReply {
     uint64_t deleted = 0;
     std::vector<KeyValue> previous;
+};
+
+struct ClaimedItem {
+    KeyValue item;
+    uint64_t attempts = 0;  // how often it was handed out, this time included
+};
+struct ClaimReply {
+    std::vector<ClaimedItem> items;  // in key order
+    bool more = false;               // there are others that nobody holds
+    uint64_t held = 0;               // claims that stood already, of leases that live
 };
 
 struct TxnReply;
@@ -254,7 +280,7 @@ struct TxnReply {
     std::vector<TxnOpReply> replies;
 };
 struct TxnOpReply {
-    std::variant<RangeReply, PutReply, DeleteReply, TxnReply> reply;
+    std::variant<RangeReply, PutReply, DeleteReply, TxnReply, ClaimReply> reply;
 };
 
 struct CompactReply {};

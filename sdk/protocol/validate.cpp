@@ -49,11 +49,26 @@ Status check(const RangeRequest& op) { return check(op.range); }
 
 Status check(const PutRequest& op) {
     if (Status status = check_key(op.key); !status) return status;
+    if (op.sequential && op.key.size() + limits::sequence_bytes > limits::key_bytes_max) {
+        return too_large("the beginning of a sequential key", op.key.size(),
+                         limits::key_bytes_max - limits::sequence_bytes);
+    }
     if (Status status = check_content_type(op.content_type); !status) return status;
     return check_size("value", op.value.size(), limits::value_bytes_max);
 }
 
 Status check(const DeleteRequest& op) { return check(op.range); }
+
+Status check(const ClaimRequest& op) {
+    if (op.items.empty() || op.claims.empty()) return invalid("claim: a prefix is empty");
+    if (Status status = check_size("claim: items' prefix", op.items.size(), limits::key_bytes_max); !status) return status;
+    if (op.claims.size() > op.items.size()) return invalid("claim: the claims' prefix is longer than the items'");
+    if (op.items.starts_with(op.claims)) return invalid("claim: the items are within the claims");
+    if (op.lease.value == 0) return invalid("claim: without a lease");
+    if (op.limit >= 1 && op.limit <= limits::claim_items_max) return {};
+    return invalid("claim: of " + std::to_string(op.limit) + " items; 1 to " + std::to_string(limits::claim_items_max) +
+                   " are allowed");
+}
 
 // What one pass over a transaction gathers: the keys that one run of it may put.
 struct TxnCheck {
@@ -91,7 +106,7 @@ Status TxnCheck::branch(const std::vector<TxnOp>& ops_of_branch, size_t depth, s
         Status status;
         if (const auto* put = std::get_if<PutRequest>(&op.op)) {
             status = check(*put);
-            puts.push_back(put->key);
+            if (!put->sequential) puts.push_back(put->key);
         } else if (const auto* inner = std::get_if<TxnRequest>(&op.op)) {
             std::vector<BytesView> inner_puts;
             status = txn(*inner, depth + 1, inner_puts);
@@ -100,6 +115,8 @@ Status TxnCheck::branch(const std::vector<TxnOp>& ops_of_branch, size_t depth, s
             status = check(*erase);
         } else if (const auto* range = std::get_if<RangeRequest>(&op.op)) {
             status = check(*range);
+        } else if (const auto* claim = std::get_if<ClaimRequest>(&op.op)) {
+            status = check(*claim);
         }
         if (!status) return status;
     }
@@ -248,6 +265,7 @@ size_t bytes_of(const KeyRange& range) { return range.begin.size() + range.end.s
 size_t bytes_of(const RangeRequest& op) { return bytes_of(op.range); }
 size_t bytes_of(const PutRequest& op) { return op.key.size() + op.value.size() + op.content_type.size(); }
 size_t bytes_of(const DeleteRequest& op) { return bytes_of(op.range); }
+size_t bytes_of(const ClaimRequest& op) { return op.items.size() + op.claims.size(); }
 size_t bytes_of(const CompactRequest&) { return 0; }
 size_t bytes_of(const HistoryRequest& op) { return op.key.size(); }
 size_t bytes_of(const ChangesRequest& op) { return bytes_of(op.filter); }
@@ -287,9 +305,14 @@ size_t bytes_of(const std::vector<KeyValue>& kvs) {
 }
 size_t bytes_of(const RangeReply& reply) { return bytes_of(reply.kvs); }
 size_t bytes_of(const PutReply& reply) {
-    return envelope_bytes + (reply.previous ? approximate_bytes(*reply.previous) : 0);
+    return envelope_bytes + reply.key.size() + (reply.previous ? approximate_bytes(*reply.previous) : 0);
 }
 size_t bytes_of(const DeleteReply& reply) { return bytes_of(reply.previous); }
+size_t bytes_of(const ClaimReply& reply) {
+    size_t bytes = envelope_bytes;
+    for (const ClaimedItem& claimed : reply.items) bytes += envelope_bytes + approximate_bytes(claimed.item);
+    return bytes;
+}
 
 size_t bytes_of(const TxnReply& reply) {
     size_t bytes = envelope_bytes;

@@ -35,6 +35,7 @@ enum class Opcode : uint8_t {
     lease_keep_alive = 22,
     lease_time_to_live = 23,
     leases = 24,
+    claim = 25,  // only within a transaction
 };
 
 inline constexpr char channel_letter = 'E';

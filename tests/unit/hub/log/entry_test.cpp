@@ -90,6 +90,33 @@ TEST_CASE("entry: the octets of format 1 stay as they are", "[log]") {
     CHECK(builder.take(2) == expected);
 }
 
+TEST_CASE("entry: a claim or a sequential put is of format 8, whose octets stay as they are", "[log]") {
+    EntryBuilder builder;
+    protocol::TxnRequest txn;
+    txn.else_ops = {{protocol::ClaimRequest{"i/", "c/", {7}, 300, 4}}};
+    builder.add({"me", "", txn});
+    builder.add({"me", "", protocol::PutRequest{"i/", "v", {}, false, {}, true}});
+    const Bytes expected(
+        "\x08\x02\0\0\0\0\0\0\0\x02\0\0\0"
+        "\x03\x02me\0\0\0\x01\x0a\x02i/\x02"
+        "c/\x07\xac\x02\x04"
+        "\x01\x02me\0\x02i/\x01v\0\x04",
+        44);
+    const Bytes octets = builder.take(2);
+    CHECK(octets == expected);
+    const auto entry = decode_entry(octets);
+    REQUIRE(entry);
+    const auto& read = std::get<protocol::TxnRequest>(entry->commands[0].op);
+    const auto& claim = std::get<protocol::ClaimRequest>(read.else_ops[0].op);
+    CHECK((claim.items == "i/" && claim.claims == "c/" && claim.lease == LeaseId{7}));
+    CHECK((claim.claimant == 300 && claim.limit == 4));
+    CHECK(std::get<protocol::PutRequest>(entry->commands[1].op).sequential);
+    CHECK(encode_again(*entry) == octets);
+    Bytes older = octets;
+    older[0] = 7;
+    CHECK(decode_entry(older).error().code == Code::corrupt);
+}
+
 TEST_CASE("entry: with a ticket it is of format 2, whose octets stay as they are", "[log]") {
     EntryBuilder builder;
     builder.add({"me", "", protocol::CompactRequest{{1}}});

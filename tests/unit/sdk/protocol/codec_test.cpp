@@ -4,6 +4,7 @@
 
 #include "sdk/base/labels.hpp"
 #include "sdk/base/limits.hpp"
+#include "sdk/protocol/claim.hpp"
 
 namespace belfry::protocol {
 namespace {
@@ -23,6 +24,8 @@ std::vector<Request> one_of_each() {
     txn.compares.push_back({KeyRange::one("a"), Compare::Target::value, Compare::Op::not_equal, 0, "x"});
     txn.then_ops.push_back({range});
     txn.then_ops.push_back({DeleteRequest{KeyRange::all(), true}});
+    txn.else_ops.push_back({ClaimRequest{"i/", "c/", {9}, UINT64_MAX, 7}});
+    txn.else_ops.push_back({PutRequest{"i/", "v", {}, false, "json", true}});
     const FilterSpec filter{"glob", "a/*"};
     return {request(1, range),
             {2, "ann", "why", PutRequest{"a", Bytes("\0\xff", 2), {9}, true}, {UINT64_MAX, 5000, 904}},
@@ -54,6 +57,8 @@ std::vector<Reply> reply_of_each() {
     const KeyValue kv{"a", "v", {1}, {2}, 3, {4}};
     TxnReply txn{true, {}};
     txn.replies.push_back({PutReply{kv}});
+    txn.replies.push_back({PutReply{{}, "a/00000000000000000042-0000"}});
+    txn.replies.push_back({ClaimReply{{{kv, 3}, {kv, 1}}, true, 7}});
     txn.replies.push_back({TxnReply{false, {{DeleteReply{1, {kv}}}, {RangeReply{{kv}, 9, true}}}}});
     const ChangeSet change{{5}, 6, "ann", "why", {{EventType::put, kv}, {EventType::erase, {"b", "", {}, {5}, 0, {}}}}};
     return {{1, {2}, {}, RangeReply{{kv, kv}, 2, true}},
@@ -107,6 +112,9 @@ TEST_CASE("every kind of request comes back from its octets as it was") {
     CHECK((*decoded)[1].ticket == Ticket{UINT64_MAX, 5000, 904});
     CHECK((*decoded)[2].ticket == Ticket());
     CHECK(std::get<TxnRequest>((*decoded)[3].op).compares[0].op == Compare::Op::not_equal);
+    const auto& claim = std::get<ClaimRequest>(std::get<TxnRequest>((*decoded)[3].op).else_ops.end()[-2].op);
+    CHECK((claim.items == "i/" && claim.claims == "c/" && claim.claimant == UINT64_MAX && claim.limit == 7));
+    CHECK(std::get<PutRequest>(std::get<TxnRequest>((*decoded)[3].op).else_ops.back().op).sequential);
     CHECK((*decoded)[10].id == UINT64_MAX);
     CHECK(std::get<RecordChangeRequest>((*decoded)[16].op).expected == 7);
     CHECK_FALSE((*decoded)[16].dry_run);
@@ -128,6 +136,39 @@ TEST_CASE("a lease lives for a second at least and a month at most, and one is n
     CHECK(valid(LeasesRequest{}));
     CHECK(validate({7, "", "", LeaseGrantRequest{{}, 1}, {1, 1, 0}}).ok());  // a write, so it may have a ticket
     CHECK_FALSE(validate({7, "", "", LeaseKeepAliveRequest{{{1}}}, {1, 1, 0}}).ok());
+}
+
+TEST_CASE("a claim has bounds, and a sequential key has room for its number") {
+    const auto valid = [](TxnOp op) { return validate({7, "", "", TxnRequest{{}, {std::move(op)}, {}}}).ok(); };
+    const auto claim = [](Bytes items, Bytes claims, uint64_t lease = 1, uint64_t limit = 1) {
+        return TxnOp{ClaimRequest{std::move(items), std::move(claims), {lease}, 0, limit}};
+    };
+    CHECK(valid(claim("q/item/", "q/held/")));
+    CHECK(valid(claim("q/item/", "q/held/", 1, limits::claim_items_max)));
+    CHECK_FALSE(valid(claim("q/item/", "q/held/", 1, limits::claim_items_max + 1)));
+    CHECK_FALSE(valid(claim("q/item/", "q/held/", 1, 0)));
+    CHECK_FALSE(valid(claim("q/item/", "q/held/", 0)));
+    CHECK_FALSE(valid(claim("", "q/held/")));
+    CHECK_FALSE(valid(claim("q/item/", "")));
+    CHECK_FALSE(valid(claim("q/item/", "q/claims/")));  // longer: an item's claim might be too long for a key
+    CHECK_FALSE(valid(claim("q/item/", "q/")));
+    CHECK_FALSE(valid(claim("q/item/", "q/item/")));
+    const auto sequential = [&](size_t size) { return TxnOp{PutRequest{Bytes(size, 'k'), "", {}, false, {}, true}}; };
+    CHECK(valid(sequential(limits::key_bytes_max - limits::sequence_bytes)));
+    CHECK_FALSE(valid(sequential(limits::key_bytes_max - limits::sequence_bytes + 1)));
+    CHECK(validate({7, "", "", TxnRequest{{}, {sequential(3), sequential(3)}, {}}}).ok());
+    CHECK(validate({7, "", "", TxnRequest{{}, {claim("q/item/", "q/held/")}, {}}, {1, 1, 0}}).ok());
+}
+
+TEST_CASE("the value of a claim is text, and any other is none") {
+    const ClaimMark mark{{7}, 9, UINT64_MAX, 2};
+    CHECK(encode_claim(mark) == "7 9 18446744073709551615 2");
+    CHECK(decode_claim(encode_claim(mark)) == mark);
+    for (const char* text : {"", "7", "7 9 1", "7 9 1 2 ", "7 9 1 2 3", " 7 9 1 2", "7  9 1 2", "a 9 1 2", "-7 9 1 2",
+                             "7 9 18446744073709551616 2"}) {
+        CAPTURE(text);
+        CHECK_FALSE(decode_claim(text));
+    }
 }
 
 TEST_CASE("a dry run comes back as one, and has no ticket") {
@@ -469,7 +510,7 @@ TEST_CASE("a refused frame still tells whose requests were in it") {
 }
 
 TEST_CASE("replies may carry elements this build does not know") {
-    const Bytes frame("\x92\x01\x91\x95\x07\x09\x02\x92\xc0\x91\x05\x01", 12);
+    const Bytes frame("\x92\x01\x91\x95\x07\x09\x02\x93\xc0\xa0\x91\x05\x01", 13);
     const auto decoded = decode_replies(frame);
     REQUIRE(decoded.ok());
     CHECK((*decoded)[0].id == 7);

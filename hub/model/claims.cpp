@@ -1,0 +1,112 @@
+// Claims: items of a queue are handed out, each to one holder at a time (docs/queues.md). Who holds what is said by
+// ordinary keys; the one thing that only the state machine can do is to choose items and mark them in one step, so that any
+// number of workers may ask at once. The claims that stand and the items are two lists in one order, walked side by side.
+#include <algorithm>
+#include <string>
+
+#include "hub/model/keyspace.hpp"
+#include "sdk/protocol/claim.hpp"
+
+namespace belfry::hub::model {
+
+using protocol::ClaimedItem;
+using protocol::ClaimReply;
+using protocol::ClaimRequest;
+
+struct Keyspace::Claims {
+    struct One {
+        Bytes rest;  // of the key, behind the prefix
+        bool held = false;
+        bool is_new = false;  // changed by this transaction: it stays as it is
+        uint64_t attempts = 0;
+    };
+    std::vector<One> all;
+    bool cut = false;  // there are more than may stand: whoever put them by hand waits until these are done
+};
+
+Result<Keyspace::Claims> Keyspace::standing_claims(BytesView prefix) {
+    Claims claims;
+    const auto visit = [&](BytesView key, const Version& version) {
+        claims.cut = claims.all.size() == belfry::limits::claims_standing_max;
+        if (claims.cut) return false;
+        const protocol::ClaimMark mark = protocol::decode_claim(version.value).value_or(protocol::ClaimMark());
+        const Lease* const lease = leases_.find(mark.lease);
+        const bool held = lease != nullptr && lease->number == mark.grant && !lease->is_ending;
+        claims.all.push_back({Bytes(key.substr(prefix.size())), held, version.mod == meta_.revision.next(), mark.attempts});
+        return true;
+    };
+    if (Status scanned = scan_current(KeyRange::prefix(prefix), Direction::forward, visit); !scanned)
+        return scanned.error();
+    return claims;
+}
+
+Result<ClaimReply> Keyspace::claim(const ClaimRequest& request) {
+    if (!leases_.lives(request.lease)) {
+        return Error{Code::not_found, "claim: there is no lease " + std::to_string(request.lease.value) +
+                                          "; it was not granted, or has ended"};
+    }
+    const Result<Claims> claims = standing_claims(request.claims);
+    if (!claims) return claims.error();
+    ClaimReply reply;
+    std::vector<Bytes> orphans;  // claims of items that are gone
+    size_t octets = 0;
+    size_t room = belfry::limits::claims_standing_max - claims->all.size();  // for claims of items that had none
+    auto claim = claims->all.begin();
+    const auto pass = [&] {
+        if (!claim->is_new && orphans.size() < belfry::limits::claim_items_max)
+            orphans.push_back(request.claims + claim->rest);
+        ++claim;
+    };
+    const auto visit = [&](BytesView key, const Version& version) {
+        const BytesView rest = key.substr(request.items.size());
+        while (claim != claims->all.end() && claim->rest < rest) pass();
+        const bool known = claim != claims->all.end() && claim->rest == rest;
+        const bool taken = known && (claim->held || claim->is_new);
+        const uint64_t attempts = known ? claim->attempts : 0;
+        if (known) {
+            reply.held += taken ? 1 : 0;
+            ++claim;
+        }
+        if (taken) return true;
+        const size_t more = key.size() + version.value.size() + version.content_type.size();
+        reply.more = reply.items.size() == request.limit || (!known && (room == 0 || claims->cut)) ||
+                     (!reply.items.empty() && octets + more > belfry::limits::claim_bytes_max);
+        if (reply.more) return false;
+        octets += more;
+        if (!known) --room;
+        reply.items.push_back({to_key_value(key, version), attempts + 1});
+        return true;
+    };
+    const KeyRange items = KeyRange::prefix(request.items);
+    if (Status scanned = scan_current(items, Direction::forward, visit); !scanned) return scanned.error();
+    while (!reply.more && claim != claims->all.end()) pass();
+    if (Status put = put_claims(request, reply.items); !put) return put.error();
+    if (Status erased = erase_claims(orphans); !erased) return erased.error();
+    return reply;
+}
+
+// Takes from the list what cannot be claimed any more in this transaction, which has erased its claim.
+Status Keyspace::put_claims(const ClaimRequest& request, std::vector<ClaimedItem>& items) {
+    const uint64_t grant = leases_.find(request.lease)->number;
+    std::vector<ClaimedItem> claimed;
+    for (ClaimedItem& item : items) {
+        const Bytes key = request.claims + item.item.key.substr(request.items.size());
+        const Result<Revision> erased = tombstone(key);
+        if (!erased) return erased.error();
+        if (*erased == meta_.revision.next()) continue;
+        const protocol::ClaimMark mark{request.lease, grant, request.claimant, item.attempts};
+        if (const auto put = this->put({key, protocol::encode_claim(mark), {}}); !put) return put.error();
+        claimed.push_back(std::move(item));
+    }
+    items = std::move(claimed);
+    return {};
+}
+
+Status Keyspace::erase_claims(const std::vector<Bytes>& keys) {
+    for (const Bytes& key : keys) {
+        if (const auto erased = erase({KeyRange::one(key)}); !erased) return erased.error();
+    }
+    return {};
+}
+
+}  // namespace belfry::hub::model
