@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <future>
-#include <thread>
 
 #include "sdk/base/limits.hpp"
 #include "sdk/base/random.hpp"
@@ -14,18 +12,8 @@
 namespace belfry::recipes {
 namespace {
 
-using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
-
-constexpr auto cancel_poll = 50ms;
-constexpr Clock::duration retry_pause = 200ms;
-constexpr std::chrono::milliseconds patience_max = 24h * 365;  // what is longer is for ever, and clocks do not overflow
 constexpr size_t lease_digits = 16;
 constexpr size_t place_octets = lease_digits + 1 + 8 + 1 + 8;  // below NAME/
-
-bool may_pass(Code code) {
-    return code == Code::unavailable || code == Code::uncertain || code == Code::timeout || code == Code::busy;
-}
 
 std::string hex(uint64_t number, int digits) {
     std::array<char, 24> text{};
@@ -39,14 +27,11 @@ Error place_gone(const Bytes& key) {
 
 }  // namespace
 
-Patience Patience::of(std::chrono::milliseconds timeout, std::function<bool()> cancelled) {
-    return {Clock::now() + std::min(timeout, patience_max), std::move(cancelled)};
-}
-
 Place::Place(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name)
     : client_(std::move(client)),
       lease_(std::move(lease)),
       name_(std::move(name)),
+      waiting_(client_, lease_, name_, "somebody else was ahead all the time"),
       own_prefix_(name_ + "/" + hex(lease_->id().value, lease_digits) + "-" + hex(random_u64() & 0xffffffff, 8) + "-") {}
 
 // ---- joining and leaving ----
@@ -65,13 +50,13 @@ Status Place::join(BytesView value, const Patience& patience) {
     mine.keys_only = true;
     txn.else_ops.push_back({mine});
     for (;;) {
-        if (const Status go = may_go_on(patience); !go) return go;
+        if (const Status go = waiting_.may_go_on(patience); !go) return go;
         perhaps_there_ = true;
         const auto done = client_->txn(txn);
         if (done) return read_created(*done);
         // A ticket's `conflict` says that it was done and the answer is forgotten: the other branch tells.
         if (!may_pass(done.error().code) && done.error().code != Code::conflict) return done.error();
-        pause(patience);
+        waiting_.pause(patience);
     }
 }
 
@@ -118,11 +103,11 @@ Result<std::optional<KeyValue>> Place::ahead() {
 Status Place::wait(const Patience& patience) {
     for (;;) {
         const auto other = ahead();
-        if (const Status go = may_go_on(patience); !go) return go;
+        if (const Status go = waiting_.may_go_on(patience); !go) return go;
         if (other && !*other) return {};
         if (!other && !may_pass(other.error().code)) return other.error();
         if (!other) {
-            pause(patience);
+            waiting_.pause(patience);
         } else if (const Status gone = outlast(**other, patience); !gone) {
             return gone;
         }
@@ -134,52 +119,13 @@ Status Place::outlast(const KeyValue& other, const Patience& patience) {
     protocol::RangeRequest request;
     request.range = KeyRange::one(other.key);
     request.keys_only = true;
-    for (;;) {
-        if (const Status go = may_go_on(patience); !go) return go;
-        if (const Status waited = await_change(other.key, patience); !waited) return waited;
+    const auto look = [&]() -> Result<std::optional<Awaited>> {
         const auto now = client_->range(request);
-        if (!now && !may_pass(now.error().code)) return now.error();
-        if (!now) continue;
-        if (now->kvs.empty() || now->kvs[0].create_revision != other.create_revision) return {};
-        seen_ = now->revision;
-    }
-}
-
-// Returns soon after a change of the key, and now and then without one.
-Status Place::await_change(const Bytes& key, const Patience& patience) const {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(patience.until - Clock::now());
-    const auto round =
-        std::min({client_->options().timeout / 2, std::chrono::milliseconds(limits::stream_wait_ms_max), left});
-    protocol::ChangesRequest request;
-    request.filter = {"exact", key};
-    request.from = seen_;
-    request.wait_ms = static_cast<uint64_t>(std::max(round, 1ms).count());
-    const auto asked = Clock::now();
-    auto answer = client_->send(std::move(request));
-    while (answer.wait_for(cancel_poll) != std::future_status::ready) {
-        if (const Status go = may_go_on(patience); !go) return go;
-    }
-    const auto reply = answer.get();
-    const Error error = reply ? reply->error : reply.error();
-    if (error.code == Code::denied || error.code == Code::unsupported) return error;
-    const auto* told = reply ? std::get_if<protocol::ChangesReply>(&reply->result) : nullptr;
-    const bool changed = told != nullptr && !told->changes.empty();
-    // That member is behind, is full, has no leader or has forgotten: the read tells, though it is not to be asked at once.
-    if (!changed && Clock::now() - asked < round / 2) pause(patience);
-    return {};
-}
-
-Status Place::may_go_on(const Patience& patience) const {
-    if (!lease_->alive()) return Error{Code::not_found, "lease " + std::to_string(lease_->id().value) + " has ended"};
-    if (patience.cancelled && patience.cancelled()) return Error{Code::timeout, "'" + name_ + "': given up"};
-    if (Clock::now() < patience.until) return {};
-    return Error{Code::timeout, "'" + name_ + "': somebody else was ahead all the time, or the hub did not answer"};
-}
-
-void Place::pause(const Patience& patience) const {
-    const auto end = std::min(Clock::now() + retry_pause, patience.until);
-    while (Clock::now() < end && may_go_on(patience))
-        std::this_thread::sleep_for(std::min<Clock::duration>(cancel_poll, end - Clock::now()));
+        if (!now) return now.error();
+        if (now->kvs.empty() || now->kvs[0].create_revision != other.create_revision) return std::optional<Awaited>();
+        return std::optional<Awaited>({other.key, now->revision});
+    };
+    return waiting_.until(look, patience, Awaited{other.key, seen_});
 }
 
 protocol::Compare Place::guard() const {
@@ -197,9 +143,13 @@ Result<std::vector<KeyValue>> read_line(Client& client, const Bytes& name, bool 
     // What does not fit one answer might be the head.
     if (range->more) return Error{Code::too_large, "there are too many keys below '" + name + "/'"};
     if (at != nullptr) *at = range->revision;
-    std::erase_if(range->kvs, [&](const KeyValue& kv) { return !is_place(name, kv.key); });
-    std::sort(range->kvs.begin(), range->kvs.end(), goes_before);
-    return std::move(range->kvs);
+    return line_of(name, std::move(range->kvs));
+}
+
+std::vector<KeyValue> line_of(BytesView name, std::vector<KeyValue> kvs) {
+    std::erase_if(kvs, [&](const KeyValue& kv) { return !is_place(name, kv.key); });
+    std::sort(kvs.begin(), kvs.end(), goes_before);
+    return kvs;
 }
 
 bool is_place(BytesView name, BytesView key) {

@@ -6,30 +6,17 @@
 // The line's order is that of the keys' create revisions; the first one is at the head. Whoever waits looks at the whole
 // line once, then only at the key directly ahead of it, and at the line again when that one is gone: one that leaves wakes
 // one. Other keys below NAME/ are passed over. A place is there until leave(), or until its lease ends.
-// Whoever waits asks for changes of the one key (ChangesRequest::wait_ms), which any member may answer, perhaps one that is
-// behind: that is a hint, and a linearizable read afterwards decides. So it holds over fail-overs and with one port.
+// How it waits: recipes/waiting.hpp.
 // Cost: a look reads the line's keys; a round of waiting (half the client's timeout) two requests. Lines of thousands, not
 // of millions.
 // Threads: one at a time. Calls are synchronous: not in a callback of the client.
 #pragma once
 
-#include <chrono>
-#include <functional>
-#include <memory>
-#include <optional>
 #include <vector>
 
-#include "sdk/client/lease.hpp"
+#include "sdk/recipes/waiting.hpp"
 
 namespace belfry::recipes {
-
-// How long something may take. A request that is under way when it is over is waited for, at most the client's timeout.
-struct Patience {
-    std::chrono::steady_clock::time_point until;
-    std::function<bool()> cancelled = {};  // asked some ten times a second while there is nothing to do; may be empty
-
-    static Patience of(std::chrono::milliseconds timeout, std::function<bool()> cancelled = {});
-};
 
 class Place {
 public:
@@ -60,15 +47,13 @@ public:
     uint64_t looks() const { return looks_; }  // at the whole line, so far
 
 private:
-    Status may_go_on(const Patience& patience) const;
-    void pause(const Patience& patience) const;
     Status read_created(const TxnResult& done);
     Status outlast(const KeyValue& other, const Patience& patience);
-    Status await_change(const Bytes& key, const Patience& patience) const;
 
     const std::shared_ptr<Client> client_;
     const std::shared_ptr<const Lease> lease_;
     const Bytes name_;
+    const Waiting waiting_;
     const Bytes own_prefix_;  // of all keys that this object ever puts
     uint64_t times_joined_ = 0;
     bool perhaps_there_ = false;
@@ -80,6 +65,8 @@ private:
 
 // The places of a line in their order.
 Result<std::vector<KeyValue>> read_line(Client& client, const Bytes& name, bool keys_only, Revision* at = nullptr);
+// Of these keys those that are places, in their order.
+std::vector<KeyValue> line_of(BytesView name, std::vector<KeyValue> kvs);
 // Is the key a place of this line?
 bool is_place(BytesView name, BytesView key);
 // In the order of the line: a before b.
