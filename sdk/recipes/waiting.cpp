@@ -13,6 +13,7 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto cancel_poll = 50ms;
+constexpr uint64_t hint_bytes = 16 * 1024;  // of changes in one answer: they are looked at, not kept
 constexpr Clock::duration retry_pause = 200ms;
 constexpr std::chrono::milliseconds patience_max = 24h * 365;  // what is longer is for ever, and clocks do not overflow
 
@@ -43,27 +44,35 @@ void Waiting::pause(const Patience& patience) const {
         std::this_thread::sleep_for(std::min<Clock::duration>(cancel_poll, end - Clock::now()));
 }
 
-Status Waiting::await_change(const Awaited& awaited, const Patience& patience) const {
+Result<std::optional<protocol::ChangesReply>> Waiting::hear(const protocol::FilterSpec& filter, Revision from,
+                                                            const Patience& patience) const {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(patience.until - Clock::now());
     const auto round =
         std::min({client_->options().timeout / 2, std::chrono::milliseconds(limits::stream_wait_ms_max), left});
     protocol::ChangesRequest request;
-    request.filter = {"exact", awaited.key};
-    request.from = awaited.seen;
+    request.filter = filter;
+    request.from = from;
+    request.limit_bytes = hint_bytes;
     request.wait_ms = static_cast<uint64_t>(std::max(round, 1ms).count());
     const auto asked = Clock::now();
     auto answer = client_->send(std::move(request));
     while (answer.wait_for(cancel_poll) != std::future_status::ready) {
-        if (const Status go = may_go_on(patience); !go) return go;
+        if (const Status go = may_go_on(patience); !go) return go.error();
     }
-    const auto reply = answer.get();
+    auto reply = answer.get();
     const Error error = reply ? reply->error : reply.error();
     if (error.code == Code::denied || error.code == Code::unsupported) return error;
-    const auto* told = reply ? std::get_if<protocol::ChangesReply>(&reply->result) : nullptr;
+    auto* told = reply ? std::get_if<protocol::ChangesReply>(&reply->result) : nullptr;
     const bool changed = told != nullptr && !told->changes.empty();
-    // That member is behind, is full, has no leader or has forgotten: the read tells, though it is not to be asked at once.
+    // That member is behind, is full, has no leader or has forgotten: it is not to be asked again at once.
     if (!changed && Clock::now() - asked < round / 2) pause(patience);
-    return {};
+    if (told == nullptr) return std::optional<protocol::ChangesReply>();
+    return std::optional(std::move(*told));
+}
+
+Status Waiting::await_change(const Awaited& awaited, const Patience& patience) const {
+    const auto told = hear({"exact", awaited.key}, awaited.seen, patience);
+    return told ? Status() : Status(told.error());
 }
 
 Status Waiting::until(const Look& look, const Patience& patience, std::optional<Awaited> known) const {

@@ -44,6 +44,10 @@ public:
     Status may_go_on(const Patience& patience) const;
     // A fifth of a second, or less if it may not go on.
     void pause(const Patience& patience) const;
+    // Returns soon after a change of what the filter is about, after `from`, and now and then without one. None: whoever
+    // was asked does not know, has forgotten or is behind. `denied`, `unsupported`: there will be no word.
+    Result<std::optional<protocol::ChangesReply>> hear(const protocol::FilterSpec& filter, Revision from,
+                                                       const Patience& patience) const;
     // Returns soon after a change, and now and then without one. `denied`, `unsupported`: there will be none.
     Status await_change(const Awaited& awaited, const Patience& patience) const;
     // Looks, at first or after a change of what is known already, until it is time. Otherwise as may_go_on(), or what a

@@ -1,0 +1,150 @@
+// belfry::Queue and belfry::Consumer: work that is handed out in order, each item to one at a time, until somebody says
+// that it is done.
+//
+//     belfry::Queue queue(client, "mail");
+//     if (const auto pushed = queue.push("to: ada"); !pushed) return fail(pushed.error());
+//
+//     belfry::Consumer consumer(client, lease, "mail");
+//     while (const auto items = consumer.take(10, 1h)) {
+//         for (const belfry::QueueItem& item : *items) send(item.value);
+//         if (const Status done = consumer.acknowledge(*items); !done) ...     // somebody else has, or will
+//     }
+//
+// Promise: an item that was pushed is handed out until it is acknowledged, buried or erased by hand; to one consumer at a
+// time; and acknowledged once: what acknowledge() writes with it happens together with that, or not at all. In order of
+// priority, then of pushing (the hub's, not anybody's clock). When a consumer's lease ends, what it held goes to the next
+// who asks, in its old place, with one attempt more; after attempts_max it is a dead letter.
+// No promise: that the work itself is done once. A consumer that is paused beyond its lease works on beside the next one,
+// as with every queue; its acknowledgement is then refused. What must not be done by two goes into acknowledge(), or is
+// compared with guard(), or is such that doing it twice does no harm. Nor that items are finished in order: several
+// consumers, or one that gives back, overtake each other.
+// In the hub (docs/queues.md): NAME/item/P/SEQUENCE, NAME/held/P/SEQUENCE for each that is handed out,
+// NAME/dead/P/SEQUENCE, NAME/closed, and NAME/user/LEASE-OBJECT for each consumer, bound to its lease.
+// Needs the rights read, write, delete and lease on the prefix NAME/; to push, write on NAME/item/ and read on NAME/closed.
+// Bounds: 4,096 items are held at once; values as any value's. Every idle consumer asks when something comes.
+// Threads: one at a time for each object. Calls are synchronous: not in a callback of the client.
+// Ownership: keeps its client and its lease alive.
+#pragma once
+
+#include <map>
+#include <span>
+
+#include "sdk/recipes/waiting.hpp"
+
+namespace belfry {
+
+inline constexpr unsigned queue_priority_max = 9;  // 0 is handed out first
+inline constexpr unsigned queue_priority = 5;      // unless the pusher says otherwise
+
+// What is in a queue, counted at one moment.
+struct QueueStatus {
+    uint64_t items = 0;  // held ones included
+    uint64_t held = 0;   // handed out, also to consumers that have gone without a word
+    uint64_t dead = 0;
+    bool closed = false;
+    friend bool operator==(const QueueStatus&, const QueueStatus&) = default;
+};
+
+class Queue {
+public:
+    Queue(std::shared_ptr<Client> client, Bytes name) : client_(std::move(client)), name_(std::move(name)) {}
+
+    // At the end of those with its priority. The answer is the item's id. Sent again under the client's session until there
+    // is an answer, so it is pushed once; `uncertain`: perhaps it was pushed.
+    Result<Bytes> push(BytesView value, unsigned priority = queue_priority);
+    // All of them or none, one behind the other; 1 to limits::txn_ops_max, 2 MB together.
+    Result<std::vector<Bytes>> push(std::span<const Bytes> values, unsigned priority = queue_priority);
+
+    // Nothing is handed out from now on, until open() or until there are so many items (0 = only by open()). Who pushes or
+    // waits looks, so it opens though the last one who pushed is gone.
+    Status close(uint64_t until_items = 0);
+    Status open();
+    Result<QueueStatus> status();
+    // Puts a dead letter at the end of the queue again, as a new item with no attempts. `not_found`: there is none.
+    Result<Bytes> revive(const Bytes& id);
+    // Erases what nobody holds, dead letters too; the number of items and letters.
+    Result<uint64_t> purge();
+
+    const Bytes& name() const { return name_; }
+
+private:
+    const std::shared_ptr<Client> client_;
+    const Bytes name_;
+};
+
+struct QueueItem {
+    Bytes id;  // "PRIORITY/SEQUENCE"
+    Bytes value;
+    Bytes content_type;
+    uint64_t attempts = 0;  // how often it was handed out, this time included
+    Revision since;         // of the claim
+    friend bool operator==(const QueueItem&, const QueueItem&) = default;
+};
+
+struct ConsumerOptions {
+    uint64_t attempts_max = 5;             // then it is a dead letter; 0 = never
+    std::function<bool()> cancelled = {};  // ends take() with `timeout` when it says yes; asked often, by who called it
+};
+
+class Consumer {
+public:
+    Consumer(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, ConsumerOptions options = {});
+    // What it holds goes back. In a callback of the client it goes back when the lease ends.
+    ~Consumer();
+    Consumer(const Consumer&) = delete;
+    Consumer& operator=(const Consumer&) = delete;
+
+    // 1 to `most` items (limits::claim_items_max at most), the first that nobody holds; waits for the first one. `timeout`:
+    // there was none, or the hub did not answer; `not_found`: the lease has ended.
+    Result<std::vector<QueueItem>> take(size_t most, std::chrono::milliseconds timeout);
+
+    // They are done. `also` happens in the same transaction: results that are written exactly once. `conflict`: some are
+    // not held any more, and then nothing of this was done; without `also` those that still are were acknowledged. After
+    // `uncertain` they perhaps are; asking again tells (`conflict` = they were, or are lost).
+    Status acknowledge(std::span<const QueueItem> items, std::vector<protocol::TxnOp> also = {});
+    // Acknowledges, and takes the next ones in the same transaction if there are some. Errors as those of both.
+    Result<std::vector<QueueItem>> acknowledge_and_take(std::span<const QueueItem> items, size_t most,
+                                                        std::chrono::milliseconds timeout);
+    // Not done: the next who asks gets it, in its old place.
+    Status give_back(const QueueItem& item);
+    // Not to be handed out again: NAME/dead/ID has its value from now on.
+    Status bury(const QueueItem& item);
+
+    // Holds from this hand-out to the next, or until it is done: also after the lease has ended, while nobody else has it.
+    protocol::Compare guard(const QueueItem& item) const;
+    const Lease& lease() const { return *lease_; }
+    size_t holds() const { return held_.size(); }
+
+private:
+    using Items = std::vector<QueueItem>;
+    struct Held {
+        Revision since;
+        uint64_t attempts = 0;
+    };
+    protocol::TxnRequest claim_next(size_t most) const;
+    Result<Items> claim(size_t most);
+    Result<Items> read_claim(Revision at, const protocol::TxnReply& reply);
+    Result<Items> recover();
+    Items without_worn_out(Items items);
+    Status acknowledge_singly(std::span<const QueueItem> items);
+    Status change_one(protocol::TxnRequest txn, const QueueItem& item);
+    void add_removal(const Bytes& id, protocol::TxnRequest& txn) const;
+    protocol::TxnOp return_of(const Bytes& id, const Held& held) const;
+    void leave();
+    Status await_something(const recipes::Patience& patience);
+    bool is_worth_a_look(const ChangeSet& change) const;
+
+    const std::shared_ptr<Client> client_;
+    const std::shared_ptr<const Lease> lease_;
+    const Bytes name_;
+    const ConsumerOptions options_;
+    const recipes::Waiting waiting_;
+    const uint64_t claimant_;
+    const Bytes own_key_;
+    std::map<Bytes, Held> held_;      // by id
+    bool perhaps_more_held_ = false;  // the answer to a claim was lost
+    bool is_full_ = false;            // there are items, and as many are held as may be
+    Revision seen_;                   // what came up to here has been asked for
+};
+
+}  // namespace belfry
