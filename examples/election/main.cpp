@@ -1,10 +1,11 @@
 // One of several leads, and everybody knows who: a service whose leader says where it is.
 //
-//   belfry-example-election NAME [ENDPOINT FEED]      start it three times; then stop, pause or kill the one that leads
+//   belfry-example-election NAME      start it three times; then stop, pause or kill the one that leads
 #include <csignal>
 #include <cstdio>
 #include <thread>
 
+#include "sdk/client/environment.hpp"
 #include "sdk/recipes/election.hpp"
 
 using namespace std::chrono_literals;
@@ -37,10 +38,9 @@ void lead(belfry::Election& election, const belfry::Bytes& name) {
 int main(int argc, char** argv) {
     std::signal(SIGINT, [](int) { stopped = 1; });
     std::signal(SIGTERM, [](int) { stopped = 1; });
-    if (argc != 2 && argc != 4) return std::fprintf(stderr, "usage: %s NAME [ENDPOINT FEED]\n", argv[0]), 2;
+    if (argc != 2) return std::fprintf(stderr, "usage: %s NAME\n", argv[0]), 2;
     const belfry::Bytes name = argv[1];
-    belfry::ClientOptions where;
-    if (argc == 4) where.endpoints = {argv[2]}, where.feed_endpoints = {argv[3]};
+    belfry::ClientOptions where = belfry::options_from_environment();
     where.timeout = 2s;  // below half the time to live
     auto client = belfry::Client::connect(where);
     if (!client) return fail(client.error());
@@ -52,7 +52,11 @@ int main(int argc, char** argv) {
         options.ttl = 5s;
         options.on_lost = [](const belfry::Error& reason) { std::printf("lost: %s\n", to_string(reason).c_str()); };
         auto granted = belfry::Lease::grant(*client, options);
-        if (!granted) return fail(granted.error());
+        if (!granted) {
+            std::printf("%s\n", to_string(granted.error()).c_str());
+            std::this_thread::sleep_for(1s);
+            continue;
+        }
         const std::shared_ptr<const belfry::Lease> lease = std::move(*granted);
         belfry::Election election(*client, lease, "example/leader", [] { return stopped != 0; });
         while (lease->alive() && !stopped) {

@@ -1,10 +1,11 @@
 // One of several does the work: a key that goes with its holder's lease, taken by whoever finds it gone.
 //
-//   belfry-example-leases NAME [ENDPOINT FEED]      start it twice; then stop, pause or kill the one that works
+//   belfry-example-leases NAME      start it twice; then stop, pause or kill the one that works
 #include <csignal>
 #include <cstdio>
 #include <thread>
 
+#include "sdk/client/environment.hpp"
 #include "sdk/client/lease.hpp"
 
 using namespace std::chrono_literals;
@@ -44,10 +45,9 @@ void work(belfry::Client& client, const belfry::Bytes& name, const belfry::Lease
 int main(int argc, char** argv) {
     std::signal(SIGINT, [](int) { stopped = 1; });
     std::signal(SIGTERM, [](int) { stopped = 1; });
-    if (argc != 2 && argc != 4) return std::fprintf(stderr, "usage: %s NAME [ENDPOINT FEED]\n", argv[0]), 2;
+    if (argc != 2) return std::fprintf(stderr, "usage: %s NAME\n", argv[0]), 2;
     const belfry::Bytes name = argv[1];
-    belfry::ClientOptions where;
-    if (argc == 4) where.endpoints = {argv[2]}, where.feed_endpoints = {argv[3]};
+    belfry::ClientOptions where = belfry::options_from_environment();
     where.timeout = 2s;  // below half the time to live
     auto client = belfry::Client::connect(where);
     if (!client) return fail(client.error());
@@ -57,7 +57,11 @@ int main(int argc, char** argv) {
         options.ttl = 5s;
         options.on_lost = [](const belfry::Error& reason) { std::printf("lost: %s\n", to_string(reason).c_str()); };
         const auto lease = belfry::Lease::grant(*client, options);
-        if (!lease) return fail(lease.error());
+        if (!lease) {
+            std::printf("%s\n", to_string(lease.error()).c_str());
+            std::this_thread::sleep_for(1s);
+            continue;
+        }
         std::printf("%s waits with lease %llu\n", name.c_str(), static_cast<unsigned long long>((*lease)->id().value));
         while ((*lease)->alive() && !stopped) {
             // Only if nobody has it.

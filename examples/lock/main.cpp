@@ -1,11 +1,12 @@
 // One at a time: a counter in the hub that whoever holds the lock counts up, and nobody who has lost it.
 //
-//   belfry-example-lock NAME [ENDPOINT]      start it twice; then stop, pause or kill the one that works
+//   belfry-example-lock NAME      start it twice; then stop, pause or kill the one that works
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
 
+#include "sdk/client/environment.hpp"
 #include "sdk/recipes/lock.hpp"
 
 using namespace std::chrono_literals;
@@ -40,9 +41,8 @@ belfry::Result<bool> count_up(belfry::Client& client, const belfry::Lock& lock, 
 int main(int argc, char** argv) {
     std::signal(SIGINT, [](int) { stopped = 1; });
     std::signal(SIGTERM, [](int) { stopped = 1; });
-    if (argc != 2 && argc != 3) return std::fprintf(stderr, "usage: %s NAME [ENDPOINT]\n", argv[0]), 2;
-    belfry::ClientOptions where;
-    if (argc == 3) where.endpoints = {argv[2]};
+    if (argc != 2) return std::fprintf(stderr, "usage: %s NAME\n", argv[0]), 2;
+    belfry::ClientOptions where = belfry::options_from_environment();
     where.timeout = 2s;  // below half the time to live
     auto client = belfry::Client::connect(where);
     if (!client) return fail(client.error());
@@ -52,7 +52,11 @@ int main(int argc, char** argv) {
         options.ttl = 5s;
         options.on_lost = [](const belfry::Error& reason) { std::printf("lost: %s\n", to_string(reason).c_str()); };
         auto granted = belfry::Lease::grant(*client, options);
-        if (!granted) return fail(granted.error());
+        if (!granted) {
+            std::printf("%s\n", to_string(granted.error()).c_str());
+            std::this_thread::sleep_for(1s);
+            continue;
+        }
         const std::shared_ptr<const belfry::Lease> lease = std::move(*granted);
         belfry::Lock lock(*client, lease, "example/lock", {.value = argv[1], .cancelled = [] { return stopped != 0; }});
         while (lease->alive() && !stopped) {
