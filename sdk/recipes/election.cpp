@@ -23,7 +23,7 @@ public:
         places_[{change.after->create_revision, change.key}] = *change.after;
     }
     std::optional<Leader> head() const {
-        if (places_.empty()) return {};
+        if (places_.empty() || recipes::is_shared(places_.begin()->second.key)) return {};
         return leader_of(places_.begin()->second);
     }
 
@@ -71,7 +71,8 @@ Status Election::resign() {
 Result<Leader> Election::leader(Client& client, const Bytes& name) {
     const auto line = recipes::read_line(client, name, false);
     if (!line) return line.error();
-    if (line->empty()) return Error{Code::not_found, "'" + name + "': nobody leads"};
+    if (line->empty() || recipes::is_shared(line->front().key))
+        return Error{Code::not_found, "'" + name + "': nobody leads"};
     return leader_of(line->front());
 }
 

@@ -16,50 +16,32 @@
 //   - the guard: for writes to this hub.
 // Nor is there word when somebody deletes the key by hand; guard() tells.
 // In the hub: a key below NAME/ for each who holds it or waits; the first by create revision holds it, its value says who.
+// Beside others who only read, see belfry::SharedLock: a lock of the same name waits for them, and they for it.
 // Needs the rights read, write, delete and lease on the prefix NAME/.
 // Threads: one at a time; held() any.
 // Ownership: keeps its client and its lease alive. Several may share a lease: they then go together, and are still apart.
 #pragma once
 
-#include <atomic>
-
-#include "sdk/recipes/place.hpp"
+#include "sdk/recipes/holder.hpp"
 
 namespace belfry {
 
-struct LockOptions {
-    Bytes value = recipes::this_process();  // of the lock's key, for others to read
-    std::function<bool()> cancelled = {};  // ends lock() with `timeout` when it says yes; asked often, by who called lock()
-};
+using LockOptions = recipes::HolderOptions;
 
-class Lock {
+// held(), key(), fencing_token(), guard(): recipes::Holder.
+class Lock : public recipes::Holder {
 public:
-    Lock(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, LockOptions options = {});
-    // As unlock(). In a callback of the client the lock goes with its lease only.
-    ~Lock();
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
+    Lock(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, LockOptions options = {})
+        : Holder(std::move(client), std::move(lease), std::move(name), {}, std::move(options)) {}
 
     // Waits in line, for so long and one client's timeout more at most. `timeout`: others had it all the time, or the hub
     // did not answer; `not_found`: the lease has ended; `conflict`: this object has locked it already; `denied`.
-    Status lock(std::chrono::milliseconds timeout);
+    Status lock(std::chrono::milliseconds timeout) { return take(timeout); }
     // Without waiting for others. False: somebody has it or is in line for it.
-    Result<bool> try_lock();
+    Result<bool> try_lock() { return try_take(); }
     // Whatever the answer, it is held no more. After an error the others may have to wait until the lease ends, or this
     // object locks it again. Without a lock: ok.
-    Status unlock();
-
-    // It was locked, and by this machine's clock it is still. What is done in reliance on it is done a moment later.
-    bool held() const { return locked_ && place_.lease().alive(); }
-    // REQUIRES, of these: locked, and not unlocked since; held or not.
-    const Bytes& key() const { return place_.key(); }
-    Revision fencing_token() const { return place_.created(); }
-    protocol::Compare guard() const { return place_.guard(); }
-
-private:
-    const LockOptions options_;
-    recipes::Place place_;
-    std::atomic<bool> locked_ = false;
+    Status unlock() { return give_back(); }
 };
 
 }  // namespace belfry

@@ -12,12 +12,9 @@
 namespace belfry::recipes {
 namespace {
 
-constexpr size_t lease_digits = 16;
-constexpr size_t place_octets = lease_digits + 1 + 8 + 1 + 8;  // below NAME/
-
-std::string hex(uint64_t number, int digits) {
+std::string hex(uint64_t number, size_t digits) {
     std::array<char, 24> text{};
-    std::snprintf(text.data(), text.size(), "%0*llx", digits, static_cast<unsigned long long>(number));
+    std::snprintf(text.data(), text.size(), "%0*llx", static_cast<int>(digits), static_cast<unsigned long long>(number));
     return text.data();
 }
 
@@ -27,51 +24,81 @@ Error place_gone(const Bytes& key) {
 
 }  // namespace
 
-Place::Place(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name)
+Place::Place(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, Order order)
     : client_(std::move(client)),
       lease_(std::move(lease)),
       name_(std::move(name)),
+      order_(order),
+      line_(line_name(name_, order)),
       waiting_(client_, lease_, name_, "somebody else was ahead all the time"),
-      own_prefix_(name_ + "/" + hex(lease_->id().value, lease_digits) + "-" + hex(random_u64() & 0xffffffff, 8) + "-") {}
+      own_prefix_(line_ + "/" + hex(lease_->id().value, lease_digits) + "-" +
+                  hex(random_u64() & 0xffffffff, object_digits) + "-") {}
 
 // ---- joining and leaving ----
 
 Status Place::join(BytesView value, const Patience& patience) {
-    if (const Status good = check_name(name_); !good) return good;
-    key_ = own_prefix_ + hex(++times_joined_, 8);
-    protocol::TxnRequest txn;
-    txn.compares = {{KeyRange::one(key_), protocol::Compare::Target::version, protocol::Compare::Op::equal, 0, {}}};
+    if (const Status good = check(); !good) return good;
+    if (const Status go = waiting_.may_go_on(patience); !go) return go;
+    key_ = own_prefix_ + hex(++times_joined_, count_digits);
+    if (order_.kind == Order::Kind::shared) key_ += shared_mark;
+    value_ = value;
+    const protocol::TxnRequest txn = joining(perhaps_there_);
+    perhaps_there_ = true;
+    const auto done = insist(txn, patience);
+    if (!done) return done.error();
+    return read_created(*done);
+}
+
+// If the key is there already, an earlier try has put it, and its answer was lost: it is read.
+protocol::TxnRequest Place::joining(bool tidy) const {
+    using protocol::Compare;
+    std::vector<protocol::TxnOp> puts;
     // A new key each time, so that a deletion or a put that went astray is not of this one; and what one of them may have
     // left in the line goes.
-    if (perhaps_there_) txn.then_ops.push_back({protocol::DeleteRequest{{own_prefix_, key_}}});
-    txn.then_ops.push_back({protocol::PutRequest{key_, Bytes(value), lease_->id()}});
+    if (tidy) puts.push_back({protocol::DeleteRequest{{own_prefix_, key_}}});
+    puts.push_back({protocol::PutRequest{key_, value_, lease_->id()}});
+    const Compare not_there{KeyRange::one(key_), Compare::Target::version, Compare::Op::equal, 0, {}};
     protocol::RangeRequest mine;
     mine.range = KeyRange::one(key_);
     mine.keys_only = true;
-    txn.else_ops.push_back({mine});
-    for (;;) {
-        if (const Status go = waiting_.may_go_on(patience); !go) return go;
-        perhaps_there_ = true;
-        const auto done = client_->txn(txn);
-        if (done) return read_created(*done);
-        // A ticket's `conflict` says that it was done and the answer is forgotten: the other branch tells.
-        if (!may_pass(done.error().code) && done.error().code != Code::conflict) return done.error();
-        waiting_.pause(patience);
-    }
+    protocol::TxnRequest txn{{not_there}, puts, {{mine}}};
+    if (order_.kind != Order::Kind::permit) return txn;
+
+    const Bytes number = std::to_string(order_.permits);
+    protocol::RangeRequest agreed;
+    agreed.range = KeyRange::one(line_);
+    protocol::TxnRequest first = txn;
+    first.compares.push_back({KeyRange::prefix(line_ + "/"), Compare::Target::version, Compare::Op::equal, 0, {}});
+    first.then_ops.push_back({protocol::PutRequest{line_, number, {}}});
+    first.else_ops.push_back({agreed});
+    txn.compares.push_back({KeyRange::one(line_), Compare::Target::value, Compare::Op::equal, 0, number});
+    txn.else_ops = {{std::move(first)}};
+    return txn;
 }
 
 Status Place::read_created(const TxnResult& done) {
     created_ = {};
-    if (done.succeeded) {
+    const auto* replies = &done.replies;
+    const auto* first = replies->empty() ? nullptr : std::get_if<protocol::TxnReply>(&replies->front().reply);
+    if (done.succeeded || (first != nullptr && first->succeeded)) {
         created_ = done.revision;
         return {};
     }
-    // An earlier try has put it, and its answer was lost.
-    const auto* range = done.replies.empty() ? nullptr : std::get_if<protocol::RangeReply>(&done.replies[0].reply);
-    if (range == nullptr || range->kvs.empty())
-        return Error{Code::corrupt, "the hub answered without the key that is there"};
-    created_ = range->kvs.front().create_revision;
-    return {};
+    if (first != nullptr) replies = &first->replies;
+    std::vector<KeyValue> found;
+    for (const auto& part : *replies) {
+        if (const auto* range = std::get_if<protocol::RangeReply>(&part.reply))
+            found.insert(found.end(), range->kvs.begin(), range->kvs.end());
+    }
+    if (!found.empty() && found.front().key == key_) {
+        created_ = found.front().create_revision;
+        return {};
+    }
+    if (first == nullptr) return Error{Code::corrupt, "the hub answered without the key that is there"};
+    return Error{Code::conflict,
+                 "'" + name_ + "': somebody has a permit or waits for one, and " +
+                     (found.empty() ? "their number, the key '" + line_ + "', is gone"
+                                    : "of " + found.front().value + ", not " + std::to_string(order_.permits))};
 }
 
 Status Place::leave() {
@@ -87,87 +114,104 @@ Status Place::leave() {
 
 // ---- waiting ----
 
-Result<std::optional<KeyValue>> Place::ahead() {
+Result<std::optional<Ahead>> Place::ahead() {
     ++looks_;
-    const auto line = read_line(*client_, name_, true, &seen_);
+    const auto line = read_line(*client_, line_, true, &seen_);
     if (!line) return line.error();
-    std::optional<KeyValue> before;
-    for (const KeyValue& place : *line) {
-        if (place.key == key_ && place.create_revision == created_) return before;
-        before = place;
-    }
-    if (!joined()) return before;
-    return place_gone(key_);
+    const auto own = std::find_if(line->begin(), line->end(), [&](const KeyValue& place) {
+        return place.key == key_ && place.create_revision == created_;
+    });
+    if (joined() && own == line->end()) return place_gone(key_);
+    const auto place = static_cast<size_t>(own - line->begin());
+    followed_ = place + 1 < line->size();
+    const auto others = awaited(order_, *line, place);
+    if (!others) return std::optional<Ahead>();
+    const auto at = [&](size_t index) { return line->begin() + static_cast<ptrdiff_t>(index); };
+    return std::optional<Ahead>({{at(others->begin), at(others->end)}, others->or_put});
 }
 
 Status Place::wait(const Patience& patience) {
     for (;;) {
-        const auto other = ahead();
+        const auto others = ahead();
         if (const Status go = waiting_.may_go_on(patience); !go) return go;
-        if (other && !*other) return {};
-        if (!other && !may_pass(other.error().code)) return other.error();
-        if (!other) {
+        if (others && !*others) return tell_next(patience);
+        if (!others && !may_pass(others.error().code)) return others.error();
+        if (!others) {
             waiting_.pause(patience);
-        } else if (const Status gone = outlast(**other, patience); !gone) {
+        } else if (const Status gone = outlast(**others, patience); !gone) {
             return gone;
         }
     }
 }
 
-// Until that key is not there any more. Whoever was ahead of it may still be: the line is to be looked at again.
-Status Place::outlast(const KeyValue& other, const Patience& patience) {
+Result<bool> Place::try_wait(const Patience& patience) {
+    const auto others = ahead();
+    if (!others) return others.error();
+    if (*others) return false;
+    if (const Status told = tell_next(patience); !told) return told.error();
+    return true;
+}
+
+// With permits whoever is behind does not hear of its turn otherwise, for it stays in the line.
+Status Place::tell_next(const Patience& patience) const {
+    if (order_.kind != Order::Kind::permit || !followed_) return {};
+    const auto done = insist({{guard()}, {{protocol::PutRequest{key_, value_, lease_->id()}}}, {}}, patience);
+    if (!done) return done.error();
+    if (!done->succeeded) return place_gone(key_);
+    return {};
+}
+
+// Until one of them may be gone. Whoever was ahead of them may still be: the line is to be looked at again.
+Status Place::outlast(const Ahead& others, const Patience& patience) {
+    if (others.any_of.size() == 1) return outlast_one(others.any_of.front(), others.or_put, patience);
+    return outlast_any(others.any_of, patience);
+}
+
+Status Place::outlast_one(const KeyValue& other, bool or_put, const Patience& patience) {
     protocol::RangeRequest request;
     request.range = KeyRange::one(other.key);
     request.keys_only = true;
     const auto look = [&]() -> Result<std::optional<Awaited>> {
         const auto now = client_->range(request);
         if (!now) return now.error();
-        if (now->kvs.empty() || now->kvs[0].create_revision != other.create_revision) return std::optional<Awaited>();
+        const bool gone = now->kvs.empty() || now->kvs[0].create_revision != other.create_revision;
+        if (gone || (or_put && now->kvs[0].mod_revision != other.mod_revision)) return std::optional<Awaited>();
         return std::optional<Awaited>({other.key, now->revision});
     };
     return waiting_.until(look, patience, Awaited{other.key, seen_});
 }
 
+// Others that join behind it are passed over without a read; where nothing was told the line decides.
+Status Place::outlast_any(const std::vector<KeyValue>& others, const Patience& patience) {
+    const auto is_one_that_went = [&](const Event& event) {
+        const auto same = [&](const KeyValue& other) { return other.key == event.kv.key; };
+        return event.type == EventType::erase && std::any_of(others.begin(), others.end(), same);
+    };
+    for (;;) {
+        if (const Status go = waiting_.may_go_on(patience); !go) return go;
+        const auto told = waiting_.hear({"prefix", line_ + "/"}, seen_, patience);
+        if (!told) return told.error();
+        if (!*told || (*told)->changes.empty()) return {};
+        for (const ChangeSet& change : (*told)->changes) {
+            if (std::any_of(change.events.begin(), change.events.end(), is_one_that_went)) return {};
+        }
+        seen_ = (*told)->to;
+    }
+}
+
+// What may pass is tried again.
+Result<TxnResult> Place::insist(const protocol::TxnRequest& txn, const Patience& patience) const {
+    for (;;) {
+        if (const Status go = waiting_.may_go_on(patience); !go) return go.error();
+        auto done = client_->txn(txn);
+        // A ticket's `conflict` says that it was done and the answer is forgotten: asked again, the hub tells.
+        if (done || (!may_pass(done.error().code) && done.error().code != Code::conflict)) return done;
+        waiting_.pause(patience);
+    }
+}
+
 protocol::Compare Place::guard() const {
     return {KeyRange::one(key_), protocol::Compare::Target::create, protocol::Compare::Op::equal, created_.value, {}};
-}
-
-// ---- lines ----
-
-Result<std::vector<KeyValue>> read_line(Client& client, const Bytes& name, bool keys_only, Revision* at) {
-    protocol::RangeRequest request;
-    request.range = KeyRange::prefix(name + "/");
-    request.keys_only = keys_only;
-    auto range = client.range(request);
-    if (!range) return range.error();
-    // What does not fit one answer might be the head.
-    if (range->more) return Error{Code::too_large, "there are too many keys below '" + name + "/'"};
-    if (at != nullptr) *at = range->revision;
-    return line_of(name, std::move(range->kvs));
-}
-
-std::vector<KeyValue> line_of(BytesView name, std::vector<KeyValue> kvs) {
-    std::erase_if(kvs, [&](const KeyValue& kv) { return !is_place(name, kv.key); });
-    std::sort(kvs.begin(), kvs.end(), goes_before);
-    return kvs;
-}
-
-bool is_place(BytesView name, BytesView key) {
-    if (key.size() != name.size() + 1 + place_octets || !key.starts_with(name) || key[name.size()] != '/') return false;
-    const BytesView place = key.substr(name.size() + 1);
-    return place.find_first_not_of("0123456789abcdef-") == BytesView::npos && place[lease_digits] == '-';
-}
-
-bool goes_before(const KeyValue& a, const KeyValue& b) {
-    return std::tie(a.create_revision, a.key) < std::tie(b.create_revision, b.key);
-}
-
-Status check_name(BytesView name) {
-    if (name.empty()) return Error{Code::invalid_argument, "the name is empty"};
-    const size_t name_max = limits::key_bytes_max - 1 - place_octets;
-    if (name.size() <= name_max) return {};
-    return Error{Code::invalid_argument,
-                 "a name of " + std::to_string(name.size()) + " octets; " + std::to_string(name_max) + " are the bound"};
 }
 
 std::string this_process() {

@@ -1,36 +1,45 @@
-// A place in a line: what a lock and an election are made of.
+// A place in a line: what locks, semaphores and elections are made of. What lines look like, and who waits for whom:
+// recipes/line.hpp.
 //
-//   NAME/0000000000000007-5f3a9c21-00000001    put only if it is not there, bound to lease 7; its value says whose it is
-//        └──── lease ───┘ └object┘ └ counts how often that has joined
-//
-// The line's order is that of the keys' create revisions; the first one is at the head. Whoever waits looks at the whole
-// line once, then only at the key directly ahead of it, and at the line again when that one is gone: one that leaves wakes
-// one. Other keys below NAME/ are passed over. A place is there until leave(), or until its lease ends.
+// Its key is put only if it is not there, bound to a lease; its value says whose it is. It is there until leave(), or until
+// its lease ends. Whoever waits looks at the whole line once, then only at what is to go before it, and at the line again
+// when that has happened.
 // How it waits: recipes/waiting.hpp.
-// Cost: a look reads the line's keys; a round of waiting (half the client's timeout) two requests. Lines of thousands, not
-// of millions.
+// The number of permits is put with the first place of the line, in one transaction, and required by all further ones.
+// Cost: a look reads the line's keys; a round of waiting (half the client's timeout) two requests. Who has a turn with
+// permits, and somebody behind him, puts his key once more. Lines of thousands, not of millions.
 // Threads: one at a time. Calls are synchronous: not in a callback of the client.
 #pragma once
 
 #include <vector>
 
+#include "sdk/recipes/line.hpp"
 #include "sdk/recipes/waiting.hpp"
 
 namespace belfry::recipes {
 
+// What has to go before it is a place's turn.
+struct Ahead {
+    std::vector<KeyValue> any_of;  // these, without values
+    bool or_put = false;
+};
+
 class Place {
 public:
-    Place(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name);
+    Place(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, Order order = {});
 
     // REQUIRES: not joined. At the end of the line, with this value. What may pass is tried again. `not_found`: the lease
-    // has ended; `timeout`: out of patience; otherwise as a transaction. After a failure it may be in the line: leave().
+    // has ended; `timeout`: out of patience; `conflict`: somebody has a permit or waits for one, and their number is
+    // another one; otherwise as a transaction. After a failure it may be in the line: leave().
     Status join(BytesView value, const Patience& patience);
-    // REQUIRES: joined. Until it is at the head. `not_found`: its key is gone, or its lease has ended; `timeout`: out of
+    // REQUIRES: joined. Until it is its turn. `not_found`: its key is gone, or its lease has ended; `timeout`: out of
     // patience, it is still in the line; `denied`: it may not read the line.
     Status wait(const Patience& patience);
-    // The key directly ahead of it, or if it has not joined the last of the line; none = nobody is.
-    Result<std::optional<KeyValue>> ahead();
-    // Lets its successor go ahead. Whatever the answer, it is not joined any more; after an error its key may be there
+    // REQUIRES: joined. Looks once: is it its turn? Fails as wait().
+    Result<bool> try_wait(const Patience& patience);
+    // What it waits for, or would if it joined now. None: it is, or would be, its turn.
+    Result<std::optional<Ahead>> ahead();
+    // Lets others go ahead. Whatever the answer, it is not joined any more; after an error its key may be there
     // until it joins again or its lease ends.
     Status leave();
 
@@ -42,37 +51,37 @@ public:
     protocol::Compare guard() const;
 
     const Bytes& name() const { return name_; }
+    Status check() const { return check_name(name_, order_); }  // join() does
     const Lease& lease() const { return *lease_; }
     Client& client() const { return *client_; }
     uint64_t looks() const { return looks_; }  // at the whole line, so far
 
 private:
+    Result<TxnResult> insist(const protocol::TxnRequest& txn, const Patience& patience) const;
+    protocol::TxnRequest joining(bool tidy) const;
     Status read_created(const TxnResult& done);
-    Status outlast(const KeyValue& other, const Patience& patience);
+    Status tell_next(const Patience& patience) const;
+    Status outlast(const Ahead& others, const Patience& patience);
+    Status outlast_one(const KeyValue& other, bool or_put, const Patience& patience);
+    Status outlast_any(const std::vector<KeyValue>& others, const Patience& patience);
 
     const std::shared_ptr<Client> client_;
     const std::shared_ptr<const Lease> lease_;
     const Bytes name_;
+    const Order order_;
+    const Bytes line_;
     const Waiting waiting_;
     const Bytes own_prefix_;  // of all keys that this object ever puts
     uint64_t times_joined_ = 0;
     bool perhaps_there_ = false;
     Bytes key_;
+    Bytes value_;
     Revision created_;
-    Revision seen_;  // everything up to here is known of the key ahead
+    Revision seen_;          // everything up to here is known of what is ahead
+    bool followed_ = false;  // when it last looked at the line
     uint64_t looks_ = 0;
 };
 
-// The places of a line in their order.
-Result<std::vector<KeyValue>> read_line(Client& client, const Bytes& name, bool keys_only, Revision* at = nullptr);
-// Of these keys those that are places, in their order.
-std::vector<KeyValue> line_of(BytesView name, std::vector<KeyValue> kvs);
-// Is the key a place of this line?
-bool is_place(BytesView name, BytesView key);
-// In the order of the line: a before b.
-bool goes_before(const KeyValue& a, const KeyValue& b);
-// `invalid_argument`, or ok.
-Status check_name(BytesView name);
 // "HOST:PID": who holds something, unless its holder says better.
 std::string this_process();
 

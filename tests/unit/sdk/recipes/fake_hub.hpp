@@ -1,0 +1,185 @@
+// A hub for places in a line that gets wrong what it is told to.
+#pragma once
+
+#include <zmq.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "sdk/client/lease.hpp"
+#include "sdk/protocol/codec.hpp"
+#include "tests/unit/sdk/client/raw_socket.hpp"
+
+namespace belfry::test {
+
+// A ROUTER with a few keys, and with what it is told to get wrong.
+class FakeHub {
+public:
+    FakeHub() {
+        zmq_bind(router_, "tcp://127.0.0.1:*");
+        thread_ = std::thread([this] { run(); });
+    }
+    ~FakeHub() {
+        stop_ = true;
+        thread_.join();
+        close(router_);
+        zmq_ctx_term(context_);
+    }
+    std::shared_ptr<Client> client() const {
+        ClientOptions options;
+        options.endpoints = {endpoint_of(router_)};
+        options.timeout = std::chrono::milliseconds(300);
+        options.author = "test";
+        return *Client::connect(options);
+    }
+    std::shared_ptr<const Lease> lease(const std::shared_ptr<Client>& client) const {
+        return std::shared_ptr<const Lease>(*Lease::grant(client, {.ttl = std::chrono::seconds(5)}));
+    }
+    void put(const Bytes& key, const Bytes& value = "") {
+        const std::lock_guard lock(mutex_);
+        ++revision_;
+        put({key, value, {}});
+    }
+    void erase(const Bytes& key) {
+        const std::lock_guard lock(mutex_);
+        ++revision_;
+        erase({KeyRange::one(key)});
+    }
+    KeyValue at(const Bytes& key) const {
+        const std::lock_guard lock(mutex_);
+        return keys_.at(key);
+    }
+    std::vector<Bytes> keys() const {
+        const std::lock_guard lock(mutex_);
+        std::vector<Bytes> all;
+        for (const auto& [key, kv] : keys_) all.push_back(key);
+        return all;
+    }
+
+    std::atomic<int> lose_answers = 0;                                // of so many transactions that are done
+    std::atomic<Code> refuse_deletes = Code::ok, changes = Code::ok;  // their answer
+    std::atomic<int> asked_for_changes = 0, ranges = 0;
+    std::atomic<bool> ended = false;  // the lease
+    std::atomic<bool> tells = false;  // of changes that there are; it never waits for one
+
+private:
+    void run() {
+        Bytes peer, frame;
+        while (!stop_) {
+            zmq_pollitem_t item{router_, 0, ZMQ_POLLIN, 0};
+            zmq_poll(&item, 1, 10);
+            while (receive(router_, peer) && receive(router_, frame)) {
+                auto decoded = protocol::decode_requests(frame);
+                if (!decoded) continue;
+                for (auto& request : *decoded) answer(peer, request);
+            }
+        }
+    }
+    void answer(const Bytes& peer, const protocol::Request& request) {
+        const std::lock_guard lock(mutex_);
+        protocol::Reply reply{request.id, {}, {}, protocol::StatusReply{}};
+        std::visit([&](const auto& op) { take(op, reply); }, request.op);
+        reply.revision = {revision_};
+        if (std::holds_alternative<protocol::TxnRequest>(request.op) && lose_answers > 0) return void(--lose_answers);
+        protocol::ReplyFrame replies;
+        replies.add(reply);
+        const Bytes octets = replies.take();
+        zmq_send(router_, peer.data(), peer.size(), ZMQ_SNDMORE);
+        zmq_send(router_, octets.data(), octets.size(), 0);
+    }
+
+    // ---- under the mutex ----
+    void take(const protocol::LeaseGrantRequest& op, protocol::Reply& reply) {
+        reply.result = protocol::LeaseGrantReply{{7}, op.ttl_s};
+    }
+    void take(const protocol::LeaseKeepAliveRequest&, protocol::Reply& reply) {
+        reply.result = protocol::LeaseKeepAliveReply{{ended ? 0u : 5u}};
+    }
+    void take(const protocol::LeaseRevokeRequest&, protocol::Reply& reply) { reply.result = protocol::LeaseRevokeReply{}; }
+    void take(const protocol::RangeRequest& op, protocol::Reply& reply) {
+        ++ranges;
+        reply.result = range(op.range);
+    }
+    void take(const protocol::ChangesRequest& op, protocol::Reply& reply) {
+        ++asked_for_changes;
+        if (changes != Code::ok) reply.error = {changes, "as told"};
+        protocol::ChangesReply told{op.from, {revision_}, {}, false, 1};
+        for (const ChangeSet& change : changes_) {
+            const bool matches = op.filter.kind == "prefix" ? change.events[0].kv.key.starts_with(op.filter.spec)
+                                                            : change.events[0].kv.key == op.filter.spec;
+            if (tells && matches && change.revision > op.from) told.changes.push_back(change);
+        }
+        reply.result = told;
+    }
+    void take(const protocol::DeleteRequest& op, protocol::Reply& reply) {
+        if (refuse_deletes != Code::ok) {
+            reply.error = {refuse_deletes, "as told"};
+            return;
+        }
+        ++revision_;
+        reply.result = erase(op);
+    }
+    void take(const protocol::TxnRequest& op, protocol::Reply& reply) {
+        ++revision_;
+        reply.result = txn(op);
+    }
+    void take(const auto&, protocol::Reply& reply) { reply.error = {Code::unsupported, "not in this test"}; }
+
+    protocol::RangeReply range(const KeyRange& keys) const {
+        protocol::RangeReply found;
+        for (const auto& [key, kv] : keys_) {
+            if (keys.contains(key)) found.kvs.push_back(kv);
+        }
+        return found;
+    }
+    void put(const protocol::PutRequest& op) {
+        KeyValue& kv = keys_[op.key];
+        const Revision created = kv.version == 0 ? Revision{revision_} : kv.create_revision;
+        kv = {op.key, op.value, created, {revision_}, kv.version + 1, op.lease};
+        changes_.push_back({{revision_}, 0, "", "", {{EventType::put, kv}}});
+    }
+    protocol::DeleteReply erase(const protocol::DeleteRequest& op) {
+        for (const auto& [key, kv] : keys_) {
+            if (op.range.contains(key)) changes_.push_back({{revision_}, 0, "", "", {{EventType::erase, kv}}});
+        }
+        return {std::erase_if(keys_, [&](const auto& one) { return op.range.contains(one.first); }), {}};
+    }
+    // What places compare: that there is nothing in a range, a key's create revision, a value.
+    bool holds(const protocol::Compare& compare) const {
+        const auto found = range(compare.range).kvs;
+        if (compare.target == protocol::Compare::Target::version) return found.empty();
+        if (found.size() != 1) return false;
+        if (compare.target == protocol::Compare::Target::value) return found[0].value == compare.value;
+        return found[0].create_revision.value == compare.number;
+    }
+    protocol::TxnReply txn(const protocol::TxnRequest& op) {
+        protocol::TxnReply done;
+        done.succeeded =
+            std::all_of(op.compares.begin(), op.compares.end(), [&](const auto& compare) { return holds(compare); });
+        for (const auto& part : done.succeeded ? op.then_ops : op.else_ops) {
+            if (const auto* one = std::get_if<protocol::RangeRequest>(&part.op))
+                done.replies.push_back({range(one->range)});
+            if (const auto* one = std::get_if<protocol::DeleteRequest>(&part.op)) done.replies.push_back({erase(*one)});
+            if (const auto* one = std::get_if<protocol::TxnRequest>(&part.op)) done.replies.push_back({txn(*one)});
+            if (const auto* one = std::get_if<protocol::PutRequest>(&part.op)) {
+                put(*one);
+                done.replies.push_back({protocol::PutReply{}});
+            }
+        }
+        return done;
+    }
+
+    void* context_ = zmq_ctx_new();
+    void* router_ = zmq_socket(context_, ZMQ_ROUTER);
+    std::atomic<bool> stop_ = false;
+    mutable std::mutex mutex_;
+    std::map<Bytes, KeyValue> keys_;
+    std::vector<ChangeSet> changes_;  // each of one key
+    uint64_t revision_ = 10;
+    std::thread thread_;
+};
+
+}  // namespace belfry::test
