@@ -17,9 +17,10 @@ LADDER = {
     "sdk/curve": ["sdk/base"],
     "sdk/client": ["sdk/base", "sdk/curve", "sdk/protocol"],
     "sdk/recipes": ["sdk/base", "sdk/client", "sdk/protocol"],
+    "sdk/discovery": ["sdk/base", "sdk/client", "sdk/protocol"],
     "sdk/values": ["sdk/base", "sdk/client"],
     "sdk/testing": ["sdk/base", "sdk/plugin", "sdk/protocol"],
-    "sdk/cli": ["sdk/base", "sdk/auth", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/values", "sdk/testing",
+    "sdk/cli": ["sdk/base", "sdk/auth", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/discovery", "sdk/values", "sdk/testing",
                 "sdk/plugin"],
     "hub/base": ["sdk/base"],
     "hub/plugin": ["hub/base", "sdk/base", "sdk/plugin", "sdk/protocol"],
@@ -36,7 +37,7 @@ LADDER = {
     "hub": ["hub/shell", "hub/settings", "hub/plugin", "sdk/base"],
     "plugins": ["sdk/base", "sdk/auth", "sdk/plugin", "sdk/protocol"],
     "transports": ["sdk/base", "sdk/curve", "sdk/plugin", "sdk/protocol"],
-    "examples": ["sdk/base", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/plugin"],
+    "examples": ["sdk/base", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/discovery", "sdk/plugin"],
 }
 # A third-party header (a prefix of what stands in <...>) and the folders that may include it.
 HOMES = {
@@ -50,7 +51,7 @@ HOMES = {
     "toml++": ["hub/settings", "sdk/cli", "sdk/values"],
     "yaml-cpp": ["sdk/values"],
     "raft": ["hub/raft"],
-    "nlohmann": ["sdk/cli", "sdk/values", "plugins/filter_json", "plugins/validate_rules", "plugins/validate_schema"],
+    "nlohmann": ["sdk/cli", "sdk/discovery", "sdk/values", "plugins/filter_json", "plugins/validate_rules", "plugins/validate_schema"],
     "valijson": ["plugins/validate_schema"],
     "re2": ["plugins/filter_regex", "plugins/validate_rules"],
     "xxhash": ["sdk/base"],
