@@ -1,4 +1,4 @@
-# The SDK as a package: find_package(Belfry) gives Belfry::client (and Belfry::protocol, Belfry::base; Belfry::recipes for locks; Belfry::discovery for services; Belfry::values for documents, which
+# The SDK as a package: find_package(Belfry) gives Belfry::client (and Belfry::protocol, Belfry::base; Belfry::recipes for locks; Belfry::discovery for services, Belfry::balance to choose between their instances; Belfry::values for documents, which
 # needs libyaml-cpp-dev and libtomlplusplus-dev); pkg-config gives belfry.
 # It is the component `sdk`: cmake --install BUILD --component sdk; with the component `command` (the program belfry) it is all that an
 # author of plugins needs. tests/integration/package_test.cmake and scaffold_test.cmake use it as strangers.
@@ -12,15 +12,15 @@ if(NOT TARGET belfry_client OR NOT TARGET belfry_protocol)
 endif()
 target_compile_features(belfry_base PUBLIC cxx_std_20)
 target_link_libraries(belfry_client PRIVATE Threads::Threads)
-foreach(PART base protocol client recipes discovery values)
+foreach(PART base protocol client recipes discovery balance values)
   set_target_properties(belfry_${PART} PROPERTIES EXPORT_NAME ${PART})
   target_include_directories(belfry_${PART} PUBLIC $<INSTALL_INTERFACE:${BELFRY_INCLUDE_DIR}>)
 endforeach()
-install(TARGETS belfry_base belfry_protocol belfry_client belfry_recipes belfry_discovery belfry_values EXPORT BelfryTargets
+install(TARGETS belfry_base belfry_protocol belfry_client belfry_recipes belfry_discovery belfry_balance belfry_values EXPORT BelfryTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk)
 install(EXPORT BelfryTargets NAMESPACE Belfry:: DESTINATION ${BELFRY_PACKAGE_DIR} COMPONENT sdk)
 # Headers keep their place below sdk/, so that they read the same installed and in the tree.
-foreach(FOLDER base protocol client recipes discovery values plugin)
+foreach(FOLDER base protocol client recipes discovery balance values plugin)
   install(DIRECTORY ${CMAKE_SOURCE_DIR}/sdk/${FOLDER} DESTINATION ${BELFRY_INCLUDE_DIR}/sdk COMPONENT sdk
           FILES_MATCHING PATTERN "*.hpp" PATTERN "*.h")
 endforeach()

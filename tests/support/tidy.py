@@ -18,6 +18,7 @@ LADDER = {
     "sdk/client": ["sdk/base", "sdk/curve", "sdk/protocol"],
     "sdk/recipes": ["sdk/base", "sdk/client", "sdk/protocol"],
     "sdk/discovery": ["sdk/base", "sdk/client", "sdk/protocol"],
+    "sdk/balance": ["sdk/base", "sdk/client", "sdk/protocol", "sdk/discovery"],
     "sdk/values": ["sdk/base", "sdk/client"],
     "sdk/testing": ["sdk/base", "sdk/plugin", "sdk/protocol"],
     "sdk/cli": ["sdk/base", "sdk/auth", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/discovery", "sdk/values", "sdk/testing",
@@ -37,7 +38,7 @@ LADDER = {
     "hub": ["hub/shell", "hub/settings", "hub/plugin", "sdk/base"],
     "plugins": ["sdk/base", "sdk/auth", "sdk/plugin", "sdk/protocol"],
     "transports": ["sdk/base", "sdk/curve", "sdk/plugin", "sdk/protocol"],
-    "examples": ["sdk/base", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/discovery", "sdk/plugin"],
+    "examples": ["sdk/base", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/discovery", "sdk/balance", "sdk/plugin"],
 }
 # A third-party header (a prefix of what stands in <...>) and the folders that may include it.
 HOMES = {
@@ -57,7 +58,8 @@ HOMES = {
     "xxhash": ["sdk/base"],
 }
 # Pure: computes only.
-PURE = ["hub/model", "hub/feed", "hub/core", "hub/raft", "hub/log", "sdk/client/tracker", "sdk/client/catch_up", "sdk/base/match"]
+PURE = ["hub/model", "hub/feed", "hub/core", "hub/raft", "hub/log", "sdk/client/tracker", "sdk/client/catch_up", "sdk/base/match",
+        "sdk/base/prng", "sdk/balance/chooser", "sdk/balance/outliers", "sdk/balance/ring", "sdk/dns/message", "sdk/dns/responder"]
 PURE_BANNED = ["thread", "mutex", "condition_variable", "atomic", "chrono", "ctime", "time.h", "random", "fstream", "iostream",
                "filesystem", "future", "sys/", "unistd.h", "fcntl.h", "netinet/", "poll.h"]
 FILE_LINES_MAX = 600
