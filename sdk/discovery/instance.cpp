@@ -253,6 +253,11 @@ Bytes instance_key(std::string_view service, std::string_view id, BytesView pref
     return service_prefix(service, prefix) + Bytes(id);
 }
 
+std::string host_and_port(const Instance& instance) {
+    const bool is_ipv6 = instance.address.find(':') != std::string::npos;
+    return (is_ipv6 ? "[" + instance.address + "]" : instance.address) + ":" + std::to_string(instance.port);
+}
+
 Result<Bytes> encode_instance(const Instance& instance) {
     if (const Status good = check_instance(instance); !good) return good.error();
     ordered_json value;

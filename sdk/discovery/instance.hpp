@@ -48,17 +48,17 @@ inline constexpr size_t instance_bytes_max = 48 * 1024;
 enum class Health : uint8_t { passing = 0, warning = 1, critical = 2 };
 
 struct Instance {
-    std::string service;
-    std::string id;       // apart from all others of the service
-    std::string address;  // IP or host name
+    std::string service = {};
+    std::string id = {};       // apart from all others of the service
+    std::string address = {};  // IP or host name
     uint16_t port = 0;
-    std::map<std::string, std::string> labels;
+    std::map<std::string, std::string> labels = {};
     uint32_t weight = 100;  // 0 = takes no new work
     Health health = Health::passing;
-    std::string note;  // what the last check said
+    std::string note = {};  // what the last check said
     // Of its key, not part of the value: when it was registered, and when anything of it last changed.
-    Revision created;
-    Revision changed;
+    Revision created = {};
+    Revision changed = {};
     friend bool operator==(const Instance&, const Instance&) = default;
 };
 
@@ -78,6 +78,8 @@ std::string note_of(BytesView said);
 // "services/<service>/<id>", and what all keys of the service begin with. REQUIRES: names that are good.
 Bytes instance_key(std::string_view service, std::string_view id, BytesView prefix = services_prefix);
 Bytes service_prefix(std::string_view service, BytesView prefix = services_prefix);
+// "10.0.0.5:80", "[2001:db8::5]:80": where to connect to.
+std::string host_and_port(const Instance& instance);
 
 // Fails as check_instance().
 Result<Bytes> encode_instance(const Instance& instance);

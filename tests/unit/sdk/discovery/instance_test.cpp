@@ -142,8 +142,8 @@ TEST_CASE("instance: garbage is refused, with its key and its place") {
 }
 
 TEST_CASE("instance: what a later version may say is passed over, however it looks") {
-    const auto decoded = decode(
-        R"({"tags":["a",{"port":"x"}],"meta":{"labels":{"a":1},"port":7},"port":80,"since":1.5,"address":"h","up":true,"none":null,"n":-1})");
+    const auto decoded = decode(R"({"tags":["a",{"port":"x"}],"meta":{"labels":{"a":1},"port":7},"port":80,)"
+                                R"("since":1.5,"address":"h","up":true,"none":null,"n":-1})");
     REQUIRE(decoded);
     CHECK(decoded->port == 80);
     CHECK(decoded->weight == 100);
