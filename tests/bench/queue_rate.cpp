@@ -64,9 +64,8 @@ double take_all(const ClusterProcesses& cluster, uint64_t leader, size_t consume
                     held = consumer.take(batch, 10s);
                     continue;
                 }
-                auto next = consumer.acknowledge_and_take(*held, batch, 10s);
-                done += count;
-                held = std::move(next);
+                done += count;  // before it waits for more than there are
+                held = consumer.acknowledge_and_take(*held, batch, 10s);
             }
             must(done == items, "taking failed: " + to_string(held.error()));
         });
