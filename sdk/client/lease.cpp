@@ -13,8 +13,9 @@ using namespace std::chrono_literals;
 using Clock = Lease::Clock;
 
 constexpr int keep_alives_per_ttl = 3;
-constexpr int margin_part = 50;  // of the time to live: for clocks that go apart, and for a thread to wake up
-constexpr int retry_part = 60;   // likewise: after an answer that a later one may change
+constexpr int company_part = 10;  // of the time between two of them: so much earlier it goes along with another lease's
+constexpr int margin_part = 50;   // of the time to live: for clocks that go apart, and for a thread to wake up
+constexpr int retry_part = 60;    // likewise: after an answer that a later one may change
 constexpr std::chrono::milliseconds retry_pause_min = 50ms;
 constexpr std::chrono::milliseconds retry_pause_max = 5s;
 constexpr std::chrono::milliseconds farewell_max = 1s;
@@ -29,15 +30,6 @@ Error too_late(LeaseId id, const Error& last) {
     return {Code::timeout, std::move(detail)};
 }
 
-// What the one lease that was asked for has for a time to live.
-Result<std::chrono::seconds> ttl_of(const Result<protocol::Reply>& reply) {
-    if (!reply) return reply.error();
-    if (reply->error.code != Code::ok) return reply->error;
-    const auto* kept = std::get_if<protocol::LeaseKeepAliveReply>(&reply->result);
-    if (kept != nullptr && kept->ttl_s.size() == 1) return std::chrono::seconds(kept->ttl_s.front());
-    return Error{Code::corrupt, "the hub answered with a result of another kind"};
-}
-
 // When the loop's clock (client::steady_ms) is past it.
 uint64_t loop_ms(Clock::time_point when) {
     return static_cast<uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(when.time_since_epoch()).count()) + 1;
@@ -45,26 +37,26 @@ uint64_t loop_ms(Clock::time_point when) {
 
 }  // namespace
 
-// The loop's side of a Lease: a timer that sends keep-alives, each with the moment of its sending.
-class Lease::Impl : public client::Participant, public std::enable_shared_from_this<Lease::Impl> {
+// The loop's side of a Lease: a timer that has keep-alives sent, for this one and all that are due soon.
+class Lease::Impl : public client::Participant, public client::KeepAlives::Holder {
 public:
-    Impl(std::shared_ptr<Client> the_client, std::shared_ptr<client::Loop> the_loop, LeaseOptions the_options,
-         LeaseId the_id, Clock::time_point sent)
+    Impl(std::shared_ptr<Client> the_client, LeaseOptions the_options, LeaseId the_id, Clock::time_point sent)
         : client(std::move(the_client)),
-          loop(std::move(the_loop)),
+          loop(client->impl_->loop),
           id(the_id),
           options_(std::move(the_options)),
-          next_(sent + ttl_ms() / keep_alives_per_ttl),
+          next_(sent + period()),
           expires_(sent + options_.ttl) {}
 
     // ---- loop thread ----
-    void start() {
-        if (!closed_) loop->add(shared_from_this());
-    }
+    void start();
     bool on_readable(uint64_t) override { return false; }
     void on_timer(uint64_t) override;
     void on_lost(size_t, uint64_t) override {}  // what is on its way is sent again by the link
     uint64_t wake_at_ms() const override;
+    LeaseId lease() const override { return id; }
+    Clock::time_point on_sent(Clock::time_point now) override;
+    void on_answer(const Result<std::chrono::seconds>& ttl, Clock::time_point sent, Clock::time_point now) override;
     void close();
 
     // ---- any thread ----
@@ -81,9 +73,11 @@ public:
 
 private:
     std::chrono::milliseconds ttl_ms() const { return options_.ttl; }
+    std::chrono::milliseconds period() const { return ttl_ms() / keep_alives_per_ttl; }
+    std::chrono::milliseconds company() const { return period() / company_part; }
+    client::KeepAlives& keep_alives() { return client->impl_->keep_alives; }
     // From then on it counts as lost. Under the mutex.
     Clock::time_point end() const { return expires_ - ttl_ms() / margin_part; }
-    void take(const Result<protocol::Reply>& reply, Clock::time_point sent);
     void lose(const Error& reason);
 
     const LeaseOptions options_;
@@ -101,6 +95,12 @@ private:
 
 // ---- loop thread ----
 
+void Lease::Impl::start() {
+    if (closed_) return;
+    loop->add(std::shared_ptr<client::Participant>(shared_from_this(), this));
+    keep_alives().set(*this, next_ - company());
+}
+
 uint64_t Lease::Impl::wake_at_ms() const {
     if (closed_) return UINT64_MAX;
     const std::lock_guard lock(mutex_);
@@ -111,17 +111,17 @@ void Lease::Impl::on_timer(uint64_t) {
     if (closed_) return;
     const Clock::time_point now = Clock::now();
     if (!alive()) return lose(too_late(id, last_));
-    if (now < next_) return;
-    // Whether or not the last one has its answer: what was lost on the way costs a third of the time, not all of it.
-    next_ = now + ttl_ms() / keep_alives_per_ttl;
-    loop->request(protocol::LeaseKeepAliveRequest{{id}}, [weak = weak_from_this(), now](Result<protocol::Reply> reply) {
-        if (const auto self = weak.lock()) self->take(reply, now);
-    });
+    if (now >= next_) keep_alives().send(*loop, now);
 }
 
-void Lease::Impl::take(const Result<protocol::Reply>& reply, Clock::time_point sent) {
+// Whether or not the last one has its answer: what was lost on the way costs a third of the time, not all of it.
+Clock::time_point Lease::Impl::on_sent(Clock::time_point now) {
+    next_ = now + period();
+    return next_ - company();
+}
+
+void Lease::Impl::on_answer(const Result<std::chrono::seconds>& ttl, Clock::time_point sent, Clock::time_point now) {
     if (closed_) return;
-    const auto ttl = ttl_of(reply);
     if (ttl && *ttl == 0s) {
         return lose({Code::not_found, "lease " + std::to_string(id.value) + " has ended: it was revoked, or expired"});
     }
@@ -134,7 +134,8 @@ void Lease::Impl::take(const Result<protocol::Reply>& reply, Clock::time_point s
     }
     if (!in_time) return lose(too_late(id, last_));
     if (may_pass(last_.code)) {
-        next_ = std::min(next_, Clock::now() + std::clamp(ttl_ms() / retry_part, retry_pause_min, retry_pause_max));
+        next_ = std::min(next_, now + std::clamp(ttl_ms() / retry_part, retry_pause_min, retry_pause_max));
+        keep_alives().set(*this, next_);
     }
     loop->touch(*this);
 }
@@ -146,6 +147,7 @@ void Lease::Impl::lose(const Error& reason) {
 
 void Lease::Impl::close() {
     if (std::exchange(closed_, true)) return;
+    keep_alives().remove(*this);
     loop->remove(participant_id);
 }
 
@@ -182,10 +184,9 @@ Result<std::unique_ptr<Lease>> Lease::grant(std::shared_ptr<Client> client, Leas
     const Clock::time_point sent = Clock::now();
     const auto granted = client->grant_lease(options.ttl, options.id);
     if (!granted) return granted.error();
-    const auto loop = client->impl_->loop;
-    auto impl = std::make_shared<Impl>(std::move(client), loop, std::move(options), granted->lease, sent);
+    auto impl = std::make_shared<Impl>(std::move(client), std::move(options), granted->lease, sent);
     if (!impl->alive()) return too_late(granted->lease, {});
-    loop->post([impl] { impl->start(); });
+    impl->loop->post([impl] { impl->start(); });
     return std::unique_ptr<Lease>(new Lease(std::move(impl)));
 }
 

@@ -9,9 +9,10 @@
 //    └─────▶ released   release(): it is not kept alive any more, and ends by itself
 //
 // Promise: keys of the lease are there at least until expires_at(), unless somebody deletes them or revokes the lease;
-// while it is held, expires_at() moves on every third of the time to live. Times count from when a request was sent, by
-// this machine's steady clock, so that a slow answer promises nothing that the hub does not keep. What the hub answers with
-// `unavailable`, `uncertain`, `busy` or nothing at all is asked again until it is too late.
+// while it is held, expires_at() moves on every third of the time to live or a little sooner: the leases of a client share
+// their requests. Times count from when a request was sent, by this machine's steady clock, so that a slow answer promises
+// nothing that the hub does not keep. What the hub answers with `unavailable`, `uncertain`, `busy` or nothing at all is
+// asked again until it is too late.
 // No promise: that the code behind an `if (lease->alive())` runs in time. A process that is paused (a debugger, a suspended
 // machine) cannot be told, and goes on as if nothing had been. What must not be done by two at once needs a fence: write in
 // a transaction that compares the key's lease (or its create revision) with this one's.

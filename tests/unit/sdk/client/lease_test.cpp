@@ -1,5 +1,6 @@
 #include "sdk/client/lease.hpp"
 
+#include <array>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <mutex>
@@ -15,7 +16,7 @@ namespace {
 
 using Clock = Lease::Clock;
 
-// A ROUTER that grants lease 7 and answers about it as it is told to.
+// A ROUTER that grants leases 7, 8 and so on, and answers about them as it is told to.
 class FakeHub {
 public:
     FakeHub() {
@@ -36,6 +37,8 @@ public:
     ClientOptions options;
     std::atomic<bool> mute = false, ended = false, slow = false;
     std::atomic<Code> refuse = Code::ok;  // keep-alives
+    std::atomic<uint64_t> ended_one = 0;
+    std::atomic<int> leases_kept = 0;
     std::atomic<int> kept = 0, refused = 0, revoked = 0, tickets_of_keep_alives = 0, tickets_of_grants = 0, taken = 0;
 
 private:
@@ -65,7 +68,7 @@ private:
                 reply.error = {Code::conflict, "there is a lease 7 already"};
                 return reply;
             }
-            reply.result = protocol::LeaseGrantReply{{7}, grant->ttl_s};
+            reply.result = protocol::LeaseGrantReply{{next_++}, grant->ttl_s};
             ttl_s_ = grant->ttl_s;
         } else if (const auto* keep = std::get_if<protocol::LeaseKeepAliveRequest>(&request.op)) {
             tickets_of_keep_alives += request.ticket.session != 0;
@@ -75,8 +78,12 @@ private:
                 return reply;
             }
             protocol::LeaseKeepAliveReply result;
-            for (const LeaseId id : keep->leases) result.ttl_s.push_back(ended || id.value != 7 ? 0 : ttl_s_);
+            for (const LeaseId id : keep->leases) {
+                const bool lives = !ended && id.value >= 7 && id.value < next_ && id.value != ended_one;
+                result.ttl_s.push_back(lives ? ttl_s_ : 0);
+            }
             ++kept;
+            leases_kept += static_cast<int>(keep->leases.size());
             reply.result = result;
         } else if (std::holds_alternative<protocol::LeaseRevokeRequest>(request.op)) {
             reply.result = protocol::LeaseRevokeReply{10, ++revoked < 3};
@@ -95,7 +102,7 @@ private:
     void* context_ = zmq_ctx_new();
     void* router_ = zmq_socket(context_, ZMQ_ROUTER);
     std::atomic<bool> stop_ = false;
-    uint64_t ttl_s_ = 1;
+    uint64_t ttl_s_ = 1, next_ = 7;
     std::thread thread_;
 };
 
@@ -299,6 +306,35 @@ TEST_CASE("lease: it may be moved, and destroyed where its loss is told") {
     hub.ended = true;
     for (int tries = 0; tries < 200 && !told; ++tries) std::this_thread::sleep_for(10ms);
     CHECK(told);
+}
+
+TEST_CASE("lease: 300 of a client are kept alive by some ten requests in a third of their time") {
+    FakeHub hub;
+    auto client = hub.client();
+    std::array<Losses, 300> losses;
+    std::vector<std::unique_ptr<Lease>> leases;
+    for (Losses& one : losses) {
+        auto lease = Lease::grant(client, {.ttl = 3s, .on_lost = one.callback()});
+        REQUIRE(lease);
+        leases.push_back(std::move(*lease));
+    }
+    std::this_thread::sleep_for(1s);
+    const int requests = hub.kept, kept = hub.leases_kept;
+    std::this_thread::sleep_for(3s);
+    CHECK(hub.kept - requests <= 45);  // 11 a second, or fewer
+    CHECK(hub.leases_kept - kept >= 2 * 300);
+
+    // What is refused for all is asked again for all; what has ended is one lease's business.
+    hub.refuse = Code::unavailable;
+    std::this_thread::sleep_for(1200ms);
+    hub.refuse = Code::ok;
+    hub.ended_one = leases[5]->id().value;
+    REQUIRE(losses[5].wait(3s));
+    std::this_thread::sleep_for(1500ms);
+    for (size_t i = 0; i < leases.size(); ++i) {
+        CHECK(losses[i].count == (i == 5 ? 1 : 0));
+        CHECK(leases[i]->alive() == (i != 5));
+    }
 }
 
 TEST_CASE("lease: pages are gathered, and what the client refuses is not sent") {
