@@ -18,6 +18,13 @@ std::string hex(uint64_t number, size_t digits) {
     return text.data();
 }
 
+// What was told of the one key is what was waited for: a fact, whoever tells it, and the look at the line that follows is
+// read behind it.
+bool is_over(const protocol::ChangesReply& told, bool or_put) {
+    if (told.changes.empty() || told.changes.back().events.empty()) return false;
+    return or_put || told.changes.back().events.back().type == EventType::erase;
+}
+
 Error place_gone(const Bytes& key) {
     return {Code::not_found, "the key '" + key + "' is gone: its lease has ended, or somebody deleted it"};
 }
@@ -171,14 +178,21 @@ Status Place::outlast_one(const KeyValue& other, bool or_put, const Patience& pa
     protocol::RangeRequest request;
     request.range = KeyRange::one(other.key);
     request.keys_only = true;
-    const auto look = [&]() -> Result<std::optional<Awaited>> {
+    for (;;) {
+        if (const Status go = waiting_.may_go_on(patience); !go) return go;
+        const auto told = waiting_.hear({"exact", other.key}, seen_, patience);
+        if (!told) return told.error();
+        if (*told && is_over(**told, or_put)) return {};
         const auto now = client_->range(request);
-        if (!now) return now.error();
-        const bool gone = now->kvs.empty() || now->kvs[0].create_revision != other.create_revision;
-        if (gone || (or_put && now->kvs[0].mod_revision != other.mod_revision)) return std::optional<Awaited>();
-        return std::optional<Awaited>({other.key, now->revision});
-    };
-    return waiting_.until(look, patience, Awaited{other.key, seen_});
+        if (!now && !may_pass(now.error().code)) return now.error();
+        if (!now) {
+            waiting_.pause(patience);
+            continue;
+        }
+        if (now->kvs.empty() || now->kvs[0].create_revision != other.create_revision) return {};
+        if (or_put && now->kvs[0].mod_revision != other.mod_revision) return {};
+        seen_ = now->revision;
+    }
 }
 
 // Others that join behind it are passed over without a read; where nothing was told the line decides.

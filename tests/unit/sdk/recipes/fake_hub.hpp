@@ -62,8 +62,9 @@ public:
     std::atomic<int> lose_answers = 0;                                // of so many transactions that are done
     std::atomic<Code> refuse_deletes = Code::ok, changes = Code::ok;  // their answer
     std::atomic<int> asked_for_changes = 0, ranges = 0;
-    std::atomic<bool> ended = false;  // the lease
-    std::atomic<bool> tells = false;  // of changes that there are; it never waits for one
+    std::atomic<bool> ended = false;              // the lease
+    std::atomic<bool> leaves_when_asked = false;  // whoever is waited for, and is told to have left
+    std::atomic<bool> tells = false;              // of changes that there are; it never waits for one
 
 private:
     void run() {
@@ -111,6 +112,10 @@ private:
             const bool matches = op.filter.kind == "prefix" ? change.events[0].kv.key.starts_with(op.filter.spec)
                                                             : change.events[0].kv.key == op.filter.spec;
             if (tells && matches && change.revision > op.from) told.changes.push_back(change);
+        }
+        if (leaves_when_asked && keys_.erase(op.filter.spec) == 1) {
+            told.to = {++revision_};
+            told.changes = {{told.to, 0, "", "", {{EventType::erase, {op.filter.spec, "", {}, told.to, 0, {}}}}}};
         }
         reply.result = told;
     }

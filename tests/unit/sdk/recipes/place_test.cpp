@@ -52,6 +52,19 @@ TEST_CASE("place: what could not be deleted is deleted by the next joining, whic
     CHECK(place.wait(Patience::of(1s)));
 }
 
+TEST_CASE("place: one that is told who left looks at the line, and reads nothing else") {
+    FakeHub hub;
+    hub.put(other_place);
+    hub.leaves_when_asked = true;
+    const auto client = hub.client();
+    Place place(client, hub.lease(client), "x");
+    REQUIRE(place.join("", Patience::of(5s)));
+    CHECK(place.wait(Patience::of(5s)));
+    CHECK(hub.asked_for_changes == 1);
+    CHECK(place.looks() == 2);
+    CHECK(hub.ranges == 2);
+}
+
 TEST_CASE("place: a member that is behind, or full, delays a turn and does not lose it") {
     for (const Code code : {Code::ok, Code::invalid_argument, Code::busy, Code::unavailable, Code::compacted}) {
         INFO(to_string(code));
