@@ -19,6 +19,7 @@ LADDER = {
     "sdk/recipes": ["sdk/base", "sdk/client", "sdk/protocol"],
     "sdk/discovery": ["sdk/base", "sdk/client", "sdk/protocol"],
     "sdk/balance": ["sdk/base", "sdk/client", "sdk/protocol", "sdk/discovery"],
+    "sdk/dns": ["sdk/base", "sdk/discovery"],
     "sdk/values": ["sdk/base", "sdk/client"],
     "sdk/testing": ["sdk/base", "sdk/plugin", "sdk/protocol"],
     "sdk/cli": ["sdk/base", "sdk/auth", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/discovery", "sdk/values", "sdk/testing",

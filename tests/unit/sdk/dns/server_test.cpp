@@ -1,0 +1,158 @@
+// The server by real sockets on loopback.
+#include "sdk/dns/server.hpp"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/unit/sdk/dns/questions.hpp"
+
+namespace belfry::dns {
+namespace {
+
+using namespace test;
+
+// One socket, connected to the server.
+class Resolver {
+public:
+    Resolver(uint16_t port, int kind) : socket_(::socket(AF_INET, kind, 0)) {
+        const timeval patience_of_all{5, 0};
+        ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience_of_all, sizeof(patience_of_all));
+        sockaddr_in to{};
+        to.sin_family = AF_INET;
+        to.sin_port = htons(port);
+        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0;
+    }
+    ~Resolver() { ::close(socket_); }
+    void send(const Bytes& octets) { REQUIRE(::send(socket_, octets.data(), octets.size(), MSG_NOSIGNAL) > 0); }
+    // At most so many octets, as they come; none: it is closed, or nothing came.
+    Bytes receive(size_t octets_max = message_octets_max) {
+        Bytes octets(octets_max, '\0');
+        const auto size = ::recv(socket_, octets.data(), octets.size(), 0);
+        octets.resize(size > 0 ? static_cast<size_t>(size) : 0);
+        return octets;
+    }
+    // Of TCP: a whole message.
+    Bytes receive_message() {
+        Bytes octets;
+        while (octets.size() < 2 || octets.size() < 2 + size_of(octets)) {
+            const size_t wanted = octets.size() < 2 ? 2 - octets.size() : 2 + size_of(octets) - octets.size();
+            const Bytes more = receive(wanted);
+            if (more.empty()) return {};
+            octets += more;
+        }
+        return octets.substr(2);
+    }
+
+private:
+    static size_t size_of(const Bytes& octets) {
+        return static_cast<size_t>(static_cast<uint8_t>(octets[0])) << 8 | static_cast<uint8_t>(octets[1]);
+    }
+    const int socket_;
+    bool connected_ = false;
+};
+
+Bytes framed(const Bytes& message) { return u16(static_cast<unsigned>(message.size())) + message; }
+
+// "web" has 60 instances, "slow" is known once somebody says so, nobody else is there.
+struct Served {
+    std::atomic<bool> slow_known = false;
+    std::unique_ptr<Server> server;
+
+    Served() {
+        auto web = std::make_shared<std::vector<Instance>>();
+        for (int i = 0; i < 60; ++i) {
+            Instance one;
+            one.service = "web";
+            one.id = "w" + std::to_string(i);
+            one.address = "10.0.0." + std::to_string(i);
+            one.port = 80;
+            web->push_back(one);
+        }
+        auto responder = Responder::create({}, [web, this](std::string_view name) -> decltype(web) {
+            if (name == "slow" && !slow_known) return nullptr;
+            return name == "web" || name == "slow" ? web : std::make_shared<std::vector<Instance>>();
+        });
+        server = *Server::start("127.0.0.1:0", *std::move(responder));
+    }
+};
+
+}  // namespace
+
+TEST_CASE("dns server: what does not fit UDP is asked again by TCP, on the same port", "[dns][server]") {
+    const Served served;
+    Resolver udp(served.server->port(), SOCK_DGRAM), tcp(served.server->port(), SOCK_STREAM);
+    udp.send(question("web.service.belfry", Type::a));
+    CHECK(read_answer(udp.receive()).truncated());
+    tcp.send(framed(question("web.service.belfry", Type::a)));
+    CHECK(read_answer(tcp.receive_message()).answers().size() == 60);
+}
+
+TEST_CASE("dns server: questions in one connection, in pieces and several at once", "[dns][server]") {
+    const Served served;
+    Resolver tcp(served.server->port(), SOCK_STREAM);
+    Bytes octets;
+    for (int i = 0; i < 20; ++i)
+        octets += framed(question(i % 2 == 0 ? "web.service.belfry" : "no.service.belfry", Type::a));
+    for (size_t at = 0; at < octets.size(); at += 7) tcp.send(octets.substr(at, 7));
+    int found = 0, missing = 0;
+    for (int i = 0; i < 20; ++i) {
+        const auto answer = read_answer(tcp.receive_message());
+        found += answer.answers().size() == 60 ? 1 : 0;
+        missing += answer.rcode() == Rcode::no_such_name ? 1 : 0;
+    }
+    CHECK(found == 10);
+    CHECK(missing == 10);
+}
+
+TEST_CASE("dns server: a question waits until its service is known, the others do not wait for it", "[dns][server]") {
+    Served served;
+    Resolver slow(served.server->port(), SOCK_DGRAM), other(served.server->port(), SOCK_DGRAM);
+    slow.send(question("slow.service.belfry", Type::aaaa));
+    other.send(question("w1.web.service.belfry", Type::a));
+    CHECK(read_answer(other.receive()).answers().size() == 1);
+    served.slow_known = true;
+    CHECK(read_answer(slow.receive()).rcode() == Rcode::ok);
+    CHECK(served.server->figures().failures == 0);
+    served.slow_known = false;
+    slow.send(question("slow.service.belfry", Type::a));
+    CHECK(read_answer(slow.receive()).rcode() == Rcode::failure);
+    CHECK(served.server->figures().failures == 1);
+}
+
+TEST_CASE("dns server: rubbish is dropped, and a client that ends is no trouble", "[dns][server]") {
+    const Served served;
+    Resolver udp(served.server->port(), SOCK_DGRAM);
+    udp.send("rubbish");
+    for (int i = 0; i < 100; ++i) {  // more connections than are kept; each ends in the middle of a question
+        Resolver gone(served.server->port(), SOCK_STREAM);
+        gone.send(u16(100) + "half");
+    }
+    udp.send(question("w1.web.service.belfry", Type::a));
+    CHECK(read_answer(udp.receive()).answers().size() == 1);
+    CHECK(served.server->figures().dropped == 1);
+    Resolver tcp(served.server->port(), SOCK_STREAM);
+    tcp.send(framed(question("w1.web.service.belfry", Type::a)));
+    CHECK(read_answer(tcp.receive_message()).answers().size() == 1);
+}
+
+TEST_CASE("dns server: an address that is none, or taken, is named", "[dns][server]") {
+    const Served served;
+    const std::string taken = "127.0.0.1:" + std::to_string(served.server->port());
+    const auto responder = [] { return *Responder::create({}, {}); };
+    const auto second = Server::start(taken, responder());
+    REQUIRE_FALSE(second);
+    CHECK(second.error().code == Code::io);
+    CHECK(second.error().detail.find(taken) != std::string::npos);
+    for (const char* wrong : {"127.0.0.1", ":53", "localhost:53", "127.0.0.1:", "127.0.0.1:70000", "1.2.3:x"})
+        CHECK(check_address(wrong).error().code == Code::invalid_argument);
+    CHECK(check_address("[::1]:8600"));
+    CHECK(check_address("0.0.0.0:53"));
+}
+
+}  // namespace belfry::dns
