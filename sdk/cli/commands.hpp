@@ -18,6 +18,7 @@ extern const Command diff_command;
 extern const Command log_command;
 extern const Command lease_command;
 extern const Command lock_command;
+extern const Command semaphore_command;
 extern const Command elect_command;
 extern const Command import_command;
 extern const Command export_command;

@@ -1,4 +1,4 @@
-// What the commands that hold something by a lease have in common: `lock` and `elect`.
+// What the commands that hold something by a lease have in common: `lock`, `semaphore` and `elect`.
 #pragma once
 
 #include <mutex>

@@ -10,6 +10,7 @@
 
 #include "tests/support/cluster_processes.hpp"
 #include "tests/support/one_hub.hpp"
+#include "tests/support/recipes.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -18,12 +19,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::shared_ptr<Lease> lease_of(const std::shared_ptr<Client>& client, std::chrono::seconds ttl = 10s) {
-    auto lease = Lease::grant(client, {.ttl = ttl});
-    if (!lease) throw std::runtime_error(to_string(lease.error()));
-    return std::move(*lease);
-}
 
 // What an observer was told, in order; "-" = nobody.
 class Seen {

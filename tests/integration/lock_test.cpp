@@ -11,6 +11,7 @@
 
 #include "tests/support/cluster_processes.hpp"
 #include "tests/support/one_hub.hpp"
+#include "tests/support/recipes.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -19,17 +20,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::shared_ptr<const Lease> lease_of(const std::shared_ptr<Client>& client, std::chrono::seconds ttl = 10s) {
-    auto lease = Lease::grant(client, {.ttl = ttl});
-    if (!lease) throw std::runtime_error(to_string(lease.error()));
-    return std::move(*lease);
-}
-
-size_t in_line(Client& client, const Bytes& name) {
-    const auto line = recipes::read_line(client, name, true);
-    return line ? line->size() : 0;
-}
 
 // From when to when somebody held the lock, as he knew it himself.
 struct Turn {
