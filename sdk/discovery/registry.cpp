@@ -14,6 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// After a request's own end: it says better than we why there was no answer.
+constexpr auto answer_slack = 500ms;
 constexpr size_t host_octets_max = 40;  // of an id: process and number fit behind it
 
 Status check_options(const RegistrationOptions& options) {
@@ -68,7 +70,7 @@ Result<std::unique_ptr<Registration>> Registry::register_instance(Instance insta
     std::unique_ptr<Registration> registration(new Registration(impl));
     if (const Status started = impl->start(); !started) return started.error();
     if (!waits) return registration;
-    if (const Status taken = impl->sync(client_->options().timeout, true); !taken) return taken.error();
+    if (const Status taken = impl->sync(client_->options().timeout + answer_slack, true); !taken) return taken.error();
     return registration;
 }
 

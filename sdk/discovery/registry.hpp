@@ -48,8 +48,9 @@ public:
     explicit Registry(std::shared_ptr<Client> client, RegistryOptions options = {});
 
     // Without an id one is made: this machine's name, the process and a random number. The instance's health and note are
-    // what the application says first. Fails with `invalid_argument` or `too_large`, and as
-    // RegistrationOptions::wait_for_hub says: then nothing is registered, or goes with its lease. `busy`: too many checks.
+    // what the application says first. Waits for the client's timeout and half a second at most. Fails with
+    // `invalid_argument`, `too_large` or `busy` (checks), and as RegistrationOptions::wait_for_hub says: then nothing is
+    // registered, or what is goes with its lease.
     Result<std::unique_ptr<Registration>> register_instance(Instance instance, RegistrationOptions options = {}) const;
     // Linearizable. A service that nobody offers has no instances.
     Result<FindResult> find(std::string_view service, const FindOptions& options = {}) const;
