@@ -1,7 +1,7 @@
 # Completion of the command belfry for bash; made by `belfry completion bash`.
 _belfry() {
     local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
-    local commands="put get del txn watch history diff log lease lock semaphore elect import export status compact digest subscribe bench member leader keygen snapshot policy user role grant revoke auth login plugin store completion version help"
+    local commands="put get del txn watch history diff log lease lock semaphore elect service import export status compact digest subscribe bench member leader keygen snapshot policy user role grant revoke auth login plugin store completion version help"
     local common="--endpoint --feed --server-key --key-file --timeout --output --author --user --password-file --token-file --help"
     # The command is the first word that is neither a flag nor a common flag's value.
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -15,6 +15,7 @@ _belfry() {
     case "$prev" in
         --output|-o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
         --password-file|--token-file|--new-password-file|--out) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --check) COMPREPLY=($(compgen -W "tcp http= command=" -- "$cur")); return ;;
         --kind) COMPREPLY=($(compgen -W "prefix exact glob" -- "$cur")); return ;;
         --format) COMPREPLY=($(compgen -W "toml json tree lines" -- "$cur")); return ;;
         --sort) COMPREPLY=($(compgen -W "key create mod version value" -- "$cur")); return ;;
@@ -37,6 +38,7 @@ _belfry() {
         lock) flags+=" --shared --ttl --wait --value" ;;
         semaphore) flags+=" --permits --ttl --wait --value" ;;
         elect) flags+=" --ttl --wait --observe" ;;
+        service) flags+=" --address --port --id --label --weight --check --interval --check-timeout --failures --successes --withdraw-after --ttl --passing --stream" ;;
         import) flags+=" --prefix --format --stdin-kv --dots --batch --changed-only --delete-missing --world-readable --dry-run --strict --comment --verbose" ;;
         export) flags+=" --prefix --format --rev --force --merge" ;;
         compact) flags+=" --keep" ;;
@@ -69,6 +71,7 @@ _belfry() {
         user) COMPREPLY=($(compgen -W "add passwd disable enable remove list show key" -- "$cur")) ;;
         role) COMPREPLY=($(compgen -W "add remove list show grant revoke" -- "$cur")) ;;
         auth) COMPREPLY=($(compgen -W "status enable disable" -- "$cur")) ;;
+        service) COMPREPLY=($(compgen -W "register list find watch" -- "$cur")) ;;
         snapshot) COMPREPLY=($(compgen -W "save status restore" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         put|get|del|history)

@@ -27,6 +27,7 @@ constexpr std::string_view middle =
     case "$prev" in
         --output|-o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
         --password-file|--token-file|--new-password-file|--out) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --check) COMPREPLY=($(compgen -W "tcp http= command=" -- "$cur")); return ;;
         --kind) COMPREPLY=($(compgen -W "prefix exact glob" -- "$cur")); return ;;
         --format) COMPREPLY=($(compgen -W "toml json tree lines" -- "$cur")); return ;;
         --sort) COMPREPLY=($(compgen -W "key create mod version value" -- "$cur")); return ;;
@@ -57,6 +58,7 @@ constexpr std::string_view tail = R"bash(    esac
         user) COMPREPLY=($(compgen -W "add passwd disable enable remove list show key" -- "$cur")) ;;
         role) COMPREPLY=($(compgen -W "add remove list show grant revoke" -- "$cur")) ;;
         auth) COMPREPLY=($(compgen -W "status enable disable" -- "$cur")) ;;
+        service) COMPREPLY=($(compgen -W "register list find watch" -- "$cur")) ;;
         snapshot) COMPREPLY=($(compgen -W "save status restore" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         KEYS)
