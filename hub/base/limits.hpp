@@ -37,6 +37,11 @@ inline constexpr size_t stream_answers_per_round_max = 512;
 // client's usual patience (5 s), so that it hears the reason.
 inline constexpr uint64_t leader_wait_ms_max = 3000;
 inline constexpr size_t gated_reads_max = 16384;  // as many as the inbox takes
+// Rounds in which leases are kept alive begin so far apart for each lease that there is, up to the maximum: of few leases
+// nobody waits; of 50,000 or more all keep-alives of 50 ms cost one message to each member. A lease lives for a second at
+// least, and its holder asks three times in that.
+inline constexpr uint64_t lease_pace_us = 1;
+inline constexpr uint64_t lease_pace_ms_max = 50;
 // Requests that wait here for the leader's answer.
 inline constexpr size_t forwards_max = 16384;
 inline constexpr size_t forwards_bytes_max = 64 * 1024 * 1024;

@@ -239,6 +239,7 @@ struct Options {
     uint64_t keep_revisions = 100'000;     // automatic compaction by count; 0 = off
     uint64_t keep_ms = 0;                  // automatic compaction by age; 0 = off
     size_t rounds_in_flight_max = limits::rounds_in_flight_max;
+    uint64_t lease_pace_us = limits::lease_pace_us;  // for each lease that there is
     Plants plants;
     // Of log entries: what this release reads, and what every release does. Others only in tests.
     uint64_t entry_format = log::entry_format;

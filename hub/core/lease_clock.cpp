@@ -50,11 +50,10 @@ void LeaseClock::look_at(LeaseId id, const model::Lease& lease, const Time& time
     looks_.push({lease.is_ending ? now_ms : time.deadline_ms, id, lease.number});
 }
 
-bool LeaseClock::renew(LeaseId id, uint64_t now_ms) {
-    const model::Lease* const lease = leases_.find(id);
-    Time* const time = time_of(id, lease);
-    if (time == nullptr || lease->is_ending || time->is_proposed) return false;
-    time->deadline_ms = std::max(time->deadline_ms, now_ms + whole_time_ms(*lease));
+bool LeaseClock::renew(LeaseId id, const model::Lease& lease, uint64_t now_ms) {
+    Time* const time = time_of(id, &lease);
+    if (time == nullptr || lease.is_ending || time->is_proposed) return false;
+    time->deadline_ms = std::max(time->deadline_ms, now_ms + whole_time_ms(lease));
     return true;
 }
 

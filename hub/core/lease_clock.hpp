@@ -24,8 +24,8 @@ public:
     void load(uint64_t now_ms);
     // Was granted by an entry that was applied here; its time begins, unless the clock knows it.
     void granted(LeaseId id, uint64_t now_ms);
-    // Its time begins anew. False: it has ended, or its end is proposed.
-    bool renew(LeaseId id, uint64_t now_ms);
+    // Its time begins anew. False: it has ended, or its end is proposed. `lease`: what there is of that number.
+    bool renew(LeaseId id, const model::Lease& lease, uint64_t now_ms);
     // Another member knows that so much is left. Another number: of another lease, nothing happens.
     void learn(const LeaseTime& time, uint64_t now_ms);
 

@@ -84,7 +84,7 @@ void LeaseKeeper::receive(uint64_t peer, const LeaseRenewals& renewals, uint64_t
     for (const LeaseRenewals::Lease& one : renewals.leases) {
         const model::Lease* const lease = keyspace_.leases().find(one.lease);
         const bool lives = lease != nullptr && lease->number == one.number && !lease->is_ending;
-        if (lives && !plants_.forget_renewals && !clock_.renew(one.lease, now_ms)) return;
+        if (lives && !plants_.forget_renewals && !clock_.renew(one.lease, *lease, now_ms)) return;
     }
     out.push_back({peer, RenewalsTaken{renewals.term, renewals.round}});
 }
@@ -137,14 +137,17 @@ void LeaseKeeper::watch_office() {
 void LeaseKeeper::flush(const Office& office, uint64_t now_ms, std::vector<MemberMessage>& out) {
     watch_office();
     more_ = false;
+    round_due_ms_ = UINT64_MAX;
     if (!office.is_known) return put_off(now_ms);
     learn_times(office.voters_since_ms, now_ms, out);
     if (round_ && round_->waiting.empty()) round_.reset();  // nobody waits for it any more
     if (round_ && now_ms >= round_->resend_at_ms) send_round(now_ms, out);
     // A member alone needs nobody, and its rounds are over at once: not all of them in one turn of the core.
     for (int rounds = 0; !round_ && !fresh_.empty() && !raft_.transferring(); ++rounds) {
-        more_ = rounds == rounds_at_once;
-        if (more_) return;
+        const bool waits = now_ms < next_round_ms_ && fresh_leases_ < message_leases_max;
+        if (waits) round_due_ms_ = next_round_ms_;
+        more_ = !waits && rounds == rounds_at_once;
+        if (waits || more_) return;
         begin_round(office, now_ms);
         send_round(now_ms, out);
         settle_round();
@@ -156,7 +159,12 @@ void LeaseKeeper::put_off(uint64_t now_ms) {
     if (asked_) asked_->resend_at_ms = now_ms + resend_ms;
 }
 
+uint64_t LeaseKeeper::pace_ms() const {
+    return std::min(keyspace_.leases().all().size() * pace_us_ / 1000, limits::lease_pace_ms_max);
+}
+
 void LeaseKeeper::begin_round(const Office& office, uint64_t now_ms) {
+    next_round_ms_ = now_ms + pace_ms();
     round_ = Round{{raft_.term(), ++last_round_, {}}, {}, {id_}, 0};
     for (size_t looked_at = 0; !fresh_.empty() && looked_at < message_leases_max;) {
         Waiting next = take_fresh();
@@ -164,7 +172,8 @@ void LeaseKeeper::begin_round(const Office& office, uint64_t now_ms) {
         if (!office.admits(next.request)) continue;
         for (const LeaseId id : std::get<protocol::LeaseKeepAliveRequest>(next.request.request.op).leases) {
             const model::Lease* const lease = keyspace_.leases().find(id);
-            const bool lives = lease != nullptr && office.may_use(next.request.caller, *lease) && clock_.renew(id, now_ms);
+            const bool lives =
+                lease != nullptr && office.may_use(next.request.caller, *lease) && clock_.renew(id, *lease, now_ms);
             next.reply.ttl_s.push_back(lives ? lease->ttl_s : 0);
             if (lives) round_->renewals.leases.push_back({id, lease->number});
         }
@@ -211,7 +220,7 @@ void LeaseKeeper::learn_times(uint64_t voters_since_ms, uint64_t now_ms, std::ve
 }
 
 uint64_t LeaseKeeper::wake_at_ms() const {
-    uint64_t wake = more_ ? 0 : UINT64_MAX;
+    uint64_t wake = more_ ? 0 : round_due_ms_;
     if (asked_) wake = std::min(wake, asked_->resend_at_ms);
     if (!fresh_.empty()) wake = std::min(wake, fresh_.front().deadline_ms);
     if (!round_) return wake;

@@ -11,6 +11,9 @@
 //
 // Why none lives on for ever: renewals are taken from nobody but the leader of the term.
 //
+// Why it is cheap: one round is under way at a time and takes all that waits; where there are many leases rounds begin some
+// time apart (limits::lease_pace_us), for a keep-alive has seconds of time and a round costs messages to all.
+//
 // Times are durations; a message only makes them longer. Pure; one thread. docs/leases.md.
 #pragma once
 
@@ -29,8 +32,8 @@ namespace belfry::hub::core {
 class LeaseKeeper {
 public:
     // Both outlive the keeper.
-    LeaseKeeper(const raft::Raft& raft, const model::Keyspace& keyspace, uint64_t id)
-        : raft_(raft), keyspace_(keyspace), id_(id), clock_(keyspace.leases()) {}
+    LeaseKeeper(const raft::Raft& raft, const model::Keyspace& keyspace, uint64_t id, uint64_t pace_us)
+        : raft_(raft), keyspace_(keyspace), id_(id), pace_us_(pace_us), clock_(keyspace.leases()) {}
 
     LeaseClock& clock() { return clock_; }
     const LeaseClock& clock() const { return clock_; }
@@ -99,6 +102,7 @@ private:
     bool leads_in(Term term) const { return raft_.role() == raft::Role::leader && raft_.term() == term; }
     bool follows_in(Term term) const { return raft_.role() != raft::Role::leader && raft_.term() == term; }
     void put_off(uint64_t now_ms);
+    uint64_t pace_ms() const;
     void begin_round(const Office& office, uint64_t now_ms);
     void send_round(uint64_t now_ms, std::vector<MemberMessage>& out);
     void settle_round();
@@ -108,10 +112,13 @@ private:
     const raft::Raft& raft_;
     const model::Keyspace& keyspace_;
     const uint64_t id_;
+    const uint64_t pace_us_;
     LeaseClock clock_;
     std::deque<Waiting> fresh_;
-    size_t fresh_leases_ = 0;  // named by those
-    bool more_ = false;        // of them to be done at once
+    size_t fresh_leases_ = 0;             // named by those
+    bool more_ = false;                   // of them to be done at once
+    uint64_t next_round_ms_ = 0;          // not before
+    uint64_t round_due_ms_ = UINT64_MAX;  // one waits for that moment
     std::optional<Round> round_;
     std::optional<Asked> asked_;
     std::vector<Answered> answered_;

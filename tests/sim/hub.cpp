@@ -29,6 +29,8 @@ Hub::Hub(World& world, Publisher& publisher, Truth& truth, const hub::plugin::Fi
     options_.log_trailing_entries = world.random.below(30);
     options_.log_trailing_bytes = 0;
     options_.keep_revisions = world.random.chance(40) ? world.random.between(20, 200) : 0;
+    // As if there were so many leases that keep-alives wait for each other, or none.
+    if (world.random.chance(70)) options_.lease_pace_us = world.random.between(1000, 30'000);
     publisher_.on_topic = [this](ChannelId channel, bool subscribed) {
         if (core_) queue(hub::core::TopicChanged{channel, subscribed});
     };

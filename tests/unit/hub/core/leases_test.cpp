@@ -1,4 +1,5 @@
 // Leases among several members: kept alive without a log entry, and neither cut short nor begun anew by a fail-over.
+#include <algorithm>
 #include <catch2/generators/catch_generators.hpp>
 
 #include "tests/unit/hub/core/asking.hpp"
@@ -83,6 +84,34 @@ TEST_CASE("a lease is kept alive through any member, without a log entry", "[cor
     CHECK(cluster.keep_alive(any, {77}) == 0);
     cluster.run(2100);
     CHECK_FALSE(cluster.has("a"));
+}
+
+TEST_CASE("where there are many leases keep-alives wait for each other, some 50 ms at most", "[core][lease]") {
+    Options options = World::default_options();
+    options.lease_pace_us = 10'000;
+    Leased cluster(3, options);
+    std::vector<LeaseId> leases;
+    for (int i = 0; i < 5; ++i) leases.push_back(cluster.grant(2));
+    World& leader = cluster.at(cluster.leader_id);
+    std::vector<uint64_t> asked;
+    const auto ask_of_each = [&] {
+        for (const LeaseId lease : leases) asked.push_back(leader.send(LeaseKeepAliveRequest{{lease}})), cluster.run(5);
+    };
+    const auto answered = [&] {
+        return std::count_if(asked.begin(), asked.end(), [&](uint64_t id) { return leader.reply(id) != nullptr; });
+    };
+    ask_of_each();
+    CHECK(answered() == 1);  // nobody was asking before
+    cluster.run(15);
+    CHECK(answered() == 1);
+    cluster.run(30);
+    CHECK(answered() == 5);
+    cluster.run(100);
+    asked.clear();
+    for (int rounds = 0; rounds < 100; ++rounds) ask_of_each(), cluster.run(10);
+    cluster.run(100);
+    CHECK(answered() == 500);
+    for (const LeaseId lease : leases) CHECK(cluster.remaining_ms(lease) > 1700);
 }
 
 TEST_CASE("a fail-over neither shortens nor begins anew what a lease has left", "[core][lease]") {
