@@ -9,6 +9,7 @@
 
 #include "sdk/recipes/double_barrier.hpp"
 #include "tests/support/cluster_processes.hpp"
+#include "tests/support/lease_of.hpp"
 #include "tests/support/one_hub.hpp"
 
 using namespace belfry;
@@ -18,12 +19,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::shared_ptr<Lease> lease_of(const std::shared_ptr<Client>& client, std::chrono::seconds ttl = 10s) {
-    auto lease = Lease::grant(client, {.ttl = ttl});
-    if (!lease) throw std::runtime_error(to_string(lease.error()));
-    return std::move(*lease);
-}
 
 size_t in_line(Client& client, const Bytes& name) {
     const auto line = recipes::read_line(client, name, true);

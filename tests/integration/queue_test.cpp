@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/support/cluster_processes.hpp"
+#include "tests/support/lease_of.hpp"
 #include "tests/support/one_hub.hpp"
 
 using namespace belfry;
@@ -17,12 +18,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::shared_ptr<const Lease> lease_of(const std::shared_ptr<Client>& client, std::chrono::seconds ttl = 10s) {
-    auto lease = Lease::grant(client, {.ttl = ttl});
-    if (!lease) throw std::runtime_error(to_string(lease.error()));
-    return std::move(*lease);
-}
 
 std::vector<Bytes> values(const Result<std::vector<QueueItem>>& items) {
     std::vector<Bytes> all;
