@@ -153,8 +153,8 @@ Status DoubleBarrier::give_back(const recipes::Patience& patience) {
 Result<std::optional<Awaited>> DoubleBarrier::look_for_others() const {
     const auto now = read();
     if (!now) return now.error();
-    auto left = left_of(round_, now->line);
-    std::erase(left, own_);  // its lease has ended, and it could not give it back
+    // Its own one too: where the lease was over it could not be given back, and must not be there for the next round.
+    const auto left = left_of(round_, now->line);
     if (left.empty()) return std::optional<Awaited>();
     // Each waits for another one, so that one who leaves wakes few.
     const auto own = std::find(round_.begin(), round_.end(), own_) - round_.begin();
