@@ -15,6 +15,11 @@
 namespace belfry::cli {
 namespace {
 
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kill_after = 5s;  // of a command that does not end when it is asked to
+constexpr auto end_poll = 100ms;
 constexpr int not_found = 127;
 constexpr int not_allowed = 126;
 constexpr std::array stop_signals = {SIGINT, SIGTERM};
@@ -41,11 +46,12 @@ std::vector<std::string> environment_with(const ChildProcess::Variables& variabl
 
 // Between fork and exec, in a process that had threads: nothing that may take a lock.
 [[noreturn]] void become(char* const* words, char* const* environment, const std::string& complaint, pid_t parent,
-                         const sigset_t& mask) {
+                         const sigset_t& mask, int output) {
     for (const int number : stop_signals) ::signal(number, SIG_DFL);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
     if (::getppid() != parent) ::_exit(not_found);  // it has died before that
+    if (output >= 0 && ::dup2(output, STDOUT_FILENO) < 0) ::_exit(not_found);
     ::execvpe(words[0], words, environment);
     const int reason = errno;
     [[maybe_unused]] const auto said = ::write(STDERR_FILENO, complaint.data(), complaint.size());
@@ -54,7 +60,7 @@ std::vector<std::string> environment_with(const ChildProcess::Variables& variabl
 
 }  // namespace
 
-Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words, const Variables& variables) {
+Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words, const Variables& variables, int output) {
     std::vector<std::string> own_words = words;
     std::vector<std::string> own_environment = environment_with(variables);
     const std::vector<char*> word_pointers = pointers(own_words);
@@ -67,7 +73,7 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words, 
     for (const int number : stop_signals) ::sigaddset(&stops, number);
     ::pthread_sigmask(SIG_BLOCK, &stops, &before);
     const pid_t pid = ::fork();
-    if (pid == 0) become(word_pointers.data(), environment_pointers.data(), complaint, parent, before);
+    if (pid == 0) become(word_pointers.data(), environment_pointers.data(), complaint, parent, before, output);
     const int refused = errno;
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (pid < 0) return Error{Code::io, std::string("fork: ") + std::strerror(refused)};
@@ -84,6 +90,14 @@ ChildProcess::~ChildProcess() {
 }
 
 void ChildProcess::signal(int number) const { ::kill(pid_, number); }
+
+void ChildProcess::end() {
+    for (const auto until = Clock::now() + kill_after; Clock::now() < until;) {
+        if (wait(end_poll)) return;
+    }
+    signal(SIGKILL);
+    while (!wait(end_poll)) continue;
+}
 
 std::optional<int> ChildProcess::wait(std::chrono::milliseconds patience, int wake) {
     std::array<pollfd, 2> files = {pollfd{handle_, POLLIN, 0}, pollfd{wake, POLLIN, 0}};

@@ -17,8 +17,9 @@ public:
 
     // `words`: the program, found in PATH, and its arguments. `variables`: beside this process's own, and instead of those.
     // A program that cannot be run is one that says so and ends with 127 (126: it may not be run), as in a shell. If this
-    // thread ends before it, it gets SIGTERM. `io`: no process could be made.
-    static Result<ChildProcess> start(const std::vector<std::string>& words, const Variables& variables);
+    // thread ends before it, it gets SIGTERM. `output`: a file descriptor, for its standard output; -1: this process's.
+    // `io`: no process could be made.
+    static Result<ChildProcess> start(const std::vector<std::string>& words, const Variables& variables, int output = -1);
     ChildProcess(ChildProcess&& other) noexcept
         : pid_(std::exchange(other.pid_, -1)), handle_(std::exchange(other.handle_, -1)) {}
     ChildProcess& operator=(ChildProcess&&) = delete;
@@ -29,6 +30,8 @@ public:
     // Its exit code, or 128 and the signal that killed it; none: it still runs. Returns early on a signal, and when `wake`,
     // a file descriptor (-1: none), can be read.
     std::optional<int> wait(std::chrono::milliseconds patience, int wake = -1);
+    // It was asked to end: waits until it has, and kills it if it did not within 5 s.
+    void end();
 
 private:
     ChildProcess(int pid, int handle) : pid_(pid), handle_(handle) {}

@@ -13,12 +13,10 @@ namespace belfry::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using Clock = std::chrono::steady_clock;
 using recipes::Holder;
 using recipes::Order;
 
-constexpr auto round = 100ms;    // until a stop signal is seen
-constexpr auto kill_after = 5s;  // of a command that does not end when it is asked to
+constexpr auto round = 100ms;  // until a stop signal is seen
 
 constexpr auto stopped_exit = static_cast<Exit>(128 + SIGINT);  // while it waited
 
@@ -38,15 +36,6 @@ Exit lost(const Context& context, const char* what, const Error& reason, const c
     return context.fail({Code::uncertain, "the " + std::string(what) + " is lost: " + reason.detail + what_then});
 }
 
-// It was asked to end: it is killed if it does not.
-void end(ChildProcess& child) {
-    for (const auto until = Clock::now() + kill_after; Clock::now() < until;) {
-        if (child.wait(round)) return;
-    }
-    child.signal(SIGKILL);
-    while (!child.wait(round)) continue;
-}
-
 // While it is held; a stop signal is handed on, and it is kept for as long as the command then still runs.
 Exit run_under(Context& context, const char* what, const Holder& holder, LeaseId lease, const LossNotice& loss) {
     const auto& words = context.arguments.words();
@@ -60,7 +49,7 @@ Exit run_under(Context& context, const char* what, const Holder& holder, LeaseId
         if (const auto reason = loss.reason()) {
             child->signal(SIGTERM);  // before anything that may wait for whoever reads what is said
             const Exit exit = lost(context, what, *reason, "; the command is ended");
-            end(*child);
+            child->end();
             return exit;
         }
         if (stop_requested() && !std::exchange(told, true)) child->signal(SIGTERM);

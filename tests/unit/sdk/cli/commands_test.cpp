@@ -114,6 +114,10 @@ TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cl
         {"lease", "list", "7"},
         {"lease", "timetolive", "7", "--once"},
         {"lease", "renew", "7"},
+        {"once", "job"},
+        {"once", "job", "--forget", "--", "true"},
+        {"once", "job", "--tries", "0", "--", "true"},
+        {"once", "job", "--ttl", "1500ms", "--", "true"},
         {"get", "a", "--output", "xml"},
         {"get", "a", "--timeout", "soon"},
         {"get", "a", "--nonsense"},
@@ -149,6 +153,7 @@ TEST_CASE("commands: with no hub there, each ends within its timeout and says un
         {"lease", "list"},
         {"lease", "grant", "30s"},
         {"lease", "keep-alive", "7", "--once"},
+        {"once", "job", "--", "true"},
     };
     for (const auto& line : lines) {
         INFO(line[0]);
