@@ -21,6 +21,7 @@ extern const Command lock_command;
 extern const Command semaphore_command;
 extern const Command elect_command;
 extern const Command once_command;
+extern const Command counter_command;
 extern const Command import_command;
 extern const Command export_command;
 extern const Command status_command;

@@ -118,6 +118,8 @@ TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cl
         {"once", "job", "--forget", "--", "true"},
         {"once", "job", "--tries", "0", "--", "true"},
         {"once", "job", "--ttl", "1500ms", "--", "true"},
+        {"counter", "c", "--add", "1", "--set", "1"},
+        {"counter", "c", "--add", "9223372036854775808"},
         {"get", "a", "--output", "xml"},
         {"get", "a", "--timeout", "soon"},
         {"get", "a", "--nonsense"},
@@ -154,6 +156,7 @@ TEST_CASE("commands: with no hub there, each ends within its timeout and says un
         {"lease", "grant", "30s"},
         {"lease", "keep-alive", "7", "--once"},
         {"once", "job", "--", "true"},
+        {"counter", "c", "--add", "1"},
     };
     for (const auto& line : lines) {
         INFO(line[0]);
