@@ -30,7 +30,7 @@ _belfry() {
         get) flags+=" --prefix --range-end --rev --detail --keys-only --count --limit --sort --desc --raw --format --path --type --local" ;;
         del) flags+=" --prefix --range-end --all --comment --label --prev --dry-run" ;;
         txn) flags+=" --json --comment --label --dry-run" ;;
-        watch) flags+=" --by --label --kind --rev --snapshot --count --stream --full" ;;
+        watch) flags+=" --by --label --kind --rev --snapshot --count --children --stream --full" ;;
         history) flags+=" --limit --before --full" ;;
         diff) flags+=" --prefix --full" ;;
         log) flags+=" --last --from --to --prefix --full" ;;

@@ -22,6 +22,7 @@ constexpr Flag flags[] = {
     {"rev", FlagKind::number, "N", "begin with revision N instead of now"},
     {"snapshot", FlagKind::toggle, "", "first print what is there"},
     {"count", FlagKind::number, "N", "end after N change sets"},
+    {"children", FlagKind::toggle, "", "FILTER is a folder: list what is directly below it, then what becomes of that"},
     stream_flag,
     {"full", FlagKind::toggle, "", "values in full length"},
 };
@@ -136,6 +137,7 @@ Exit print_until_stopped(Context& context, DeliveryQueue& queue, const Subscript
 }
 
 Exit run_watch(Context& context) {
+    if (context.has("children")) return watch_children(context);
     if (context.has("snapshot") && context.has("rev")) return context.misuse("--snapshot and --rev exclude one another");
     const bool of_changes = context.has("by") || context.has("label");
     const std::string kind = context.arguments.text("kind");
@@ -181,14 +183,19 @@ Exit run_watch(Context& context) {
 const Command watch_command = {
     .name = "watch",
     .summary = "print every change of some keys, as it happens",
-    .usage = "[FILTER] [--by NAME | --label LABEL] [--kind KIND] [--rev N | --snapshot] [--count N] [--stream]",
+    .usage =
+        "[FILTER] [--by NAME | --label LABEL] [--kind KIND] [--rev N | --snapshot] [--count N] [--stream] | FOLDER "
+        "--children",
     .details =
         "Misses nothing: it reconnects and catches up by itself. Keys changed together come together, each on a line:\n"
         "  [2026-11-23 05:13:25.123] rev 42 PUT db/pool/size = 48 (alice@ops: twice the load)\n"
         "JSON: one line per change set. --stream needs one port instead of two (firewalls), and costs the hub more.\n"
+        "--children: each name directly below FOLDER, a key or a folder of keys, is one line HAS at first, then ADDED,\n"
+        "CHANGED or REMOVED.\n"
         "--by (a glob): only the change sets of that author. --label: only those marked so (`belfry put --label`).\n\n"
         "  belfry watch ''                         # everything\n"
         "  belfry watch 'db/*/size' --kind glob\n"
+        "  belfry watch services --children        # who is there, who comes and goes\n"
         "  belfry watch --by 'deploy-*' app/       # who deploys, of what they change what is below app/\n"
         "  belfry watch --label rollout=42         # what belongs to that rollout; --label rollout: to any\n"
         "  belfry watch db/ --rev 40 --count 2     # two change sets from revision 40 on, then end",

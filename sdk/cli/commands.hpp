@@ -12,6 +12,7 @@ extern const Command get_command;
 extern const Command del_command;
 extern const Command txn_command;
 extern const Command watch_command;
+Exit watch_children(Context& context);  // a part of it
 extern const Command subscribe_command;
 extern const Command history_command;
 extern const Command diff_command;
@@ -21,6 +22,7 @@ extern const Command lock_command;
 extern const Command semaphore_command;
 extern const Command elect_command;
 extern const Command once_command;
+extern const Command presence_command;
 extern const Command counter_command;
 extern const Command import_command;
 extern const Command export_command;

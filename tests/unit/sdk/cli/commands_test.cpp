@@ -118,6 +118,12 @@ TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cl
         {"once", "job", "--forget", "--", "true"},
         {"once", "job", "--tries", "0", "--", "true"},
         {"once", "job", "--ttl", "1500ms", "--", "true"},
+        {"watch", "--children"},
+        {"watch", "a", "--children", "--kind", "glob"},
+        {"presence", "join", "workers"},
+        {"presence", "list", "workers", "--below", "3"},
+        {"presence", "watch", "workers", "--", "true"},
+        {"presence", "leave", "workers"},
         {"counter", "c", "--add", "1", "--set", "1"},
         {"counter", "c", "--add", "9223372036854775808"},
         {"get", "a", "--output", "xml"},
@@ -156,6 +162,10 @@ TEST_CASE("commands: with no hub there, each ends within its timeout and says un
         {"lease", "grant", "30s"},
         {"lease", "keep-alive", "7", "--once"},
         {"once", "job", "--", "true"},
+        {"watch", "a", "--children"},
+        {"presence", "join", "workers", "me"},
+        {"presence", "list", "workers"},
+        {"presence", "watch", "workers"},
         {"counter", "c", "--add", "1"},
     };
     for (const auto& line : lines) {
