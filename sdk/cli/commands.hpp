@@ -22,6 +22,7 @@ extern const Command lock_command;
 extern const Command semaphore_command;
 extern const Command elect_command;
 extern const Command once_command;
+extern const Command barrier_command;
 extern const Command presence_command;
 extern const Command counter_command;
 extern const Command import_command;

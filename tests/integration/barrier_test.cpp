@@ -2,6 +2,8 @@
 // are killed, and when a member is gone without a word.
 #include "sdk/recipes/barrier.hpp"
 
+#include <signal.h>
+
 #include <array>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
@@ -292,4 +294,26 @@ TEST_CASE("barrier: rounds go on and no wake-up is lost while the leader of thre
     INFO(cluster.logs());
     CHECK(failures == 0);
     CHECK(crowd.failed() == 0);
+}
+
+// ---- belfry barrier ----
+
+TEST_CASE("barrier: `belfry barrier` keeps others waiting until it is opened", "[integration][barrier]") {
+    const OneHub one;
+    const std::string output = one.directory.path() + "/output";
+    CHECK(one.exit_of({"barrier", "wait", "b"}) == 0);
+    CHECK(one.run({"barrier", "hold", "b", "--lasting"}).output == "OK closed\n");
+    CHECK(one.exit_of({"barrier", "hold", "b"}) == 1);
+    CHECK(one.exit_of({"barrier", "wait", "b", "--wait", "200ms"}) == 1);
+    Process waiter(one.line({"barrier", "wait", "b"}), output);
+    std::this_thread::sleep_for(200ms);
+    CHECK(waiter.wait(0) == -1);
+    CHECK(one.run({"barrier", "open", "b"}).output == "OK open\n");
+    CHECK(waiter.wait(5) == 0);
+    CHECK(one.exit_of({"barrier", "open", "b"}) == 1);
+    Process holder(one.line({"barrier", "hold", "b"}), output + "1");
+    REQUIRE(wait_for([&] { return read_text(output + "1").starts_with("OK closed, lease "); }));
+    holder.signal(SIGINT);
+    CHECK(holder.wait(3) == 0);
+    CHECK(one.exit_of({"barrier", "wait", "b", "--wait", "0s"}) == 0);
 }

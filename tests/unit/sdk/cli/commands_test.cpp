@@ -124,6 +124,9 @@ TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cl
         {"presence", "list", "workers", "--below", "3"},
         {"presence", "watch", "workers", "--", "true"},
         {"presence", "leave", "workers"},
+        {"barrier", "close", "b"},
+        {"barrier", "open", "b", "--wait", "5s"},
+        {"barrier", "hold", "b", "--ttl", "5s", "--lasting"},
         {"counter", "c", "--add", "1", "--set", "1"},
         {"counter", "c", "--add", "9223372036854775808"},
         {"get", "a", "--output", "xml"},
@@ -166,6 +169,8 @@ TEST_CASE("commands: with no hub there, each ends within its timeout and says un
         {"presence", "join", "workers", "me"},
         {"presence", "list", "workers"},
         {"presence", "watch", "workers"},
+        {"barrier", "hold", "b"},
+        {"barrier", "wait", "b", "--wait", "300ms"},
         {"counter", "c", "--add", "1"},
     };
     for (const auto& line : lines) {

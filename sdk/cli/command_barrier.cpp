@@ -1,0 +1,103 @@
+#include <signal.h>
+
+#include "sdk/cli/commands.hpp"
+#include "sdk/cli/holding.hpp"
+#include "sdk/cli/stop_signal.hpp"
+#include "sdk/cli/text.hpp"
+#include "sdk/recipes/barrier.hpp"
+
+namespace belfry::cli {
+namespace {
+
+constexpr auto stopped_exit = static_cast<Exit>(128 + SIGINT);  // while it waited
+
+constexpr Flag flags[] = {
+    {"ttl", FlagKind::duration, "TIME", "hold: how long it stays closed if this process dies, or is paused (10s)"},
+    {"lasting", FlagKind::toggle, "", "hold: it stays closed until somebody opens it, and this ends at once"},
+    {"wait", FlagKind::duration, "TIME", "wait: how long (for ever)"},
+};
+
+Exit hold_for_good(Context& context) {
+    auto client = context.connect();
+    if (!client) return context.fail(client.error());
+    Barrier barrier(*client, nullptr, context.word(1));
+    if (const Status held = barrier.hold(); !held) return context.fail(held.error());
+    context.line("OK closed");
+    return Exit::ok;
+}
+
+Exit hold_while_it_runs(Context& context) {
+    const auto ttl = lease_ttl(context);
+    if (!ttl) return context.misuse(ttl.error().detail);
+    catch_stop_signals();
+    LossNotice loss;
+    const auto held = hold_lease(context, *ttl, loss);
+    if (!held) return context.fail(held.error());
+    Barrier barrier(held->client, held->lease, context.word(1));
+    if (const Status closed = barrier.hold(); !closed) return context.fail(closed.error());
+    context.line("OK closed, lease " + std::to_string(held->lease->id().value));
+    context.out.flush();
+    hold(context, loss);
+    if (const auto reason = loss.reason())
+        return context.fail({Code::uncertain, "perhaps not closed any more: " + reason->detail});
+    return Exit::ok;
+}
+
+Exit open(Context& context) {
+    auto client = context.connect();
+    if (!client) return context.fail(client.error());
+    const auto opened = Barrier::open(**client, context.word(1));
+    if (!opened) return context.fail(opened.error());
+    if (!*opened) return context.fail({Code::not_found, "'" + context.word(1) + "' is open already"});
+    context.line("OK open");
+    return Exit::ok;
+}
+
+Exit wait(Context& context) {
+    auto client = context.connect();
+    if (!client) return context.fail(client.error());
+    // A hub that is not there is said at once, where a waiter would wait for it.
+    const auto now = (*client)->get(Barrier::key_of(context.word(1)));
+    if (!now && now.error().code != Code::not_found) return context.fail(now.error());
+    catch_stop_signals();
+    const auto patience = context.arguments.duration("wait", wait_default);
+    const Status through = Barrier::wait(*client, context.word(1), patience, stop_requested);
+    if (through) return Exit::ok;
+    if (stop_requested()) return stopped_exit;
+    if (through.error().code == Code::timeout) return context.fail({Code::conflict, through.error().detail});
+    return context.fail(through.error());
+}
+
+Exit run_barrier(Context& context) {
+    const std::string& what = context.word(0);
+    if (context.has("wait") && what != "wait") return context.misuse("--wait is of wait");
+    if ((context.has("ttl") || context.has("lasting")) && what != "hold")
+        return context.misuse("--ttl and --lasting are of hold");
+    if (context.has("ttl") && context.has("lasting")) return context.misuse("--ttl and --lasting exclude one another");
+    if (what == "hold") return context.has("lasting") ? hold_for_good(context) : hold_while_it_runs(context);
+    if (what == "open") return open(context);
+    if (what == "wait") return wait(context);
+    return context.misuse("write `barrier hold NAME`, `barrier open NAME` or `barrier wait NAME`");
+}
+
+}  // namespace
+
+const Command barrier_command = {
+    .name = "barrier",
+    .summary = "keep many waiting, and let all of them go at once",
+    .usage = "hold NAME [--ttl TIME | --lasting] | open NAME | wait NAME [--wait TIME]",
+    .details =
+        "`hold` closes the barrier NAME until Ctrl-C, or until nobody has heard of this process for --ttl; with --lasting\n"
+        "until somebody opens it. Exit 1 if it is closed already. `open` opens it, whoever closed it; exit 1 if it was "
+        "open.\n"
+        "`wait` ends with 0 when it is open, at once if it is; 1 if it was not within --wait.\n\n"
+        "  belfry barrier hold release/42 --lasting\n"
+        "  belfry barrier wait release/42 && ./go.sh                     # on many machines\n"
+        "  belfry barrier open release/42",
+    .flags = flags,
+    .words_min = 2,
+    .words_max = 2,
+    .run = run_barrier,
+};
+
+}  // namespace belfry::cli
