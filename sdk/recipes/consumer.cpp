@@ -25,6 +25,10 @@ Error not_held(size_t lost, size_t of) {
                                 " items are not held any more: their lease has ended, or they were acknowledged"};
 }
 
+void append(std::vector<protocol::TxnOp> ops, TxnRequest& txn) {
+    for (protocol::TxnOp& op : ops) txn.then_ops.push_back(std::move(op));
+}
+
 }  // namespace
 
 Consumer::Consumer(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, ConsumerOptions options)
@@ -48,33 +52,40 @@ Result<std::vector<QueueItem>> Consumer::take(size_t most, std::chrono::millisec
     if (Status good = check_queue_name(name_); !good) return good.error();
     if (most == 0) return Error{Code::invalid_argument, "take: of no items"};
     const Patience patience = Patience::of(timeout, options_.cancelled);
+    bool asked = false;            // once at least, however little time there is
+    std::optional<Error> trouble;  // of the last time that it asked
     for (;;) {
-        if (const Status go = waiting_.may_go_on(patience); !go) return go.error();
-        auto items = perhaps_more_held_ ? recover() : claim(most);
+        const Status go = waiting_.may_go_on(patience);
+        const bool given_up = !lease_->alive() || (patience.cancelled && patience.cancelled());
+        if (!go && trouble && !given_up) return *trouble;
+        if (!go && (asked || given_up)) return go.error();
+        const bool announces = must_announce_;
+        asked = asked || !announces;
+        auto items = announces ? announce() : claim(most);
         if (!items && !may_pass(items.error().code) && items.error().code != Code::conflict) return items.error();
         if (!items) {
+            trouble = items.error();
             waiting_.pause(patience);
             continue;
         }
+        trouble.reset();
+        const bool some = !items->empty();
         if (Items usable = without_worn_out(*std::move(items)); !usable.empty()) return usable;
-        if (perhaps_more_held_) continue;
+        // Behind those that are worn out others may stand.
+        if (announces || some || must_announce_) continue;
         if (const Status come = await_something(patience); !come) return come.error();
     }
 }
 
-// The user's key is there as long as the lease: when it goes, others hear that what this one held is free.
+// The user's key is there as long as the lease: when it goes, others hear that what this one held is free. Its revision is
+// in each claim: once it is put anew, a claim that was sent before and is late is not done.
 TxnRequest Consumer::claim_next(size_t most) const {
-    TxnRequest announce;
-    announce.compares = {missing(own_key_)};
-    announce.then_ops = {{protocol::PutRequest{own_key_, this_process(), lease_->id()}}};
-    protocol::RangeRequest closed;
-    closed.range = KeyRange::one(closed_key_of(name_));
     const uint64_t limit = std::min<uint64_t>(most, limits::claim_items_max);
     TxnRequest txn;
-    txn.compares = {missing(closed_key_of(name_))};
-    txn.then_ops = {{std::move(announce)},
-                    {protocol::ClaimRequest{items_of(name_), claims_of(name_), lease_->id(), claimant_, limit}}};
-    txn.else_ops = {{closed}};
+    txn.compares = {missing(closed_key_of(name_)),
+                    {KeyRange::one(own_key_), Compare::Target::mod, Compare::Op::equal, announced_.value, {}}};
+    txn.then_ops = {{protocol::ClaimRequest{items_of(name_), claims_of(name_), lease_->id(), claimant_, limit}}};
+    txn.else_ops = {{one_of(closed_key_of(name_))}, {one_of(own_key_)}};
     return txn;
 }
 
@@ -82,7 +93,7 @@ Result<std::vector<QueueItem>> Consumer::claim(size_t most) {
     const auto done = client_->txn(claim_next(most));
     if (done) return read_claim(done->revision, {done->succeeded, done->replies});
     // A ticket's `conflict` says that it was done and that the answer is forgotten.
-    perhaps_more_held_ = done.error().code == Code::conflict || may_pass(done.error().code);
+    must_announce_ = done.error().code == Code::conflict || may_pass(done.error().code);
     return done.error();
 }
 
@@ -90,8 +101,10 @@ Result<std::vector<QueueItem>> Consumer::read_claim(Revision at, const protocol:
     seen_ = at;
     Items items;
     for (const protocol::TxnOpReply& one : reply.replies) {
-        const auto* range = std::get_if<protocol::RangeReply>(&one.reply);
-        if (range != nullptr && !range->kvs.empty()) (void)open_if_complete(*client_, name_, range->kvs[0]);
+        if (const auto* range = std::get_if<protocol::RangeReply>(&one.reply)) {
+            const KeyValue* found = range->kvs.empty() ? nullptr : &range->kvs[0];
+            if (found != nullptr && found->key == closed_key_of(name_)) (void)open_if_complete(*client_, name_, *found);
+        }
         const auto* claimed = std::get_if<protocol::ClaimReply>(&one.reply);
         if (claimed == nullptr) continue;
         is_full_ = claimed->more && claimed->items.empty();
@@ -102,69 +115,93 @@ Result<std::vector<QueueItem>> Consumer::read_claim(Revision at, const protocol:
             items.push_back(std::move(item));
         }
     }
+    if (!reply.succeeded) must_announce_ = !is_announced(reply);
     return items;
 }
 
-// What it holds without having been told, as the hub has it.
-Result<std::vector<QueueItem>> Consumer::recover() {
-    protocol::RangeRequest all;
-    all.range = KeyRange::prefix(claims_of(name_));
-    const auto claims = client_->range(all);
-    if (!claims) return claims.error();
+// Of a claim that was not done: is the queue closed, or is its own key not the one that it put?
+bool Consumer::is_announced(const protocol::TxnReply& reply) const {
+    return std::any_of(reply.replies.begin(), reply.replies.end(), [this](const protocol::TxnOpReply& one) {
+        const auto* range = std::get_if<protocol::RangeReply>(&one.reply);
+        return range != nullptr && !range->kvs.empty() && range->kvs[0].key == own_key_ &&
+               range->kvs[0].mod_revision == announced_;
+    });
+}
+
+// Puts its key; and what it holds without having been told, as the hub has it then.
+Result<std::vector<QueueItem>> Consumer::announce() {
+    TxnRequest txn;
+    txn.then_ops = {{protocol::PutRequest{own_key_, this_process(), lease_->id()}}, {all_of(claims_of(name_))}};
+    const auto done = client_->txn(std::move(txn));
+    if (!done) return done.error();
+    const auto* claims = done->replies.size() == 2 ? std::get_if<protocol::RangeReply>(&done->replies[1].reply) : nullptr;
+    if (claims == nullptr) return Error{Code::corrupt, "the hub answered without the claims"};
     Items items;
     for (const KeyValue& kv : claims->kvs) {
         const auto mark = protocol::decode_claim(kv.value);
         const Bytes id = kv.key.substr(claims_of(name_).size());
-        if (!mark || mark->lease != lease_->id() || mark->claimant != claimant_ || held_.count(id) > 0) continue;
+        if (!mark || mark->lease != lease_->id() || mark->claimant != claimant_) continue;
+        if (const auto known = held_.find(id); known != held_.end() && known->second.since == kv.mod_revision) continue;
         const auto item = client_->get(items_of(name_) + id);
         if (!item && item.error().code == Code::not_found) continue;
         if (!item) return item.error();
-        held_[id] = {kv.mod_revision, mark->attempts};
         items.push_back({id, item->value, item->content_type, mark->attempts, kv.mod_revision});
     }
-    perhaps_more_held_ = false;
+    for (const QueueItem& item : items) held_[item.id] = {item.since, item.attempts};
+    announced_ = done->revision;
+    must_announce_ = false;
     return items;
 }
 
-// One that cannot be buried now goes back when the lease ends, and is met again.
+// One that can never be buried goes back when the lease ends, and is met again.
 std::vector<QueueItem> Consumer::without_worn_out(Items items) {
-    if (options_.attempts_max == 0) return items;
-    std::erase_if(items, [this](const QueueItem& item) {
-        if (item.attempts <= options_.attempts_max) return false;
-        (void)bury(item);
-        return true;
+    Items usable;
+    for (QueueItem& item : items) {
+        const bool worn_out = options_.attempts_max != 0 && item.attempts > options_.attempts_max;
+        (worn_out ? worn_out_ : usable).push_back(std::move(item));
+    }
+    std::erase_if(worn_out_, [this](const QueueItem& item) {
+        const Status buried = bury(item);
+        return buried || !may_pass(buried.error().code);
     });
-    return items;
+    return usable;
 }
 
 // ---- done with them ----
 
-void Consumer::add_removal(const Bytes& id, TxnRequest& txn) const {
-    txn.then_ops.push_back({protocol::DeleteRequest{KeyRange::one(items_of(name_) + id)}});
-    txn.then_ops.push_back({protocol::DeleteRequest{KeyRange::one(claims_of(name_) + id)}});
-}
-
-Status Consumer::acknowledge(std::span<const QueueItem> items, std::vector<protocol::TxnOp> also) {
+TxnRequest Consumer::removal_of(std::span<const QueueItem> items) const {
     TxnRequest txn;
     for (const QueueItem& item : items) {
         txn.compares.push_back(guard(item));
-        add_removal(item.id, txn);
+        txn.then_ops.push_back({protocol::DeleteRequest{KeyRange::one(items_of(name_) + item.id)}});
+        txn.then_ops.push_back({protocol::DeleteRequest{KeyRange::one(claims_of(name_) + item.id)}});
     }
+    return txn;
+}
+
+void Consumer::forget(std::span<const QueueItem> items) {
+    for (const QueueItem& item : items) {
+        const auto known = held_.find(item.id);
+        if (known != held_.end() && known->second.since == item.since) held_.erase(known);
+    }
+}
+
+Status Consumer::acknowledge(std::span<const QueueItem> items, std::vector<protocol::TxnOp> also) {
+    if (items.empty() && also.empty()) return {};
     const bool alone = also.empty();
-    for (protocol::TxnOp& op : also) txn.then_ops.push_back(std::move(op));
+    TxnRequest txn = removal_of(items);
+    append(std::move(also), txn);
     const auto done = client_->txn(std::move(txn));
     if (!done) return done.error();
-    if (!done->succeeded) return alone && items.size() > 1 ? acknowledge_singly(items) : not_held(1, items.size());
-    for (const QueueItem& item : items) held_.erase(item.id);
-    return {};
+    if (!done->succeeded && alone && items.size() > 1) return acknowledge_singly(items);
+    if (done->succeeded || items.size() == 1) forget(items);
+    return done->succeeded ? Status() : not_held(1, items.size());
 }
 
 Status Consumer::acknowledge_singly(std::span<const QueueItem> items) {
     size_t lost = 0;
     for (const QueueItem& item : items) {
-        TxnRequest txn;
-        add_removal(item.id, txn);
-        const Status done = change_one(std::move(txn), item);
+        const Status done = acknowledge(std::span(&item, 1));
         if (!done && done.error().code != Code::conflict) return done;
         if (!done) ++lost;
     }
@@ -174,22 +211,18 @@ Status Consumer::acknowledge_singly(std::span<const QueueItem> items) {
 Result<std::vector<QueueItem>> Consumer::acknowledge_and_take(std::span<const QueueItem> items, size_t most,
                                                               std::chrono::milliseconds timeout) {
     if (most == 0) return Error{Code::invalid_argument, "take: of no items"};
-    TxnRequest txn;
-    for (const QueueItem& item : items) {
-        txn.compares.push_back(guard(item));
-        add_removal(item.id, txn);
-    }
+    TxnRequest txn = removal_of(items);
     txn.then_ops.push_back({claim_next(most)});
     const auto done = client_->txn(std::move(txn));
     if (!done) {
-        perhaps_more_held_ = done.error().code == Code::conflict || may_pass(done.error().code);
+        must_announce_ = must_announce_ || done.error().code == Code::conflict || may_pass(done.error().code);
         return done.error();
     }
     if (!done->succeeded) {
         if (Status acknowledged = acknowledge(items); !acknowledged) return acknowledged.error();
         return take(most, timeout);
     }
-    for (const QueueItem& item : items) held_.erase(item.id);
+    forget(items);
     const auto* claimed = std::get_if<protocol::TxnReply>(&done->replies.back().reply);
     if (claimed == nullptr) return Error{Code::corrupt, "the hub answered without what was claimed"};
     auto next = read_claim(done->revision, *claimed);
@@ -198,10 +231,9 @@ Result<std::vector<QueueItem>> Consumer::acknowledge_and_take(std::span<const Qu
 }
 
 Status Consumer::change_one(TxnRequest txn, const QueueItem& item) {
-    txn.compares.push_back(guard(item));
     const auto done = client_->txn(std::move(txn));
     if (!done) return done.error();
-    held_.erase(item.id);
+    forget(std::span(&item, 1));
     return done->succeeded ? Status() : not_held(1, 1);
 }
 
@@ -210,23 +242,24 @@ protocol::TxnOp Consumer::return_of(const Bytes& id, const Held& held) const {
     return {protocol::PutRequest{key, protocol::encode_claim({{}, 0, claimant_, held.attempts}), {}}};
 }
 
-Status Consumer::give_back(const QueueItem& item) {
+Status Consumer::give_back(const QueueItem& item, std::vector<protocol::TxnOp> also) {
     TxnRequest txn;
+    txn.compares = {guard(item)};
     txn.then_ops.push_back(return_of(item.id, {item.since, item.attempts}));
+    append(std::move(also), txn);
     return change_one(std::move(txn), item);
 }
 
 Status Consumer::bury(const QueueItem& item) {
-    TxnRequest txn;
+    TxnRequest txn = removal_of(std::span(&item, 1));
     txn.then_ops.push_back({protocol::PutRequest{dead_of(name_) + item.id, item.value, {}, false, item.content_type}});
-    add_removal(item.id, txn);
     return change_one(std::move(txn), item);
 }
 
 // Everything it may hold goes back, what it was not told of too: when its key goes, the others look.
 void Consumer::leave() {
     if (!lease_->alive()) return;
-    if (perhaps_more_held_) (void)recover();
+    if (must_announce_ && announced_.value > 0) (void)announce();
     while (!held_.empty()) {
         TxnRequest txn;
         for (size_t some = 0; some < limits::claim_items_max && !held_.empty(); ++some) {
@@ -239,7 +272,7 @@ void Consumer::leave() {
         }
         if (!client_->txn(std::move(txn))) return;
     }
-    if (seen_.value > 0) (void)client_->erase(KeyRange::one(own_key_));
+    if (seen_.value > 0 || announced_.value > 0) (void)client_->erase(KeyRange::one(own_key_));
 }
 
 // ---- waiting ----

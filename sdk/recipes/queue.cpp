@@ -3,6 +3,7 @@
 #include <array>
 
 #include "sdk/base/limits.hpp"
+#include "sdk/base/random.hpp"
 #include "sdk/recipes/queue_keys.hpp"
 
 namespace belfry {
@@ -11,6 +12,9 @@ namespace {
 using namespace recipes;
 using protocol::Compare;
 using protocol::TxnRequest;
+using namespace std::chrono_literals;
+
+constexpr auto purge_ttl = 30s;  // kept alive while it works; if it dies, what it took is free after that
 
 Status check_push(const Bytes& name, size_t count, unsigned priority) {
     if (Status good = check_queue_name(name); !good) return good;
@@ -21,6 +25,13 @@ Status check_push(const Bytes& name, size_t count, unsigned priority) {
     if (priority <= queue_priority_max) return {};
     return Error{Code::invalid_argument, "push: priority " + std::to_string(priority) + "; 0 to " +
                                              std::to_string(queue_priority_max) + ", 0 is handed out first"};
+}
+
+std::vector<QueueEntry> entries_of(const std::vector<KeyValue>& kvs, const Bytes& prefix) {
+    std::vector<QueueEntry> entries;
+    for (const KeyValue& kv : kvs)
+        entries.push_back({kv.key.substr(prefix.size()), kv.value, kv.content_type, kv.create_revision});
+    return entries;
 }
 
 }  // namespace
@@ -38,9 +49,7 @@ Result<std::vector<Bytes>> Queue::push(std::span<const Bytes> values, unsigned p
     TxnRequest txn;
     for (const Bytes& value : values)
         txn.then_ops.push_back({protocol::PutRequest{items + std::to_string(priority) + "/", value, {}, false, {}, true}});
-    protocol::RangeRequest closed;
-    closed.range = KeyRange::one(closed_key_of(name_));
-    txn.then_ops.push_back({closed});
+    txn.then_ops.push_back({one_of(closed_key_of(name_))});
     const auto done = client_->txn(std::move(txn));
     if (!done) return done.error();
     std::vector<Bytes> ids;
@@ -69,22 +78,36 @@ Status Queue::open() {
 
 Result<QueueStatus> Queue::status() {
     if (Status good = check_queue_name(name_); !good) return good.error();
-    TxnRequest txn;
-    for (const KeyRange& range : {KeyRange::prefix(items_of(name_)), KeyRange::prefix(claims_of(name_)),
-                                  KeyRange::prefix(dead_of(name_)), KeyRange::one(closed_key_of(name_))}) {
-        protocol::RangeRequest count;
-        count.range = range;
-        count.count_only = true;
-        txn.then_ops.push_back({count});
+    const auto parts =
+        read_ranges(*client_, {count_of(KeyRange::prefix(items_of(name_))), all_of(claims_of(name_)),
+                               count_of(KeyRange::prefix(dead_of(name_))), count_of(KeyRange::one(closed_key_of(name_)))});
+    if (!parts) return parts.error();
+    QueueStatus status{parts->ranges[0].count, 0, parts->ranges[2].count, parts->ranges[3].count > 0};
+    for (const KeyValue& claim : parts->ranges[1].kvs) status.held += mark_of(claim).lease.value != 0 ? 1 : 0;
+    return status;
+}
+
+Result<std::vector<QueueEntry>> Queue::peek(size_t most) {
+    if (Status good = check_queue_name(name_); !good) return good.error();
+    const auto parts = read_ranges(*client_, {all_of(items_of(name_), most), all_of(claims_of(name_))});
+    if (!parts) return parts.error();
+    std::map<Bytes, protocol::ClaimMark> marks;
+    for (const KeyValue& claim : parts->ranges[1].kvs) marks[claim.key.substr(claims_of(name_).size())] = mark_of(claim);
+    std::vector<QueueEntry> entries = entries_of(parts->ranges[0].kvs, items_of(name_));
+    for (QueueEntry& entry : entries) {
+        const auto mark = marks.find(entry.id);
+        if (mark == marks.end()) continue;
+        entry.attempts = mark->second.attempts;
+        entry.held = mark->second.lease.value != 0;
     }
-    const auto done = client_->txn(std::move(txn));
-    if (!done) return done.error();
-    std::vector<uint64_t> counts;
-    for (const protocol::TxnOpReply& one : done->replies) {
-        if (const auto* range = std::get_if<protocol::RangeReply>(&one.reply)) counts.push_back(range->count);
-    }
-    if (counts.size() != 4) return Error{Code::corrupt, "the hub answered without the counts"};
-    return QueueStatus{counts[0], counts[1], counts[2], counts[3] > 0};
+    return entries;
+}
+
+Result<std::vector<QueueEntry>> Queue::dead_letters(size_t most) {
+    if (Status good = check_queue_name(name_); !good) return good.error();
+    const auto letters = client_->range(all_of(dead_of(name_), most));
+    if (!letters) return letters.error();
+    return entries_of(letters->kvs, dead_of(name_));
 }
 
 Result<Bytes> Queue::revive(const Bytes& id) {
@@ -106,37 +129,33 @@ Result<Bytes> Queue::revive(const Bytes& id) {
     return Error{Code::not_found, "there is no dead letter '" + id + "'"};
 }
 
-// In pages, each of which leaves alone what is held by then.
+// In pages. It takes what nobody holds, by a lease of its own, and so nothing that somebody gets meanwhile.
 Result<uint64_t> Queue::purge() {
     if (Status good = check_queue_name(name_); !good) return good.error();
     const auto dead = client_->erase(KeyRange::prefix(dead_of(name_)));
     if (!dead) return dead.error();
-    uint64_t erased = dead->deleted;
-    const Bytes items = items_of(name_), claims = claims_of(name_);
-    protocol::RangeRequest page;
-    page.range = KeyRange::prefix(items);
-    page.limit = limits::claim_items_max;
-    page.keys_only = true;
-    for (;;) {
-        const auto found = client_->range(page);
-        if (!found) return found.error();
-        TxnRequest txn;
-        for (const KeyValue& kv : found->kvs) {
-            TxnRequest one;
-            const KeyRange claim = KeyRange::one(claims + kv.key.substr(items.size()));
-            one.compares = {{claim, Compare::Target::version, Compare::Op::equal, 0, {}}};
-            one.then_ops = {{protocol::DeleteRequest{KeyRange::one(kv.key)}}};
-            txn.then_ops.push_back({std::move(one)});
+    const auto lease = Lease::grant(client_, {.ttl = purge_ttl});
+    if (!lease) return lease.error();
+    for (uint64_t erased = dead->deleted;;) {
+        TxnRequest take, erase;
+        take.then_ops = {{protocol::ClaimRequest{items_of(name_), claims_of(name_), (*lease)->id(), random_u64(),
+                                                 limits::claim_items_max}}};
+        const auto taken = client_->txn(std::move(take));
+        if (!taken) return taken.error();
+        const auto* claimed =
+            taken->replies.empty() ? nullptr : std::get_if<protocol::ClaimReply>(&taken->replies[0].reply);
+        if (claimed == nullptr) return Error{Code::corrupt, "the hub answered without what was claimed"};
+        if (claimed->items.empty()) return erased;
+        for (const protocol::ClaimedItem& one : claimed->items) {
+            const KeyRange claim = KeyRange::one(claims_of(name_) + one.item.key.substr(items_of(name_).size()));
+            erase.compares.push_back({claim, Compare::Target::mod, Compare::Op::equal, taken->revision.value, {}});
+            erase.then_ops.push_back({protocol::DeleteRequest{KeyRange::one(one.item.key)}});
+            erase.then_ops.push_back({protocol::DeleteRequest{claim}});
         }
-        if (txn.then_ops.empty()) return erased;
-        page.range.begin = found->kvs.back().key + '\0';
-        const auto done = client_->txn(std::move(txn));
+        const auto done = client_->txn(std::move(erase));
         if (!done) return done.error();
-        for (const protocol::TxnOpReply& one : done->replies) {
-            const auto* nested = std::get_if<protocol::TxnReply>(&one.reply);
-            erased += nested != nullptr && nested->succeeded ? 1 : 0;
-        }
-        if (!found->more) return erased;
+        if (!done->succeeded) return Error{Code::conflict, "purge: its lease ended in the middle; start it again"};
+        erased += claimed->items.size();
     }
 }
 

@@ -21,7 +21,8 @@
 // In the hub (docs/queues.md): NAME/item/P/SEQUENCE, NAME/held/P/SEQUENCE for each that is handed out,
 // NAME/dead/P/SEQUENCE, NAME/closed, and NAME/user/LEASE-OBJECT for each consumer, bound to its lease.
 // Needs the rights read, write, delete and lease on the prefix NAME/; to push, write on NAME/item/ and read on NAME/closed.
-// Bounds: 4,096 items are held at once; values as any value's. Every idle consumer asks when something comes.
+// Bounds: 4,096 items are held at once; values as any value's. Every idle consumer asks when something comes. A part of a
+// name behind its first '/' is not item, held, dead or user: one queue would be within another.
 // Threads: one at a time for each object. Calls are synchronous: not in a callback of the client.
 // Ownership: keeps its client and its lease alive.
 #pragma once
@@ -39,10 +40,21 @@ inline constexpr unsigned queue_priority = 5;      // unless the pusher says oth
 // What is in a queue, counted at one moment.
 struct QueueStatus {
     uint64_t items = 0;  // held ones included
-    uint64_t held = 0;   // handed out, also to consumers that have gone without a word
+    uint64_t held = 0;   // handed out and not given back; also to consumers that have gone without a word
     uint64_t dead = 0;
     bool closed = false;
     friend bool operator==(const QueueStatus&, const QueueStatus&) = default;
+};
+
+// An item or a dead letter as whoever looks at it sees it, without taking it.
+struct QueueEntry {
+    Bytes id;  // "PRIORITY/SEQUENCE"
+    Bytes value;
+    Bytes content_type;
+    Revision pushed;        // of a dead letter: when it became one
+    uint64_t attempts = 0;  // how often it was handed out so far; of a dead letter 0, nobody counts any more
+    bool held = false;      // as in QueueStatus
+    friend bool operator==(const QueueEntry&, const QueueEntry&) = default;
 };
 
 class Queue {
@@ -60,9 +72,13 @@ public:
     Status close(uint64_t until_items = 0);
     Status open();
     Result<QueueStatus> status();
+    // The first ones in the order in which they are handed out, `most` at most, or 64 MiB of them.
+    Result<std::vector<QueueEntry>> peek(size_t most);
+    Result<std::vector<QueueEntry>> dead_letters(size_t most);
     // Puts a dead letter at the end of the queue again, as a new item with no attempts. `not_found`: there is none.
     Result<Bytes> revive(const Bytes& id);
-    // Erases what nobody holds, dead letters too; the number of items and letters.
+    // Erases what nobody holds, dead letters too; the number of items and letters. Takes the items to do so: of one that
+    // fails in the middle some have an attempt more.
     Result<uint64_t> purge();
 
     const Bytes& name() const { return name_; }
@@ -94,19 +110,22 @@ public:
     Consumer(const Consumer&) = delete;
     Consumer& operator=(const Consumer&) = delete;
 
-    // 1 to `most` items (limits::claim_items_max at most), the first that nobody holds; waits for the first one. `timeout`:
-    // there was none, or the hub did not answer; `not_found`: the lease has ended.
+    // 1 to `most` items (limits::claim_items_max at most), the first that nobody holds; waits for the first one. More only
+    // if the answer to an earlier call was lost: then what that one took. `timeout`: there was none (0: it is asked once);
+    // `not_found`: the lease has ended; what may pass (`unavailable`, `uncertain`, ...) if that was the last answer.
     Result<std::vector<QueueItem>> take(size_t most, std::chrono::milliseconds timeout);
 
-    // They are done. `also` happens in the same transaction: results that are written exactly once. `conflict`: some are
-    // not held any more, and then nothing of this was done; without `also` those that still are were acknowledged. After
-    // `uncertain` they perhaps are; asking again tells (`conflict` = they were, or are lost).
+    // They are done; limits::txn_ops_max / 3 at most. `also` happens in the same transaction: results that are written
+    // exactly once. `conflict`: some are not held any more, and then nothing of this was done; without `also` those that
+    // still are were acknowledged. After `uncertain` they perhaps are; asking again tells (`conflict` = they were, or are
+    // lost).
     Status acknowledge(std::span<const QueueItem> items, std::vector<protocol::TxnOp> also = {});
-    // Acknowledges, and takes the next ones in the same transaction if there are some. Errors as those of both.
+    // Acknowledges, and takes the next ones in the same transaction if there are some. Errors as those of both; `timeout`:
+    // they are acknowledged, and there was no other.
     Result<std::vector<QueueItem>> acknowledge_and_take(std::span<const QueueItem> items, size_t most,
                                                         std::chrono::milliseconds timeout);
-    // Not done: the next who asks gets it, in its old place.
-    Status give_back(const QueueItem& item);
+    // Not done: the next who asks gets it, in its old place. `also`, and `conflict`, as in acknowledge().
+    Status give_back(const QueueItem& item, std::vector<protocol::TxnOp> also = {});
     // Not to be handed out again: NAME/dead/ID has its value from now on.
     Status bury(const QueueItem& item);
 
@@ -124,11 +143,13 @@ private:
     protocol::TxnRequest claim_next(size_t most) const;
     Result<Items> claim(size_t most);
     Result<Items> read_claim(Revision at, const protocol::TxnReply& reply);
-    Result<Items> recover();
+    Result<Items> announce();
     Items without_worn_out(Items items);
     Status acknowledge_singly(std::span<const QueueItem> items);
     Status change_one(protocol::TxnRequest txn, const QueueItem& item);
-    void add_removal(const Bytes& id, protocol::TxnRequest& txn) const;
+    protocol::TxnRequest removal_of(std::span<const QueueItem> items) const;
+    void forget(std::span<const QueueItem> items);
+    bool is_announced(const protocol::TxnReply& reply) const;
     protocol::TxnOp return_of(const Bytes& id, const Held& held) const;
     void leave();
     Status await_something(const recipes::Patience& patience);
@@ -141,10 +162,12 @@ private:
     const recipes::Waiting waiting_;
     const uint64_t claimant_;
     const Bytes own_key_;
-    std::map<Bytes, Held> held_;      // by id
-    bool perhaps_more_held_ = false;  // the answer to a claim was lost
-    bool is_full_ = false;            // there are items, and as many are held as may be
-    Revision seen_;                   // what came up to here has been asked for
+    std::map<Bytes, Held> held_;  // by id
+    Items worn_out_;              // held: they could not be buried yet
+    Revision announced_;          // when it put its key; a claim that was sent before is not done any more
+    bool must_announce_ = true;   // it has not yet, or the answer to a claim was lost
+    bool is_full_ = false;        // there are items, and as many are held as may be
+    Revision seen_;               // what came up to here has been asked for
 };
 
 }  // namespace belfry

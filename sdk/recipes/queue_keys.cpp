@@ -5,18 +5,82 @@
 #include "sdk/base/limits.hpp"
 
 namespace belfry::recipes {
-
 namespace {
+
 constexpr size_t longest_rest = 8 + 2 + limits::sequence_bytes;  // "/item/", "P/" and the number
+
+// The first part of the name, behind a '/', that is also a folder of every queue.
+std::optional<BytesView> own_word_in(BytesView name) {
+    for (size_t slash = name.find('/'); slash != BytesView::npos; slash = name.find('/', slash + 1)) {
+        const BytesView rest = name.substr(slash + 1), word = rest.substr(0, rest.find('/'));
+        for (const BytesView own : {"item", "held", "dead", "user"}) {
+            if (word == own) return word;
+        }
+    }
+    return {};
 }
+
+}  // namespace
 
 Status check_queue_name(BytesView name) {
     if (name.empty()) return Error{Code::invalid_argument, "the queue's name is empty"};
     constexpr size_t name_max = limits::key_bytes_max - longest_rest - 8;
+    if (const auto word = own_word_in(name)) {
+        return Error{Code::invalid_argument, "a queue's name with the part '/" + Bytes(*word) +
+                                                 "', where another queue has its keys; take another word"};
+    }
     if (name.size() <= name_max) return {};
     return Error{Code::invalid_argument, "a queue's name of " + std::to_string(name.size()) + " octets; " +
                                              std::to_string(name_max) + " are the bound"};
 }
+
+protocol::ClaimMark mark_of(const KeyValue& claim) {
+    return protocol::decode_claim(claim.value).value_or(protocol::ClaimMark());
+}
+
+// ---- reading ----
+
+protocol::RangeRequest one_of(const Bytes& key) {
+    protocol::RangeRequest one;
+    one.range = KeyRange::one(key);
+    return one;
+}
+
+protocol::RangeRequest all_of(const Bytes& prefix, size_t most) {
+    protocol::RangeRequest all;
+    all.range = KeyRange::prefix(prefix);
+    all.limit = most;
+    return all;
+}
+
+protocol::RangeRequest keys_of(const Bytes& prefix, size_t most) {
+    protocol::RangeRequest keys = all_of(prefix, most);
+    keys.keys_only = true;
+    return keys;
+}
+
+protocol::RangeRequest count_of(const KeyRange& range) {
+    protocol::RangeRequest count;
+    count.range = range;
+    count.count_only = true;
+    return count;
+}
+
+Result<RangesRead> read_ranges(Client& client, const std::vector<protocol::RangeRequest>& ranges) {
+    protocol::TxnRequest txn;
+    for (const protocol::RangeRequest& range : ranges) txn.then_ops.push_back({range});
+    auto done = client.txn(std::move(txn));
+    if (!done) return done.error();
+    RangesRead read{done->revision, {}};
+    for (protocol::TxnOpReply& one : done->replies) {
+        if (auto* range = std::get_if<protocol::RangeReply>(&one.reply)) read.ranges.push_back(std::move(*range));
+    }
+    if (read.ranges.size() == ranges.size()) return read;
+    return Error{Code::corrupt, "the hub answered " + std::to_string(ranges.size()) + " questions with " +
+                                    std::to_string(read.ranges.size()) + " answers"};
+}
+
+// ---- closed ----
 
 // Whoever sees that it is complete may open it: the comparison lets one of them do it, and of one that was closed anew
 // none.
@@ -24,10 +88,7 @@ Status open_if_complete(Client& client, const Bytes& name, const KeyValue& close
     uint64_t wanted = 0;
     std::from_chars(closed.value.data(), closed.value.data() + closed.value.size(), wanted);
     if (wanted == 0) return {};
-    protocol::RangeRequest count;
-    count.range = KeyRange::prefix(items_of(name));
-    count.count_only = true;
-    const auto items = client.range(count);
+    const auto items = client.range(count_of(KeyRange::prefix(items_of(name))));
     if (!items) return items.error();
     if (items->count < wanted) return {};
     protocol::TxnRequest txn;

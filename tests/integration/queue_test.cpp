@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "tests/support/cluster_processes.hpp"
-#include "tests/support/lease_of.hpp"
 #include "tests/support/one_hub.hpp"
+#include "tests/support/queues.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -18,15 +18,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::vector<Bytes> values(const Result<std::vector<QueueItem>>& items) {
-    std::vector<Bytes> all;
-    if (!items) return {to_string(items.error())};
-    for (const QueueItem& item : *items) all.push_back(item.value);
-    return all;
-}
-
-std::vector<Bytes> list(std::initializer_list<Bytes> some) { return some; }
 
 }  // namespace
 
@@ -44,11 +35,11 @@ TEST_CASE("queue: by priority, then by order of pushing; acknowledged items do n
     CHECK(queue.push("x", queue_priority_max + 1).error().code == Code::invalid_argument);
     CHECK(*queue.status() == QueueStatus{5, 0, 0, false});
 
-    Consumer consumer(client, lease_of(client), "q");
+    Consumer consumer(client, lease_of(client, 10s), "q");
     auto first = consumer.take(2, 2s);
     CHECK(values(first) == list({"urgent", "a"}));
     CHECK(*queue.status() == QueueStatus{5, 2, 0, false});
-    Consumer other(client, lease_of(client), "q");
+    Consumer other(client, lease_of(client, 10s), "q");
     const auto second = other.take(9, 2s);
     CHECK(values(second) == list({"b", "c", "late"}));
     CHECK(other.take(1, 300ms).error().code == Code::timeout);
@@ -78,7 +69,7 @@ TEST_CASE("queue: whoever waits has what comes at once, and what a consumer that
     Clock::time_point got_it;
     std::thread waiter([&] {
         const auto own = one.hub.client();
-        Consumer consumer(own, lease_of(own), "q");
+        Consumer consumer(own, lease_of(own, 10s), "q");
         ++waits;
         const auto items = consumer.take(1, 20s);
         got_it = Clock::now();
@@ -91,7 +82,7 @@ TEST_CASE("queue: whoever waits has what comes at once, and what a consumer that
     waiter.join();
     CHECK(waits == 2);
     CHECK(got_it - pushed_at < 1s);
-    Consumer after(client, lease_of(client), "q");
+    Consumer after(client, lease_of(client, 10s), "q");
     const auto back = after.take(1, 2s);  // that one has ended in order
     REQUIRE(values(back) == list({"a"}));
     CHECK((*back)[0].attempts == 2);
@@ -121,7 +112,7 @@ TEST_CASE("queue: what a consumer held whose lease ends goes to others in its pl
     CHECK((*again)[0].attempts == 2);
     CHECK(first.acknowledge(*held).error().code == Code::conflict);
     CHECK(second.acknowledge(std::span(*again).last(1)));
-    Consumer patient(client, lease_of(client), "q", {.attempts_max = 2});
+    Consumer patient(client, lease_of(client, 10s), "q", {.attempts_max = 2});
     ending = end_soon(*second_lease);
     CHECK(patient.take(1, 1500ms).error().code == Code::timeout);  // two attempts were enough
     REQUIRE(wait_for([&] { return queue.status()->dead == 1; }));
@@ -156,7 +147,7 @@ TEST_CASE("queue: closed until all are there, then in order; nothing is handed o
     std::vector<Bytes> taken;
     std::thread waiter([&] {
         const auto own = one.hub.client();
-        Consumer consumer(own, lease_of(own), "q");
+        Consumer consumer(own, lease_of(own, 10s), "q");
         taken = values(consumer.take(9, 20s));
         released = true;
     });
@@ -171,7 +162,7 @@ TEST_CASE("queue: closed until all are there, then in order; nothing is handed o
     CHECK_FALSE(queue.status()->closed);
     REQUIRE(queue.close());
     REQUIRE(queue.push("4"));
-    Consumer consumer(client, lease_of(client), "q");
+    Consumer consumer(client, lease_of(client, 10s), "q");
     CHECK(consumer.take(9, 300ms).error().code == Code::timeout);
     REQUIRE(queue.open());
     CHECK(consumer.take(9, 2s).ok());
