@@ -26,7 +26,7 @@ _belfry() {
     fi
     local flags="$common"
     case "$command" in
-        put) flags+=" --comment --label --prev --cas --lease --type --dry-run --literal" ;;
+        put) flags+=" --comment --label --prev --cas --lease --type --sequential --dry-run --literal" ;;
         get) flags+=" --prefix --range-end --rev --detail --keys-only --count --limit --sort --desc --raw --format --path --type --local" ;;
         del) flags+=" --prefix --range-end --all --comment --label --prev --dry-run" ;;
         txn) flags+=" --json --comment --label --dry-run" ;;

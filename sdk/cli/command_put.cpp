@@ -16,20 +16,24 @@ constexpr Flag flags[] = {
     {"cas", FlagKind::number, "REV", "only if the key's mod revision is REV; 0 = only if there is no such key"},
     {"lease", FlagKind::number, "ID", "bind the key to a lease"},
     {"type", FlagKind::text, "TYPE", "what VALUE is: json, toml, yaml (then checked), text, another word; none"},
+    {"sequential", FlagKind::toggle, "", "KEY is a beginning: the hub ends it, behind all that were put so below it"},
     {"dry-run", FlagKind::toggle, "", "would it be taken? change nothing"},
     {"literal", FlagKind::toggle, "", "VALUE is meant as it stands, even if it begins with '@' or is '-'"},
 };
 
-Exit print_put(Context& context, Revision revision, const std::optional<KeyValue>& previous) {
+Exit print_put(Context& context, Revision revision, const std::optional<KeyValue>& previous, const Bytes& key = {}) {
     if (context.settings.json) {
         JsonWriter json;
         json.begin_object().field("revision", revision);
+        if (!key.empty()) json.field("key", key);
         if (context.has("dry-run")) json.field("dry_run", true);
         if (previous) write_json(json.name("previous"), *previous);
         context.line(json.end_object().take());
         return Exit::ok;
     }
-    context.line(context.has("dry-run") ? "OK, nothing was changed" : "OK revision " + std::to_string(revision.value));
+    const std::string which = key.empty() ? "" : ", key " + printable(key);
+    context.line(context.has("dry-run") ? "OK, nothing was changed"
+                                        : "OK revision " + std::to_string(revision.value) + which);
     if (context.has("prev")) context.line(previous ? "previous: " + printable(previous->value) : "previous: none");
     return Exit::ok;
 }
@@ -72,6 +76,8 @@ Result<Bytes> content_type_of(const Context& context, const Bytes& value) {
 }
 
 Exit run_put(Context& context) {
+    if (context.has("sequential") && (context.has("cas") || context.has("prev")))
+        return context.misuse("with --sequential the key is always a new one: --cas and --prev say nothing");
     auto value = read_value(context.word(1), context.has("literal"), context.in, limits::value_bytes_max);
     if (!value) return context.fail(value.error());
     auto type = content_type_of(context, *value);
@@ -85,13 +91,14 @@ Exit run_put(Context& context) {
     options.dry_run = context.has("dry-run");
     options.content_type = std::move(*type);
     options.lease = {context.arguments.number("lease")};
+    options.sequential = context.has("sequential");
     if (context.has("cas")) {
         protocol::PutRequest put{context.word(0), std::move(*value), options.lease, options.previous, options.content_type};
         return put_compared(context, **client, std::move(put), options);
     }
     auto result = (*client)->put(context.word(0), *value, options);
     if (!result) return context.fail(result.error());
-    return print_put(context, result->revision, result->previous);
+    return print_put(context, result->revision, result->previous, result->key);
 }
 
 }  // namespace
@@ -99,7 +106,9 @@ Exit run_put(Context& context) {
 const Command put_command = {
     .name = "put",
     .summary = "write a key",
-    .usage = "KEY VALUE|-|@FILE [--comment TEXT] [--label LABEL]... [--type TYPE] [--cas REV] [--prev] [--dry-run]",
+    .usage =
+        "KEY VALUE|-|@FILE [--comment TEXT] [--label LABEL]... [--type TYPE] [--cas REV] [--prev] [--sequential] "
+        "[--dry-run]",
     .details =
         "VALUE is the text itself, - for standard input, or @FILE for the octets of a file. Other users of the machine\n"
         "can see a command line: give secrets by - or @FILE. Prints the revision of the change.\n"
@@ -110,7 +119,8 @@ const Command put_command = {
         "  belfry put app/db '{\"size\": 32}' --type json\n"
         "  belfry put tls/key @server.key\n"
         "  belfry put lock/migration $HOSTNAME --cas 0     # exit 1 if somebody else has it\n"
-        "  belfry put db/pool/size 48 --cas 42             # only if nobody changed it since revision 42",
+        "  belfry put db/pool/size 48 --cas 42             # only if nobody changed it since revision 42\n"
+        "  belfry put events/ 'restarted' --sequential     # a new key each time, in order; its name is printed",
     .flags = flags,
     .words_min = 2,
     .words_max = 2,

@@ -117,11 +117,12 @@ Result<protocol::Reply> Client::call(protocol::RequestOp op, const WriteOptions&
 }
 
 Result<PutResult> Client::put(BytesView key, BytesView value, const WriteOptions& options) {
-    auto reply = call(protocol::PutRequest{Bytes(key), Bytes(value), options.lease, options.previous, options.content_type},
+    auto reply = call(protocol::PutRequest{Bytes(key), Bytes(value), options.lease, options.previous, options.content_type,
+                                           options.sequential},
                       options);
     auto put = take<protocol::PutReply>(reply);
     if (!put) return std::move(put).error();
-    return PutResult{reply->revision, std::move(put->previous)};
+    return PutResult{reply->revision, std::move(put->previous), std::move(put->key)};
 }
 
 Result<KeyValue> Client::get(BytesView key) {

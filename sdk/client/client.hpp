@@ -65,12 +65,15 @@ struct WriteOptions {
     bool dry_run = false;     // everything is checked and answered as if, and nothing is done
     Labels labels = {};       // of the change set (sdk/base/labels.hpp): "canary", "rollout=42"; in any order
     Bytes content_type = {};  // of put()'s value: "json", "image/png" (sdk/base/content_type.hpp); empty = not said
+    // Of put(): the key is a beginning, and the hub ends it, so that it is behind all that were put so (PutRequest).
+    bool sequential = false;
 };
 
 // The revision a write got, with what the hub answered.
 struct PutResult {
     Revision revision;
     std::optional<KeyValue> previous;
+    Bytes key = {};  // of a sequential put: the whole
 };
 struct DeleteResult {
     Revision revision;
