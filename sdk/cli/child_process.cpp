@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -44,13 +45,34 @@ std::vector<std::string> environment_with(const ChildProcess::Variables& variabl
     return all;
 }
 
+Error failed(const char* call, int reason) { return {Code::io, std::string(call) + ": " + std::strerror(reason)}; }
+
+// A file in memory: unlike a pipe it takes all of it at once, whatever is read.
+Result<int> file_with(const std::string& octets) {
+    const int file = ::memfd_create("belfry", MFD_CLOEXEC);
+    if (file < 0) return failed("memfd_create", errno);
+    for (size_t done = 0; done < octets.size();) {
+        const ssize_t some = ::write(file, octets.data() + done, octets.size() - done);
+        if (some < 0 && errno == EINTR) continue;
+        if (some < 0) {
+            const Error error = failed("write", errno);
+            ::close(file);
+            return error;
+        }
+        done += static_cast<size_t>(some);
+    }
+    ::lseek(file, 0, SEEK_SET);
+    return file;
+}
+
 // Between fork and exec, in a process that had threads: nothing that may take a lock.
-[[noreturn]] void become(char* const* words, char* const* environment, const std::string& complaint, pid_t parent,
-                         const sigset_t& mask, int output) {
+[[noreturn]] void become(char* const* words, char* const* environment, const std::string& complaint, int input, int output,
+                         pid_t parent, const sigset_t& mask) {
     for (const int number : stop_signals) ::signal(number, SIG_DFL);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
     if (::getppid() != parent) ::_exit(not_found);  // it has died before that
+    if (input >= 0 && ::dup2(input, STDIN_FILENO) < 0) ::_exit(not_found);
     if (output >= 0 && ::dup2(output, STDOUT_FILENO) < 0) ::_exit(not_found);
     ::execvpe(words[0], words, environment);
     const int reason = errno;
@@ -60,7 +82,10 @@ std::vector<std::string> environment_with(const ChildProcess::Variables& variabl
 
 }  // namespace
 
-Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words, const Variables& variables, int output) {
+Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words, const Variables& variables,
+                                         const Streams& streams) {
+    const Result<int> file = streams.input ? file_with(*streams.input) : Result<int>(-1);
+    if (!file) return file.error();
     std::vector<std::string> own_words = words;
     std::vector<std::string> own_environment = environment_with(variables);
     const std::vector<char*> word_pointers = pointers(own_words);
@@ -73,13 +98,15 @@ Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words, 
     for (const int number : stop_signals) ::sigaddset(&stops, number);
     ::pthread_sigmask(SIG_BLOCK, &stops, &before);
     const pid_t pid = ::fork();
-    if (pid == 0) become(word_pointers.data(), environment_pointers.data(), complaint, parent, before, output);
+    if (pid == 0)
+        become(word_pointers.data(), environment_pointers.data(), complaint, *file, streams.output, parent, before);
     const int refused = errno;
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (pid < 0) return Error{Code::io, std::string("fork: ") + std::strerror(refused)};
+    if (*file >= 0) ::close(*file);
+    if (pid < 0) return failed("fork", refused);
     const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
     if (handle >= 0) return ChildProcess(pid, handle);
-    const Error error{Code::io, std::string("pidfd_open: ") + std::strerror(errno)};
+    const Error error = failed("pidfd_open", errno);
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
     return error;

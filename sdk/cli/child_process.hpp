@@ -1,4 +1,4 @@
-// A command that is run for the user, with this process's input and output, and waited for.
+// A command that is run for the user, with this process's input and output or others, and waited for.
 #pragma once
 
 #include <chrono>
@@ -15,11 +15,17 @@ class ChildProcess {
 public:
     using Variables = std::vector<std::pair<std::string, std::string>>;
 
+    // Instead of this process's own.
+    struct Streams {
+        std::optional<std::string> input = {};  // all that it reads
+        int output = -1;                        // a file descriptor for what it writes; -1: this process's
+    };
+
     // `words`: the program, found in PATH, and its arguments. `variables`: beside this process's own, and instead of those.
     // A program that cannot be run is one that says so and ends with 127 (126: it may not be run), as in a shell. If this
-    // thread ends before it, it gets SIGTERM. `output`: a file descriptor, for its standard output; -1: this process's.
-    // `io`: no process could be made.
-    static Result<ChildProcess> start(const std::vector<std::string>& words, const Variables& variables, int output = -1);
+    // thread ends before it, it gets SIGTERM. `io`: no process could be made.
+    static Result<ChildProcess> start(const std::vector<std::string>& words, const Variables& variables,
+                                      const Streams& streams = {});
     ChildProcess(ChildProcess&& other) noexcept
         : pid_(std::exchange(other.pid_, -1)), handle_(std::exchange(other.handle_, -1)) {}
     ChildProcess& operator=(ChildProcess&&) = delete;

@@ -1,4 +1,5 @@
 #include "sdk/cli/commands.hpp"
+#include "sdk/cli/holding.hpp"
 #include "sdk/cli/holding_command.hpp"
 
 namespace belfry::cli {
@@ -43,7 +44,7 @@ const Command lock_command = {
         "  printf 'create(%s) = %s\\n\\nput app/done 1\\n\\n\\n' $BELFRY_LOCK_KEY $BELFRY_LOCK_TOKEN | belfry txn",
     .flags = flags,
     .words_min = 1,
-    .words_max = holding_words_max,
+    .words_max = command_words_max,
     .run = run_lock,
 };
 

@@ -18,8 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr size_t words_max = 4096;  // of the command: longer lines than a shell gives
-constexpr auto round = 100ms;       // until a stop signal is seen
+constexpr auto round = 100ms;  // until a stop signal is seen
 constexpr uint64_t tries_max_default = 3;
 
 constexpr auto stopped_exit = static_cast<Exit>(128 + SIGINT);
@@ -86,7 +85,7 @@ Result<Bytes> run_command(const Context& context, const OnceTurn& turn, const Lo
                                      {{"BELFRY_ONCE_KEY", turn.key},
                                       {"BELFRY_ONCE_TOKEN", std::to_string(turn.token.value)},
                                       {"BELFRY_ONCE_TRY", std::to_string(turn.number)}},
-                                     capture.input());
+                                     {.output = capture.input()});
     if (!child) return child.error();
     capture.close_input();
     std::optional<int> code;
@@ -175,7 +174,7 @@ const Command once_command = {
         "  belfry once jobs/migrate-42 --forget                          # to be done again",
     .flags = flags,
     .words_min = 1,
-    .words_max = words_max,
+    .words_max = command_words_max,
     .run = run_job,
 };
 

@@ -15,7 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 using ChangeQueue = PrintQueue<PresenceChange>;
 
-constexpr size_t words_max = 4096;  // of the command: longer lines than a shell gives
 constexpr auto signal_poll = 100ms;
 
 constexpr Flag flags[] = {
@@ -218,7 +217,7 @@ const Command presence_command = {
         "  belfry presence watch workers --below 3 -- ./page-somebody.sh",
     .flags = flags,
     .words_min = 2,
-    .words_max = words_max,
+    .words_max = command_words_max,
     .run = run_presence,
 };
 

@@ -1,4 +1,5 @@
 #include "sdk/cli/commands.hpp"
+#include "sdk/cli/holding.hpp"
 #include "sdk/cli/holding_command.hpp"
 
 namespace belfry::cli {
@@ -35,7 +36,7 @@ const Command semaphore_command = {
         "  belfry get uploads/permits/ --prefix                          # who has one and who waits",
     .flags = flags,
     .words_min = 1,
-    .words_max = holding_words_max,
+    .words_max = command_words_max,
     .run = run_semaphore,
 };
 

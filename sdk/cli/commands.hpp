@@ -25,6 +25,8 @@ extern const Command once_command;
 extern const Command barrier_command;
 extern const Command presence_command;
 extern const Command counter_command;
+extern const Command queue_command;
+Exit take_from_queue(Context& context);  // a part of it
 extern const Command import_command;
 extern const Command export_command;
 extern const Command status_command;

@@ -56,6 +56,7 @@ constexpr std::string_view tail = R"bash(    esac
         policy) COMPREPLY=($(compgen -W "set list show remove" -- "$cur")) ;;
         store) COMPREPLY=($(compgen -W "migrate" -- "$cur")) ;;
         user) COMPREPLY=($(compgen -W "add passwd disable enable remove list show key" -- "$cur")) ;;
+        queue) COMPREPLY=($(compgen -W "push take status close open dead revive purge" -- "$cur")) ;;
         role) COMPREPLY=($(compgen -W "add remove list show grant revoke" -- "$cur")) ;;
         auth) COMPREPLY=($(compgen -W "status enable disable" -- "$cur")) ;;
         service) COMPREPLY=($(compgen -W "register list find watch" -- "$cur")) ;;

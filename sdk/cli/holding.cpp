@@ -1,6 +1,7 @@
 #include "sdk/cli/holding.hpp"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@ namespace belfry::cli {
 using namespace std::chrono_literals;
 
 constexpr int signal_poll_ms = 100;
+constexpr std::chrono::milliseconds signal_poll{signal_poll_ms};
 
 LossNotice::LossNotice() : file_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
@@ -48,6 +50,20 @@ Result<HeldLease> hold_lease(const Context& context, std::chrono::seconds ttl, L
     auto lease = Lease::grant(*client, std::move(options));
     if (!lease) return lease.error();
     return HeldLease{std::move(*client), std::move(*lease)};
+}
+
+std::optional<int> run_while_held(ChildProcess& child, const LossNotice& loss,
+                                  const std::function<void(const Error& reason)>& lost) {
+    for (bool told = false;;) {
+        if (const auto code = child.wait(signal_poll, loss.file())) return code;
+        if (const auto reason = loss.reason()) {
+            child.signal(SIGTERM);  // before anything that may wait for whoever reads what is said
+            lost(*reason);
+            child.end();
+            return {};
+        }
+        if (stop_requested() && !std::exchange(told, true)) child.signal(SIGTERM);
+    }
 }
 
 void hold(const Context& context, const LossNotice& loss) {

@@ -1,14 +1,17 @@
-// What the commands that hold something by a lease have in common: `lock`, `semaphore` and `elect`.
+// What the commands that hold something by a lease have in common: `lock`, `semaphore`, `elect` and `queue take`.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <optional>
 
+#include "sdk/cli/child_process.hpp"
 #include "sdk/cli/command.hpp"
 #include "sdk/client/lease.hpp"
 
 namespace belfry::cli {
 
+inline constexpr size_t command_words_max = 4096;  // behind `--`: longer lines than a shell gives
 inline constexpr std::chrono::milliseconds lease_ttl_default{10'000};
 inline constexpr std::chrono::milliseconds wait_default = std::chrono::hours(24 * 365);  // for ever
 
@@ -39,6 +42,11 @@ struct HeldLease {
     std::shared_ptr<const Lease> lease;
 };
 Result<HeldLease> hold_lease(const Context& context, std::chrono::seconds ttl, LossNotice& loss);
+
+// The exit code of a command that runs while something is held; a stop signal is handed on to it as SIGTERM. None: it was
+// lost, and the command got SIGTERM; `lost` is told, and when this returns it has ended, by SIGKILL if it took 5 s.
+std::optional<int> run_while_held(ChildProcess& child, const LossNotice& loss,
+                                  const std::function<void(const Error& reason)>& lost);
 
 // Until a stop signal, or until something is lost, or nobody reads the output any more.
 void hold(const Context& context, const LossNotice& loss);

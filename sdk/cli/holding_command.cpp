@@ -16,8 +16,6 @@ using namespace std::chrono_literals;
 using recipes::Holder;
 using recipes::Order;
 
-constexpr auto round = 100ms;  // until a stop signal is seen
-
 constexpr auto stopped_exit = static_cast<Exit>(128 + SIGINT);  // while it waited
 
 void print_holder(Context& context, const char* what, const Holder& holder, LeaseId lease) {
@@ -44,16 +42,10 @@ Exit run_under(Context& context, const char* what, const Holder& holder, LeaseId
                                       {"BELFRY_LOCK_TOKEN", std::to_string(holder.fencing_token().value)},
                                       {"BELFRY_LEASE", std::to_string(lease.value)}});
     if (!child) return context.fail(child.error());
-    for (bool told = false;;) {
-        if (const auto code = child->wait(round, loss.file())) return static_cast<Exit>(*code);
-        if (const auto reason = loss.reason()) {
-            child->signal(SIGTERM);  // before anything that may wait for whoever reads what is said
-            const Exit exit = lost(context, what, *reason, "; the command is ended");
-            child->end();
-            return exit;
-        }
-        if (stop_requested() && !std::exchange(told, true)) child->signal(SIGTERM);
-    }
+    Exit exit = Exit::ok;
+    const auto code = run_while_held(
+        *child, loss, [&](const Error& reason) { exit = lost(context, what, reason, "; the command is ended"); });
+    return code ? static_cast<Exit>(*code) : exit;
 }
 
 // Waits in line. `conflict`: it was not free in time.

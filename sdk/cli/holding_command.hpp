@@ -6,7 +6,6 @@
 
 namespace belfry::cli {
 
-inline constexpr size_t holding_words_max = 4096;  // of name and command: longer lines than a shell gives
 inline constexpr Flag holding_ttl = {"ttl", FlagKind::duration, "TIME",
                                      "how long it stays held if this process dies, or is paused (10s)"};
 inline constexpr Flag holding_wait = {"wait", FlagKind::duration, "TIME",

@@ -129,6 +129,17 @@ TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cl
         {"barrier", "hold", "b", "--ttl", "5s", "--lasting"},
         {"counter", "c", "--add", "1", "--set", "1"},
         {"counter", "c", "--add", "9223372036854775808"},
+        {"put", "a", "b", "--sequential", "--cas", "0"},
+        {"queue", "push", "a"},
+        {"queue", "push", "a", "b", "--priority", "10"},
+        {"queue", "push", "a", "b", "--follow"},
+        {"queue", "take", "a", "--most", "0"},
+        {"queue", "take", "a", "--peek", "--wait", "1s"},
+        {"queue", "take", "a", "--peek", "--", "cat"},
+        {"queue", "take", "a", "--ttl", "1500ms"},
+        {"queue", "status", "a", "b"},
+        {"queue", "revive", "a"},
+        {"queue", "grab", "a"},
         {"get", "a", "--output", "xml"},
         {"get", "a", "--timeout", "soon"},
         {"get", "a", "--nonsense"},
@@ -172,6 +183,8 @@ TEST_CASE("commands: with no hub there, each ends within its timeout and says un
         {"barrier", "hold", "b"},
         {"barrier", "wait", "b", "--wait", "300ms"},
         {"counter", "c", "--add", "1"},
+        {"queue", "push", "a", "b"},
+        {"queue", "take", "a"},
     };
     for (const auto& line : lines) {
         INFO(line[0]);
