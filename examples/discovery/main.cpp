@@ -1,12 +1,12 @@
 // A service whose instances find one another: each registers, says that it works, and prints who else is there.
 //
-//   belfry-example-discovery PORT [ENDPOINT,... FEED,...]      start it three times; then stop, pause or kill one of them
+//   belfry-example-discovery PORT      start it three times; then stop, pause or kill one of them
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <sstream>
 #include <thread>
 
+#include "sdk/client/environment.hpp"
 #include "sdk/discovery/service_view.hpp"
 
 using namespace std::chrono_literals;
@@ -16,13 +16,6 @@ namespace {
 volatile std::sig_atomic_t stopped = 0;
 
 int fail(const belfry::Error& error) { return std::fprintf(stderr, "%s\n", to_string(error).c_str()), 1; }
-
-std::vector<std::string> split(const char* text) {
-    std::vector<std::string> parts;
-    std::istringstream rest(text);
-    for (std::string part; std::getline(rest, part, ',');) parts.push_back(part);
-    return parts;
-}
 
 // On the registration's thread.
 void on_state(belfry::RegistrationState state, const belfry::Error& reason) {
@@ -47,9 +40,8 @@ void on_change(const std::vector<belfry::InstanceChange>& changes) {
 int main(int argc, char** argv) {
     std::signal(SIGINT, [](int) { stopped = 1; });
     std::signal(SIGTERM, [](int) { stopped = 1; });
-    if (argc != 2 && argc != 4) return std::fprintf(stderr, "usage: %s PORT [ENDPOINT,... FEED,...]\n", argv[0]), 2;
-    belfry::ClientOptions where;
-    if (argc == 4) where.endpoints = split(argv[2]), where.feed_endpoints = split(argv[3]);
+    if (argc != 2) return std::fprintf(stderr, "usage: %s PORT\n", argv[0]), 2;
+    belfry::ClientOptions where = belfry::options_from_environment();
     where.timeout = 2s;  // below half the time to live
     auto client = belfry::Client::connect(where);
     if (!client) return fail(client.error());

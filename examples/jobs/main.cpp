@@ -1,13 +1,14 @@
 // Jobs that an assigner hands to workers: it sees who works on them and how far he is, and gets one result of each.
 //
-//   belfry-example-jobs work NAME [ENDPOINT...]       start several; then stop, pause or kill one that works, or a member
-//   belfry-example-jobs assign STEPS [ENDPOINT...]    a job of so many steps, of a tenth of a second each
+//   belfry-example-jobs work NAME       start several; then stop, pause or kill one that works, or a member
+//   belfry-example-jobs assign STEPS    a job of so many steps, of a tenth of a second each
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <thread>
 
+#include "sdk/client/environment.hpp"
 #include "sdk/recipes/job_board.hpp"
 
 using namespace std::chrono_literals;
@@ -73,10 +74,8 @@ int main(int argc, char** argv) {
     std::signal(SIGINT, [](int) { stopped = 1; });
     std::signal(SIGTERM, [](int) { stopped = 1; });
     const std::string what = argc > 2 ? argv[1] : "";
-    if (what != "work" && what != "assign")
-        return std::fprintf(stderr, "usage: %s work NAME | assign STEPS [ENDPOINT...]\n", argv[0]), 2;
-    belfry::ClientOptions where;
-    if (argc > 3) where.endpoints = {argv + 3, argv + argc};
+    if (what != "work" && what != "assign") return std::fprintf(stderr, "usage: %s work NAME | assign STEPS\n", argv[0]), 2;
+    belfry::ClientOptions where = belfry::options_from_environment();
     where.timeout = 1500ms;  // half the time to live
     auto client = belfry::Client::connect(where);
     if (!client) return fail(client.error());

@@ -1,12 +1,13 @@
 // Work that is handed out: each item is done by one consumer, and its result written exactly once, whoever dies meanwhile.
 //
-//   belfry-example-queue push|take [ENDPOINT...]      start several of each; then stop, pause or kill some, or a member
+//   belfry-example-queue push|take      start several of each; then stop, pause or kill some, or a member
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <thread>
 
+#include "sdk/client/environment.hpp"
 #include "sdk/recipes/queue.hpp"
 
 using namespace std::chrono_literals;
@@ -70,9 +71,8 @@ int main(int argc, char** argv) {
     std::signal(SIGINT, [](int) { stopped = 1; });
     std::signal(SIGTERM, [](int) { stopped = 1; });
     const std::string what = argc > 1 ? argv[1] : "";
-    if (what != "push" && what != "take") return std::fprintf(stderr, "usage: %s push|take [ENDPOINT...]\n", argv[0]), 2;
-    belfry::ClientOptions where;
-    if (argc > 2) where.endpoints = {argv + 2, argv + argc};
+    if (what != "push" && what != "take") return std::fprintf(stderr, "usage: %s push|take\n", argv[0]), 2;
+    belfry::ClientOptions where = belfry::options_from_environment();
     where.timeout = 2s;  // below half the time to live
     auto client = belfry::Client::connect(where);
     if (!client) return fail(client.error());

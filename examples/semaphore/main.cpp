@@ -1,12 +1,13 @@
 // Two at a time: of all who want to work, so many do, and each says how many he
 // sees at it.
 //
-//   belfry-example-semaphore NAME [ENDPOINT...]      start it four times; then
+//   belfry-example-semaphore NAME      start it four times; then
 //   stop, pause or kill one that works
 #include <csignal>
 #include <cstdio>
 #include <thread>
 
+#include "sdk/client/environment.hpp"
 #include "sdk/recipes/semaphore.hpp"
 
 using namespace std::chrono_literals;
@@ -50,10 +51,9 @@ belfry::Status work(belfry::Client& client, const belfry::Bytes& name) {
 int main(int argc, char** argv) {
     std::signal(SIGINT, [](int) { stopped = 1; });
     std::signal(SIGTERM, [](int) { stopped = 1; });
-    if (argc < 2) return std::fprintf(stderr, "usage: %s NAME [ENDPOINT...]\n", argv[0]), 2;
+    if (argc != 2) return std::fprintf(stderr, "usage: %s NAME\n", argv[0]), 2;
     const belfry::Bytes name = argv[1];
-    belfry::ClientOptions where;
-    if (argc > 2) where.endpoints.assign(argv + 2, argv + argc);
+    belfry::ClientOptions where = belfry::options_from_environment();
     where.timeout = 2s;  // below half the time to live
     auto client = belfry::Client::connect(where);
     if (!client) return fail(client.error());

@@ -134,20 +134,21 @@ TEST_CASE("jobs: a worker that is killed in the middle is followed by another, a
         return all && !all->empty() ? all->front() : JobState();
     };
     {
-        Process first({program("belfry-example-jobs"), "work", "first", endpoint}, output + "1");
+        Process first({"env", "BELFRY_ENDPOINT=" + endpoint, program("belfry-example-jobs"), "work", "first"},
+                      output + "1");
         REQUIRE(wait_for([&] { return state().progress.starts_with("2 of"); }, 10s));
         CHECK(state().worker == "first");
         first.signal(SIGKILL);
     }
     CHECK(wait_for([&] { return state().worker.empty(); }, 8s));  // of 3 s
     CHECK(state().progress.empty());
-    Process second({program("belfry-example-jobs"), "work", "second", endpoint}, output + "2");
+    Process second({"env", "BELFRY_ENDPOINT=" + endpoint, program("belfry-example-jobs"), "work", "second"}, output + "2");
     REQUIRE(wait_for([&] { return state().worker == "second"; }, 10s));
     CHECK(state().attempts == 2);
     second.signal(SIGTERM);  // in order: the job goes back at once, with its error unless it is tried again
     CHECK(second.wait(10) == 0);
     CHECK(state() == JobState{*id, Stage::waiting, "", "", 2});
     const auto quick = board.post("3", 0);
-    Process third({program("belfry-example-jobs"), "work", "third", endpoint}, output + "3");
+    Process third({"env", "BELFRY_ENDPOINT=" + endpoint, program("belfry-example-jobs"), "work", "third"}, output + "3");
     CHECK(*board.wait_result(*quick, 20s) == JobResult{false, "3 by third"});
 }
