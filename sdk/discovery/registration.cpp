@@ -176,7 +176,8 @@ void Registration::Impl::run() {
             make_so(want.instance);
             lock.lock();
         } else {
-            moved_.wait_until(lock, std::min(want.changes_at, is_settled(now) ? look_at_ : try_at_));
+            const auto due = is_settled(now) ? std::max(look_at_, try_at_) : try_at_;
+            moved_.wait_until(lock, std::min(want.changes_at, due));
         }
     }
 }
