@@ -10,6 +10,7 @@
 
 #include "sdk/discovery/service_view.hpp"
 #include "tests/support/cluster_processes.hpp"
+#include "tests/support/cpu_time.hpp"
 #include "tests/support/one_hub.hpp"
 #include "tests/support/sanitizers.hpp"
 
@@ -288,14 +289,16 @@ TEST_CASE("discovery: without a hub an instance waits, a view stays, and both go
     HubProcess hub(directory.path() + "/data");
     const Registry registry(hub.client(500ms));
     CHECK(registry.register_instance(instance_of("a")).error().code == Code::unavailable);
-    const auto patient = enter(registry, instance_of("a"), {.ttl = 2s, .wait_for_hub = false});
+    const auto patient = enter(registry, instance_of("a"), {.ttl = 2s, .look_interval = 100ms, .wait_for_hub = false});
     CHECK(patient->state() == State::registering);
     REQUIRE(hub.start());
     CHECK(patient->sync(20s));
     const auto view = open_view(hub.client(500ms));
     CHECK(ids(*view->instances()) == "a");
+    const auto cpu_before = cpu_time(CLOCK_PROCESS_CPUTIME_ID);
     hub.kill();
     CHECK(wait_for([&] { return patient->state() == State::registering && view->staleness() > 2s; }, 20s));
+    CHECK(cpu_time(CLOCK_PROCESS_CPUTIME_ID) - cpu_before < (sanitized ? 5s : 250ms));  // it does not ask without a pause
     CHECK(ids(*view->instances()) == "a");
     REQUIRE(hub.start());
     CHECK(patient->sync(20s));
