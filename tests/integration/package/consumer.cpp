@@ -3,6 +3,7 @@
 
 #include "sdk/client/client.hpp"
 #include "sdk/client/subscription.hpp"
+#include "sdk/discovery/service_view.hpp"
 #include "sdk/protocol/codec.hpp"
 #include "sdk/recipes/election.hpp"
 
@@ -16,6 +17,7 @@ int main() {
     if (got || got.error().code != belfry::Code::unavailable) return 2;
     if (belfry::protocol::decode_requests("garbage").ok()) return 3;
     if (belfry::Election::leader(**client, "name").error().code != belfry::Code::unavailable) return 4;
+    if (belfry::Registry(*client).find("web").error().code != belfry::Code::unavailable) return 5;
     std::printf("consumer: %s\n", belfry::to_string(got.error()).c_str());
     return 0;
 }
