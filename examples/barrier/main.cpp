@@ -1,12 +1,12 @@
 // Step by step together: so many workers begin each step when all are there, and go on when all are done with it.
 //
-//   belfry-example-barrier NAME MEMBERS [ENDPOINT]...      start it MEMBERS times; then stop, pause or kill one, and start
-//                                                          it again. ENDPOINT: of each member of the hub
+//   belfry-example-barrier NAME MEMBERS      start it MEMBERS times; then stop, pause or kill one, and start it again
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
 
+#include "sdk/client/environment.hpp"
 #include "sdk/recipes/double_barrier.hpp"
 
 using namespace std::chrono_literals;
@@ -41,9 +41,8 @@ int main(int argc, char** argv) {
     std::signal(SIGINT, [](int) { stopped = 1; });
     std::signal(SIGTERM, [](int) { stopped = 1; });
     const int members = argc < 3 ? 0 : std::atoi(argv[2]);
-    if (members < 1) return std::fprintf(stderr, "usage: %s NAME MEMBERS [ENDPOINT]...\n", argv[0]), 2;
-    belfry::ClientOptions where;
-    if (argc > 3) where.endpoints.assign(argv + 3, argv + argc);
+    if (members < 1) return std::fprintf(stderr, "usage: %s NAME MEMBERS\n", argv[0]), 2;
+    belfry::ClientOptions where = belfry::options_from_environment();
     where.timeout = 2s;  // below half the time to live
     auto client = belfry::Client::connect(where);
     if (!client) return fail(client.error());

@@ -62,7 +62,7 @@ int main(int argc, char** argv) {
     for (int second = 1; !stopped; ++second) {
         (*registration)->beat();
         std::this_thread::sleep_for(1s);
-        if (second % 5 != 0) continue;
+        if (second % 2 != 0) continue;
         const auto instances = (*view)->instances();
         std::printf("%zu of us, as the hub said %.1f s ago\n", instances->size(),
                     static_cast<double>((*view)->staleness().count()) / 1000);

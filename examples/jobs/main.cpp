@@ -79,7 +79,11 @@ int main(int argc, char** argv) {
     where.timeout = 1500ms;  // half the time to live
     auto client = belfry::Client::connect(where);
     if (!client) return fail(client.error());
-    if (what == "assign") return assign(*client, argv[2]);
+    if (what == "assign") {
+        std::signal(SIGINT, SIG_DFL);  // the job goes on without it
+        std::signal(SIGTERM, SIG_DFL);
+        return assign(*client, argv[2]);
+    }
     work(*client, argv[2]);
     return 0;
 }

@@ -1,11 +1,12 @@
 // A job that one of many does: the first works, the others wait, and all print the same result.
 //
-//   belfry-example-once NAME [ENDPOINT]...      start it three times within ten seconds; kill the one that works, and see
+//   belfry-example-once NAME      start it three times within ten seconds; kill the one that works, and see
 //                                               another one take over. Again: belfry once example/job --forget
 #include <csignal>
 #include <cstdio>
 #include <thread>
 
+#include "sdk/client/environment.hpp"
 #include "sdk/recipes/once.hpp"
 
 using namespace std::chrono_literals;
@@ -39,10 +40,9 @@ belfry::Result<belfry::Bytes> work(belfry::Client& client, const belfry::OnceTur
 int main(int argc, char** argv) {
     std::signal(SIGINT, [](int) { stopped = 1; });
     std::signal(SIGTERM, [](int) { stopped = 1; });
-    if (argc < 2) return std::fprintf(stderr, "usage: %s NAME [ENDPOINT]...\n", argv[0]), 2;
+    if (argc < 2) return std::fprintf(stderr, "usage: %s NAME\n", argv[0]), 2;
     const belfry::Bytes name = argv[1];
-    belfry::ClientOptions where;
-    if (argc > 2) where.endpoints.assign(argv + 2, argv + argc);
+    belfry::ClientOptions where = belfry::options_from_environment();
     where.timeout = 2s;  // below half the time to live
     auto client = belfry::Client::connect(where);
     if (!client) return fail(client.error());

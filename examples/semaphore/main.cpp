@@ -63,7 +63,11 @@ int main(int argc, char** argv) {
         options.ttl = 5s;
         options.on_lost = [](const belfry::Error& reason) { std::printf("lost: %s\n", to_string(reason).c_str()); };
         auto granted = belfry::Lease::grant(*client, options);
-        if (!granted) return fail(granted.error());
+        if (!granted) {
+            std::printf("%s\n", to_string(granted.error()).c_str());
+            std::this_thread::sleep_for(1s);
+            continue;
+        }
         const std::shared_ptr<const belfry::Lease> lease = std::move(*granted);
         belfry::Semaphore semaphore(*client, lease, "example/semaphore", permits,
                                     {.value = name, .cancelled = [] { return stopped != 0; }});

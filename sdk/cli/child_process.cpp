@@ -83,7 +83,7 @@ Result<int> file_with(const std::string& octets) {
 }  // namespace
 
 Result<ChildProcess> ChildProcess::start(const std::vector<std::string>& words, const Variables& variables,
-                                         const Streams& streams) {
+                                         const ChildStreams& streams) {
     const Result<int> file = streams.input ? file_with(*streams.input) : Result<int>(-1);
     if (!file) return file.error();
     std::vector<std::string> own_words = words;

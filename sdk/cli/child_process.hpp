@@ -11,21 +11,21 @@
 
 namespace belfry::cli {
 
+// Instead of this process's own.
+struct ChildStreams {
+    std::optional<std::string> input = {};  // all that it reads
+    int output = -1;                        // a file descriptor for what it writes; -1: this process's
+};
+
 class ChildProcess {
 public:
     using Variables = std::vector<std::pair<std::string, std::string>>;
-
-    // Instead of this process's own.
-    struct Streams {
-        std::optional<std::string> input = {};  // all that it reads
-        int output = -1;                        // a file descriptor for what it writes; -1: this process's
-    };
 
     // `words`: the program, found in PATH, and its arguments. `variables`: beside this process's own, and instead of those.
     // A program that cannot be run is one that says so and ends with 127 (126: it may not be run), as in a shell. If this
     // thread ends before it, it gets SIGTERM. `io`: no process could be made.
     static Result<ChildProcess> start(const std::vector<std::string>& words, const Variables& variables,
-                                      const Streams& streams = {});
+                                      const ChildStreams& streams = {});
     ChildProcess(ChildProcess&& other) noexcept
         : pid_(std::exchange(other.pid_, -1)), handle_(std::exchange(other.handle_, -1)) {}
     ChildProcess& operator=(ChildProcess&&) = delete;

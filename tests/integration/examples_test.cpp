@@ -24,6 +24,11 @@ const std::vector<Example>& examples() {
         {"leases", {{"ada"}, {"bob"}}, "works, step"},
         {"lock", {{"ada"}, {"bob"}}, "counts"},
         {"election", {{"ada"}, {"bob"}}, "leads, token"},
+        {"semaphore", {{"ada"}, {"bob"}, {"eve"}}, "works, one of"},
+        {"barrier", {{"ada", "2"}, {"bob", "2"}}, " is done"},
+        {"queue", {{"push"}, {"take"}}, "squared is"},
+        {"jobs", {{"work", "ada"}, {"work", "bob"}, {"assign", "1000"}}, " of 1000"},
+        {"discovery", {{"4001"}, {"4002"}}, "of us, as the hub said"},
     };
     return all;
 }
@@ -105,7 +110,8 @@ TEST_CASE("examples: all of them work on, on three hubs of which the leader is k
     for (const auto& one : running) {
         for (const auto& process : one->processes) {
             INFO(one->text());
-            CHECK(process->wait(10) == 0);
+            const int code = process->wait(10);
+            CHECK((code == 0 || code == 128 + SIGTERM));  // the assigner of jobs does not wait for its job then
         }
     }
 }
