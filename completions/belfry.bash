@@ -1,7 +1,7 @@
 # Completion of the command belfry for bash; made by `belfry completion bash`.
 _belfry() {
     local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
-    local commands="put get del txn watch history diff log lease lock semaphore elect service import export status compact digest subscribe bench member leader keygen snapshot policy user role grant revoke auth login plugin store completion version help"
+    local commands="put get del txn watch history diff log lease lock semaphore elect service agent import export status compact digest subscribe bench member leader keygen snapshot policy user role grant revoke auth login plugin store completion version help"
     local common="--endpoint --feed --server-key --key-file --timeout --output --author --user --password-file --token-file --help"
     # The command is the first word that is neither a flag nor a common flag's value.
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -14,7 +14,7 @@ _belfry() {
     done
     case "$prev" in
         --output|-o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
-        --password-file|--token-file|--new-password-file|--out) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --password-file|--token-file|--new-password-file|--out|--config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --check) COMPREPLY=($(compgen -W "tcp http= command=" -- "$cur")); return ;;
         --kind) COMPREPLY=($(compgen -W "prefix exact glob" -- "$cur")); return ;;
         --format) COMPREPLY=($(compgen -W "toml json tree lines" -- "$cur")); return ;;
@@ -39,6 +39,7 @@ _belfry() {
         semaphore) flags+=" --permits --ttl --wait --value" ;;
         elect) flags+=" --ttl --wait --observe" ;;
         service) flags+=" --address --port --id --label --weight --check --interval --check-timeout --failures --successes --withdraw-after --ttl --passing --stream" ;;
+        agent) flags+=" --config --dns --check-config" ;;
         import) flags+=" --prefix --format --stdin-kv --dots --batch --changed-only --delete-missing --world-readable --dry-run --strict --comment --verbose" ;;
         export) flags+=" --prefix --format --rev --force --merge" ;;
         compact) flags+=" --keep" ;;

@@ -27,6 +27,7 @@ extern const Command presence_command;
 extern const Command counter_command;
 extern const Command queue_command;
 Exit take_from_queue(Context& context);  // a part of it
+extern const Command agent_command;
 extern const Command import_command;
 extern const Command export_command;
 extern const Command status_command;

@@ -26,7 +26,7 @@ constexpr std::string_view middle =
     done
     case "$prev" in
         --output|-o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
-        --password-file|--token-file|--new-password-file|--out) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --password-file|--token-file|--new-password-file|--out|--config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --check) COMPREPLY=($(compgen -W "tcp http= command=" -- "$cur")); return ;;
         --kind) COMPREPLY=($(compgen -W "prefix exact glob" -- "$cur")); return ;;
         --format) COMPREPLY=($(compgen -W "toml json tree lines" -- "$cur")); return ;;

@@ -33,6 +33,7 @@ struct ResponderOptions {
     std::string domain = "belfry";
     uint32_t ttl_s = 1;           // an instance that died is asked for so much longer
     uint32_t negative_ttl_s = 1;  // and a new service so much later
+    friend bool operator==(const ResponderOptions&, const ResponderOptions&) = default;
 };
 
 enum class Way : uint8_t { udp, tcp };

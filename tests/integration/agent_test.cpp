@@ -1,0 +1,168 @@
+// `belfry agent` beside a real hub: it registers, answers DNS, reads its file again, and never starts by half.
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <optional>
+
+#include "sdk/discovery/registry.hpp"
+#include "sdk/dns/message.hpp"
+#include "tests/support/one_hub.hpp"
+
+using namespace belfry;
+using namespace belfry::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* web = "[[service]]\nname = \"web\"\nid = \"w1\"\naddress = \"10.0.0.7\"\nport = 80\nttl = \"5s\"\n";
+
+// What is asked of the agent on this port, by UDP; the rcode and how many answers. None: no answer within a second.
+std::optional<std::pair<int, int>> resolve(int port, const std::string& name, dns::Type type) {
+    Bytes question("\x12\x34\x01\0\0\x01\0\0\0\0\0\0", 12);
+    const auto labels = dns::parse_name(name);
+    question += dns::name_data(*labels) + '\0' + static_cast<char>(type) + Bytes("\0\x01", 2);
+    const int socket = ::socket(AF_INET, SOCK_DGRAM, 0);
+    const timeval patience{2, 0};
+    ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(port));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::sendto(socket, question.data(), question.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof(to));
+    Bytes answer(2048, '\0');
+    const auto size = ::recv(socket, answer.data(), answer.size(), 0);
+    ::close(socket);
+    if (size < 12) return {};
+    return std::make_pair(answer[3] & 0x0F, static_cast<int>(answer[7]));
+}
+
+struct AgentBeside {
+    const OneHub& one;
+    const std::string config = one.directory.path() + "/agent.toml";
+    const std::string output = one.directory.path() + "/agent.log";
+    const int port = free_port_pair();
+    std::unique_ptr<Process> process;
+
+    explicit AgentBeside(const OneHub& hub) : one(hub) {}
+    void write(const std::string& text) const { std::ofstream(config) << text; }
+    std::vector<std::string> line(std::vector<std::string> more = {}) const {
+        std::vector<std::string> words = {"agent", "--config", config, "--dns", "127.0.0.1:" + std::to_string(port)};
+        words.insert(words.end(), more.begin(), more.end());
+        return one.line(words);
+    }
+    void start() { process = std::make_unique<Process>(line(), output); }
+    bool said(const std::string& text) const {
+        return wait_for([&] { return read_text(output).find(text) != std::string::npos; }, 20s);
+    }
+    bool answers(const std::string& name, dns::Type type, int rcode, int answers) const {
+        return wait_for([&] { return resolve(port, name, type) == std::make_pair(rcode, answers); }, 20s);
+    }
+};
+
+}  // namespace
+
+TEST_CASE("agent: it registers its services, answers DNS about all, and deregisters them at the end",
+          "[integration][agent]") {
+    const OneHub one;
+    const Registry registry(one.hub.client());
+    Instance other;
+    other.service = "db";
+    other.id = "d1";
+    other.address = "10.0.0.9";
+    other.port = 5432;
+    const auto elsewhere = registry.register_instance(other);
+    REQUIRE(elsewhere);
+    AgentBeside agent(one);
+    agent.write(web);
+    agent.start();
+    CHECK(agent.said("web/w1: registered"));
+    CHECK(registry.find("web")->instances.size() == 1);
+    CHECK(agent.answers("web.service.belfry", dns::Type::a, 0, 1));
+    CHECK(agent.answers("_web._tcp.service.belfry", dns::Type::srv, 0, 1));
+    CHECK(agent.answers("db.service.belfry", dns::Type::a, 0, 1));
+    CHECK(agent.answers("d1.db.service.belfry", dns::Type::a, 0, 1));
+    CHECK(agent.answers("nobody.service.belfry", dns::Type::a, 3, 0));
+    CHECK(agent.answers("example.org", dns::Type::a, 5, 0));
+    (*elsewhere)->report(Health::critical);
+    CHECK(agent.answers("db.service.belfry", dns::Type::a, 0, 0));
+    agent.process->signal(SIGTERM);
+    CHECK(agent.process->wait(20) == 0);
+    CHECK(registry.find("web")->instances.empty());
+}
+
+TEST_CASE("agent: SIGHUP reads the file again; one that is wrong changes nothing", "[integration][agent]") {
+    const OneHub one;
+    const Registry registry(one.hub.client());
+    AgentBeside agent(one);
+    agent.write(web);
+    agent.start();
+    REQUIRE(agent.said("web/w1: registered"));
+    const Revision created = registry.find("web")->instances.at(0).created;
+
+    agent.write(std::string(web) + "weight = 70000\n");
+    agent.process->signal(SIGHUP);
+    CHECK(
+        agent.said("agent.toml:7: service.weight: it must be a whole number from 0 to 65535; everything stays as it was"));
+    CHECK(registry.find("web")->instances.size() == 1);
+
+    agent.write(std::string(web) +
+                "weight = 7\n[[service]]\nname = \"more\"\nid = \"m1\"\naddress = \"10.0.0.7\"\nport = 81\n");
+    agent.process->signal(SIGHUP);
+    CHECK(agent.said("more/m1: registered"));
+    CHECK(wait_for([&] { return registry.find("web")->instances.at(0).weight == 7; }, 20s));
+    CHECK(registry.find("web")->instances.at(0).created == created);  // it was never gone
+
+    agent.write("[[service]]\nname = \"more\"\nid = \"m1\"\naddress = \"10.0.0.8\"\nport = 81\n");
+    agent.process->signal(SIGHUP);
+    CHECK(agent.said("web/w1: deregistered"));
+    CHECK(wait_for(
+        [&] {
+            const auto found = registry.find("more");
+            return found->instances.size() == 1 && found->instances[0].address == "10.0.0.8";
+        },
+        20s));
+    CHECK(registry.find("web")->instances.empty());
+}
+
+TEST_CASE("agent: it starts whole or not at all", "[integration][agent]") {
+    const OneHub one;
+    const Registry registry(one.hub.client());
+    AgentBeside agent(one);
+    agent.write(std::string(web) + "[[service]]\nname = \"Bad_Name\"\naddress = \"a\"\nport = 1\n");
+    const auto wrong = run_program(agent.line());
+    CHECK(wrong.exit_code == 5);
+    CHECK(wrong.output.find("agent.toml:7: service: ") != std::string::npos);
+    CHECK(run_program(agent.line({"--check-config"})).exit_code == 5);
+    agent.write(web);
+    CHECK(run_program(agent.line({"--check-config"})).output == "OK services: 1\n");
+    CHECK(run_program(one.line({"agent"})).exit_code == 2);
+
+    AgentBeside first(one);
+    first.write(web);
+    first.start();
+    REQUIRE(first.said("web/w1: registered"));
+    std::ofstream(agent.config) << "[[service]]\nname = \"late\"\nid = \"l1\"\naddress = \"10.0.0.7\"\nport = 80\n";
+    const auto taken =
+        run_program(one.line({"agent", "--config", agent.config, "--dns", "127.0.0.1:" + std::to_string(first.port)}));
+    CHECK(taken.exit_code == 7);
+    CHECK(taken.output.find("cannot serve DNS on 127.0.0.1:" + std::to_string(first.port)) != std::string::npos);
+    CHECK(registry.find("late")->instances.empty());
+}
+
+TEST_CASE("agent: a check that fails takes the service out of DNS", "[integration][agent]") {
+    const OneHub one;
+    AgentBeside agent(one);
+    const std::string flag = one.directory.path() + "/good";
+    std::ofstream(flag) << "good";
+    agent.write(std::string(web) + "[[service.check]]\ncommand = [\"test\", \"-e\", \"" + flag +
+                "\"]\ninterval = \"200ms\"\nfailures_before_critical = 1\nsuccesses_before_passing = 1\n");
+    agent.start();
+    CHECK(agent.answers("web.service.belfry", dns::Type::a, 0, 1));
+    ::unlink(flag.c_str());
+    CHECK(agent.answers("web.service.belfry", dns::Type::a, 0, 0));
+    std::ofstream(flag) << "good";
+    CHECK(agent.answers("web.service.belfry", dns::Type::a, 0, 1));
+}
