@@ -18,7 +18,8 @@ namespace {
 
 constexpr uint64_t ttl_s = 10;
 constexpr auto period = 3300ms;
-constexpr size_t in_flight_max = 256;
+// Of puts, and of keep-alives: whoever keeps 100,000 leases alive does not wait for one answer before asking about others.
+constexpr size_t in_flight_max = 256, keep_alives_in_flight_max = 1500;
 constexpr auto measured = 8s;
 
 void must(bool condition, const std::string& what) {
@@ -34,10 +35,10 @@ Bytes key_of(uint64_t lease) { return "lease/" + std::to_string(lease); }
 // Many requests at once, so many at most.
 class Pipe {
 public:
-    explicit Pipe(std::shared_ptr<Client> client) : client_(std::move(client)) {}
+    explicit Pipe(std::shared_ptr<Client> client, size_t most = in_flight_max) : client_(std::move(client)), most_(most) {}
     ~Pipe() { drain(); }
     void send(protocol::RequestOp op) {
-        while (in_flight_ >= in_flight_max) std::this_thread::sleep_for(50us);
+        while (in_flight_ >= most_) std::this_thread::sleep_for(50us);
         ++in_flight_;
         const Status sent = client_->send(std::move(op), [this](Result<protocol::Reply> reply) {
             if (!reply || reply->error.code != Code::ok) ++failed_;
@@ -59,13 +60,14 @@ private:
         for (const uint64_t ttl : kept == nullptr ? std::vector<uint64_t>() : kept->ttl_s) failed_ += ttl == 0 ? 1 : 0;
     }
     std::shared_ptr<Client> client_;
+    const size_t most_;
     std::atomic<uint64_t> in_flight_{0}, done_{0}, failed_{0};
 };
 
 // Keeps leases first .. last alive, each once in a period, evenly, until it is stopped.
 void keep_alive(std::shared_ptr<Client> client, uint64_t first, uint64_t last, uint64_t per_request,
                 const std::atomic<bool>& stop, std::atomic<uint64_t>& lost) {
-    Pipe pipe(std::move(client));
+    Pipe pipe(std::move(client), keep_alives_in_flight_max);
     while (!stop) {
         const auto begin = Clock::now();
         for (uint64_t id = first; id <= last && !stop; id += per_request) {
