@@ -10,6 +10,7 @@
 
 #include "etcd/etcdserver/etcdserverpb/rpc.grpc.pb.h"
 #include "tests/bench/driver.hpp"
+#include "tests/bench/etcd_command.hpp"
 #include "tests/support/process.hpp"
 
 namespace belfry::bench {
@@ -175,21 +176,9 @@ private:
     }
 
     void start_member(size_t member) {
-        const auto url = [](int port) { return "http://127.0.0.1:" + std::to_string(port); };
-        const std::string client = url(ports_[member]), peer = url(ports_[member] + 1);
-        std::string members;
-        for (size_t i = 0; i < ports_.size(); ++i) {
-            members += (i > 0 ? "," : "") + ("m" + std::to_string(i)) + "=" + url(ports_[i] + 1);
-        }
-        const std::string name = "m" + std::to_string(member);
         processes_[member].reset();
-        processes_[member] = std::make_unique<Process>(
-            std::vector<std::string>{options_.binary, "--name=" + name, "--data-dir=" + options_.directory + "/" + name,
-                                     "--listen-client-urls=" + client, "--advertise-client-urls=" + client,
-                                     "--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer,
-                                     "--initial-cluster=" + members, "--quota-backend-bytes=8589934592",
-                                     "--log-level=error"},
-            options_.directory + "/etcd-" + name + ".log");
+        processes_[member] = std::make_unique<Process>(etcd_command(options_.binary, options_.directory, ports_, member),
+                                                       options_.directory + "/etcd-m" + std::to_string(member) + ".log");
     }
 
     // Each answers a linearizable read; then the one who says that it leads is the leader.
