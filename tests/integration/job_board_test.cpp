@@ -30,7 +30,7 @@ TEST_CASE("jobs: posted, worked on for all to see, done; the result is there unt
     CHECK(board.wait_result("5/none", 1s).error().code == Code::not_found);
     CHECK(board.forget(*id).error().code == Code::not_found);
 
-    Worker worker(client, granted(client, 30s), "b", {.name = "ann"});
+    Worker worker(client, lease_of(client, 30s), "b", {.name = "ann"});
     const auto job = worker.take(5s);
     REQUIRE(job);
     CHECK(job->id == *id);
@@ -64,7 +64,7 @@ TEST_CASE("jobs: what fails is tried again, and after so many times the assigner
     const OneHub one;
     const auto client = one.hub.client();
     JobBoard board(client, "b");
-    const auto lease = granted(client, 30s);
+    const auto lease = lease_of(client, 30s);
     Worker worker(client, lease, "b", {.attempts_max = 2});
     const auto id = board.post("x");
     const auto first = worker.take(5s);
@@ -82,7 +82,7 @@ TEST_CASE("jobs: what fails is tried again, and after so many times the assigner
     const auto deadly = board.post("deadly");
     for (int death = 0; death < 2; ++death) {
         const auto own = one.hub.client();
-        const auto short_lived = granted(own, 30s);
+        const auto short_lived = lease_of(own, 30s);
         Worker victim(own, short_lived, "b", {.attempts_max = 2});
         REQUIRE(victim.take(5s));
         REQUIRE(client->revoke_lease(short_lived->id()));
@@ -99,7 +99,7 @@ TEST_CASE("jobs: of results that nobody fetches the oldest go", "[integration][j
     const OneHub one;
     const auto client = one.hub.client();
     JobBoard board(client, "b");
-    Worker worker(client, granted(client, 30s), "b", {.results_max = 3});
+    Worker worker(client, lease_of(client, 30s), "b", {.results_max = 3});
     std::vector<Bytes> ids;
     for (size_t i = 0; i <= job_results_trim_every; ++i) {
         ids.push_back(*board.post("x"));
@@ -114,7 +114,7 @@ TEST_CASE("jobs: of results that nobody fetches the oldest go", "[integration][j
     CHECK(JobBoard(client, Bytes(433, 'n')).post("x").error().code == Code::invalid_argument);
     JobBoard longest(client, Bytes(432, 'n'));
     REQUIRE(longest.post("x"));
-    Worker other(client, granted(client, 30s), Bytes(432, 'n'));
+    Worker other(client, lease_of(client, 30s), Bytes(432, 'n'));
     const auto job = other.take(5s);
     REQUIRE(job);
     CHECK(other.report(*job, "p"));

@@ -89,7 +89,7 @@ TEST_CASE("queue: the item of a `belfry queue take` that is stopped, or killed, 
         REQUIRE(wait_for([&] { return read_text(output).ends_with("\n"); }, 10s));
         const int command = std::stoi(read_text(output));
         holder.signal(number);
-        Consumer next(client, granted(client, 30s), "q");
+        Consumer next(client, lease_of(client, 30s), "q");
         const auto begin = Clock::now();
         const auto items = next.take(1, 10s);
         quickest = std::min(quickest, Clock::now() - begin);
