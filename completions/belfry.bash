@@ -1,7 +1,7 @@
 # Completion of the command belfry for bash; made by `belfry completion bash`.
 _belfry() {
     local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
-    local commands="put get del txn watch history diff log lease lock semaphore elect service agent import export status compact digest subscribe bench member leader keygen snapshot policy user role grant revoke auth login plugin store completion version help"
+    local commands="put get del txn watch history diff log lease lock semaphore elect agent queue barrier presence counter once service import export status compact digest subscribe bench member leader keygen snapshot policy user role grant revoke auth login plugin store completion version help"
     local common="--endpoint --feed --server-key --key-file --timeout --output --author --user --password-file --token-file --help"
     # The command is the first word that is neither a flag nor a common flag's value.
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -38,8 +38,13 @@ _belfry() {
         lock) flags+=" --shared --ttl --wait --value" ;;
         semaphore) flags+=" --permits --ttl --wait --value" ;;
         elect) flags+=" --ttl --wait --observe" ;;
-        service) flags+=" --address --port --id --label --weight --check --interval --check-timeout --failures --successes --withdraw-after --ttl --passing --stream" ;;
         agent) flags+=" --config --dns --check-config" ;;
+        queue) flags+=" --priority --literal --most --wait --ttl --attempts --follow --peek --until" ;;
+        barrier) flags+=" --ttl --lasting --wait" ;;
+        presence) flags+=" --ttl --below --above" ;;
+        counter) flags+=" --add --set" ;;
+        once) flags+=" --ttl --wait --tries --forget" ;;
+        service) flags+=" --address --port --id --label --weight --check --interval --check-timeout --failures --successes --withdraw-after --ttl --passing --stream" ;;
         import) flags+=" --prefix --format --stdin-kv --dots --batch --changed-only --delete-missing --world-readable --dry-run --strict --comment --verbose" ;;
         export) flags+=" --prefix --format --rev --force --merge" ;;
         compact) flags+=" --keep" ;;
