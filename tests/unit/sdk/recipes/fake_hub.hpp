@@ -1,4 +1,4 @@
-// A hub for places in a line that gets wrong what it is told to.
+// A hub for places in a line, and for consumers of a queue, that gets wrong what it is told to.
 #pragma once
 
 #include <zmq.h>
@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "sdk/client/lease.hpp"
+#include "sdk/protocol/claim.hpp"
 #include "sdk/protocol/codec.hpp"
 #include "tests/unit/sdk/client/raw_socket.hpp"
 
@@ -59,6 +60,13 @@ public:
         return all;
     }
 
+    // The last transaction whose answer was lost.
+    protocol::TxnRequest last_lost() const {
+        const std::lock_guard lock(mutex_);
+        return lost_;
+    }
+
+    std::atomic<bool> lose_copies = false;                            // of transactions whose answer was lost
     std::atomic<int> lose_answers = 0;                                // of so many transactions that are done
     std::atomic<Code> refuse_deletes = Code::ok, changes = Code::ok;  // their answer
     std::atomic<int> asked_for_changes = 0, ranges = 0;
@@ -81,10 +89,15 @@ private:
     }
     void answer(const Bytes& peer, const protocol::Request& request) {
         const std::lock_guard lock(mutex_);
+        if (lose_copies && lost_sequence_ != 0 && request.ticket.sequence == lost_sequence_) return;
         protocol::Reply reply{request.id, {}, {}, protocol::StatusReply{}};
         std::visit([&](const auto& op) { take(op, reply); }, request.op);
         reply.revision = {revision_};
-        if (std::holds_alternative<protocol::TxnRequest>(request.op) && lose_answers > 0) return void(--lose_answers);
+        if (const auto* txn = std::get_if<protocol::TxnRequest>(&request.op); txn != nullptr && lose_answers > 0) {
+            lost_ = *txn;
+            lost_sequence_ = request.ticket.sequence;
+            return void(--lose_answers);
+        }
         protocol::ReplyFrame replies;
         replies.add(reply);
         const Bytes octets = replies.take();
@@ -152,13 +165,25 @@ private:
         }
         return {std::erase_if(keys_, [&](const auto& one) { return op.range.contains(one.first); }), {}};
     }
-    // What places compare: that there is nothing in a range, a key's create revision, a value.
+    // What places and consumers compare: that there is nothing in a range, a key's create or mod revision, a value.
     bool holds(const protocol::Compare& compare) const {
         const auto found = range(compare.range).kvs;
         if (compare.target == protocol::Compare::Target::version) return found.empty();
         if (found.size() != 1) return false;
         if (compare.target == protocol::Compare::Target::value) return found[0].value == compare.value;
+        if (compare.target == protocol::Compare::Target::mod) return found[0].mod_revision.value == compare.number;
         return found[0].create_revision.value == compare.number;
+    }
+    // Nobody's lease ends here, and nothing is given back.
+    protocol::ClaimReply claim(const protocol::ClaimRequest& op) {
+        protocol::ClaimReply claimed;
+        for (const KeyValue& item : range(KeyRange::prefix(op.items)).kvs) {
+            const Bytes key = op.claims + item.key.substr(op.items.size());
+            if (keys_.contains(key) || claimed.items.size() == op.limit) continue;
+            put({key, protocol::encode_claim({op.lease, 1, op.claimant, 1}), {}});
+            claimed.items.push_back({item, 1});
+        }
+        return claimed;
     }
     protocol::TxnReply txn(const protocol::TxnRequest& op) {
         protocol::TxnReply done;
@@ -169,6 +194,7 @@ private:
                 done.replies.push_back({range(one->range)});
             if (const auto* one = std::get_if<protocol::DeleteRequest>(&part.op)) done.replies.push_back({erase(*one)});
             if (const auto* one = std::get_if<protocol::TxnRequest>(&part.op)) done.replies.push_back({txn(*one)});
+            if (const auto* one = std::get_if<protocol::ClaimRequest>(&part.op)) done.replies.push_back({claim(*one)});
             if (const auto* one = std::get_if<protocol::PutRequest>(&part.op)) {
                 put(*one);
                 done.replies.push_back({protocol::PutReply{}});
@@ -183,6 +209,8 @@ private:
     mutable std::mutex mutex_;
     std::map<Bytes, KeyValue> keys_;
     std::vector<ChangeSet> changes_;  // each of one key
+    protocol::TxnRequest lost_;
+    uint64_t lost_sequence_ = 0;
     uint64_t revision_ = 10;
     std::thread thread_;
 };

@@ -1,0 +1,34 @@
+// A consumer at a hub that loses answers: what real hubs (tests/integration/queue_test.cpp) do too seldom.
+#include <catch2/catch_test_macros.hpp>
+
+#include "tests/support/queues.hpp"
+#include "tests/unit/sdk/recipes/fake_hub.hpp"
+
+using namespace std::chrono_literals;
+
+namespace belfry {
+using test::list;
+using test::values;
+
+TEST_CASE("consumer: what a claim took whose answer was lost is found, and a late copy of that claim is not done") {
+    test::FakeHub hub;
+    const auto client = hub.client();
+    for (const char* item : {"a", "b", "c"}) hub.put(Bytes("q/item/5/") + item, item);
+    Consumer consumer(client, hub.lease(client), "q");
+    REQUIRE(values(consumer.take(1, 5s)) == list({"a"}));
+    hub.lose_copies = true;
+    hub.lose_answers = 1;
+    const auto found = consumer.take(1, 5s);
+    CHECK(hub.lose_answers == 0);
+    REQUIRE(values(found) == list({"b"}));
+    CHECK((*found)[0].since == hub.at("q/held/5/b").mod_revision);
+    CHECK(consumer.holds() == 2);
+
+    const auto late = client->txn(hub.last_lost());
+    REQUIRE(late);
+    CHECK_FALSE(late->succeeded);
+    CHECK(hub.keys().size() == 6);  // three items, two claims and the consumer: nobody holds the third item
+    CHECK(values(consumer.take(1, 5s)) == list({"c"}));
+}
+
+}  // namespace belfry
