@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <catch2/catch_test_macros.hpp>
+#include <filesystem>
 #include <fstream>
 #include <future>
 
@@ -178,6 +179,7 @@ TEST_CASE("queue: who may only push pushes, also what completes a closed queue; 
     REQUIRE(hub.start());
     const std::string password = directory.path() + "/password";
     std::ofstream(password) << "correct horse battery\n";
+    std::filesystem::permissions(password, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
     const auto as_root = [&](std::vector<std::string> words) {
         const ClientOptions options = hub.client_options();
         words.insert(words.begin(),
