@@ -129,7 +129,7 @@ private:
         size_t octets = belfry::limits::range_reply_bytes_max;
         Steps steps;
     };
-    struct Path;  // which branch of each transaction runs, in order of execution
+    struct Path;    // which branch of each transaction runs, in order of execution
     struct Claims;  // that stand below one prefix
     // Keys that a transaction would look at.
     struct Reach {
