@@ -1,4 +1,7 @@
 // belfry_sim: the deterministic simulator (docs/simulation.md).
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -100,19 +103,32 @@ int run_seeds(const Arguments& arguments, const Plants& plants) {
     return failures == 0 ? 0 : 1;
 }
 
+bool finds(const Arguments& arguments, const std::string& name) {
+    Plants plants;
+    plants.set(name);
+    tell_seed_when_aborted(name);
+    std::string found;
+    simulate_all(arguments.seeds, plants, 0, [&](uint64_t seed, Outcome& one) {
+        if (!one.failure.empty()) found = "seed " + number(seed) + ": " + one.failure;
+        return found.empty();
+    });
+    std::printf("%-20s %s\n", name.c_str(), found.empty() ? "NOT FOUND" : found.c_str());
+    std::fflush(stdout);
+    return !found.empty();
+}
+
+// Each in a process of its own: where the core's own assertion is what finds it, that process ends.
 int check_plants(const Arguments& arguments) {
     int missed = 0;
     for (const auto& name : Plants::names()) {
-        Plants plants;
-        plants.set(name);
-        tell_seed_when_aborted(name);
-        std::string found;
-        simulate_all(arguments.seeds, plants, 0, [&](uint64_t seed, Outcome& one) {
-            if (!one.failure.empty()) found = "seed " + number(seed) + ": " + one.failure;
-            return found.empty();
-        });
-        if (found.empty()) ++missed;
-        std::printf("%-20s %s\n", name.c_str(), found.empty() ? "NOT FOUND" : found.c_str());
+        std::fflush(stdout);
+        const pid_t child = ::fork();
+        if (child == 0) ::_exit(finds(arguments, name) ? 0 : 1);
+        int status = 0;
+        const bool ended = child > 0 && ::waitpid(child, &status, 0) == child;
+        const bool asserted = ended && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+        if (asserted) std::printf("%-20s found by an assertion of the hub's, above\n", name.c_str());
+        if (!asserted && (!ended || !WIFEXITED(status) || WEXITSTATUS(status) != 0)) ++missed;
     }
     std::printf("sim: %zu planted bugs, %d missed\n", Plants::names().size(), missed);
     return missed == 0 ? 0 : 1;
