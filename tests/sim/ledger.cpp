@@ -20,7 +20,7 @@ void Ledger::answered(const Write& write, const protocol::Reply& reply) {
     if (reply.error.code != Code::ok) return refused_.push_back(write.comment);
     heard(reply.revision);
     const auto made = truth_.made_by(write.comment);
-    const bool changed = says_changed(reply);
+    const bool changed = write.may_change_nothing ? made.has_value() : says_changed(reply);
     if (changed != made.has_value()) {
         return world_.fail("write " + write.comment + " was answered as if it had " +
                            (changed ? "changed something" : "nothing to do") + ", the log says otherwise");

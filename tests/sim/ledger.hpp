@@ -29,6 +29,7 @@ public:
         std::optional<protocol::Compare> guard;  // the condition it stands under
         Revision floor;                          // newest() when it was sent
         Labels labels;
+        bool may_change_nothing = false;  // though its condition holds: there may be nothing to claim
     };
     void answered(const Write& write, const protocol::Reply& reply);
     void answered_get(const Bytes& key, Revision floor, const protocol::Reply& reply);

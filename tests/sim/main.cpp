@@ -27,11 +27,13 @@ constexpr size_t trace_lines_all = 10'000'000;
 int usage(const char* wrong) {
     std::fprintf(stderr, "belfry_sim: %s\n", wrong);
     std::fprintf(stderr,
-                 "usage: ./dev sim [--seeds N] [--first-seed S] [--threads N] [--trace] [--plant NAME] [--check-plants]\n"
+                 "usage: ./dev sim [--seeds N] [--first-seed S] [--threads N] [--trace] [--plant NAME] [--check-plants] "
+                 "[--recipes]\n"
                  "  --threads N     how many seeds at a time; as many as there are cores\n"
                  "  --trace         print every line of the trace (with --seeds 1)\n"
                  "  --plant NAME    with a bug planted; --check-plants lists their names\n"
-                 "  --check-plants  every planted bug must be found within the seeds\n");
+                 "  --check-plants  every planted bug must be found within the seeds\n"
+                 "  --recipes       with users of queues, lines and barriers; their planted bugs instead of the hub's\n");
     return 2;
 }
 
@@ -41,6 +43,8 @@ bool parse(int argc, char** argv, Arguments& arguments) {
         const bool more = i + 1 < argc;
         if (name == "--trace") {
             arguments.trace = true;
+        } else if (name == "--recipes") {
+            arguments.seeds.recipes = true;
         } else if (name == "--check-plants") {
             arguments.check_plants = true;
         } else if (name == "--seeds" && more) {
@@ -60,10 +64,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 
 void print_failure(uint64_t seed, const Arguments& arguments, const Plants& plants, const std::string& failure) {
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), failure.c_str());
-    const Outcome again = simulate(seed, plants, trace_lines_shown);
+    const Outcome again = simulate(seed, plants, trace_lines_shown, arguments.seeds.recipes);
     for (const auto& line : again.trace) std::printf("  %s\n", line.c_str());
     if (again.failure != failure) std::printf("  (the second run ended otherwise: %s)\n", again.failure.c_str());
-    std::printf("%s\n", replay_of(seed, arguments.plant).c_str());
+    std::printf("%s\n", replay_of(arguments.seeds, seed, arguments.plant).c_str());
 }
 
 std::string number(uint64_t value) { return std::to_string(value); }
@@ -80,6 +84,9 @@ void print_sum(const Outcome& sum) {
                 number(sum.searches_given_up).c_str());
     std::printf("sim: %s leases, %s of them expired, kept alive %s times\n", number(sum.leases).c_str(),
                 number(sum.leases_expired).c_str(), number(sum.leases_kept_alive).c_str());
+    std::printf("sim: %s items of queues, handed out %s times; %s turns in lines, %s guarded writes; %s rounds\n",
+                number(sum.items).c_str(), number(sum.items_handed_out).c_str(), number(sum.turns).c_str(),
+                number(sum.guarded_writes).c_str(), number(sum.rounds).c_str());
 }
 
 int run_seeds(const Arguments& arguments, const Plants& plants) {
@@ -106,7 +113,7 @@ int run_seeds(const Arguments& arguments, const Plants& plants) {
 bool finds(const Arguments& arguments, const std::string& name) {
     Plants plants;
     plants.set(name);
-    tell_seed_when_aborted(name);
+    tell_seed_when_aborted(arguments.seeds, name);
     std::string found;
     simulate_all(arguments.seeds, plants, 0, [&](uint64_t seed, Outcome& one) {
         if (!one.failure.empty()) found = "seed " + number(seed) + ": " + one.failure;
@@ -120,7 +127,8 @@ bool finds(const Arguments& arguments, const std::string& name) {
 // Each in a process of its own: where the core's own assertion is what finds it, that process ends.
 int check_plants(const Arguments& arguments) {
     int missed = 0;
-    for (const auto& name : Plants::names()) {
+    const auto names = arguments.seeds.recipes ? Plants::names_in_recipes() : Plants::names();
+    for (const auto& name : names) {
         std::fflush(stdout);
         const pid_t child = ::fork();
         if (child == 0) ::_exit(finds(arguments, name) ? 0 : 1);
@@ -130,7 +138,7 @@ int check_plants(const Arguments& arguments) {
         if (asserted) std::printf("%-20s found by an assertion of the hub's, above\n", name.c_str());
         if (!asserted && (!ended || !WIFEXITED(status) || WEXITSTATUS(status) != 0)) ++missed;
     }
-    std::printf("sim: %zu planted bugs, %d missed\n", Plants::names().size(), missed);
+    std::printf("sim: %zu planted bugs, %d missed\n", names.size(), missed);
     return missed == 0 ? 0 : 1;
 }
 
@@ -141,6 +149,6 @@ int main(int argc, char** argv) {
     if (!parse(argc, argv, arguments)) return usage("this is not how to call it");
     Plants plants;
     if (!arguments.plant.empty() && !plants.set(arguments.plant)) return usage("no such planted bug");
-    tell_seed_when_aborted(arguments.plant);
+    tell_seed_when_aborted(arguments.seeds, arguments.plant);
     return arguments.check_plants ? check_plants(arguments) : run_seeds(arguments, plants);
 }

@@ -4,7 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/barrier_users.hpp"
 #include "tests/sim/hub.hpp"
+#include "tests/sim/line_users.hpp"
+#include "tests/sim/queue_workers.hpp"
 #include "tests/sim/subscriber.hpp"
 
 namespace belfry::sim {
@@ -12,9 +15,13 @@ namespace belfry::sim {
 struct Plants {
     HubPlants hub;
     SubscriberPlants subscriber;
+    QueuePlants queue;
+    LinePlants line;
+    BarrierPlants barrier;
     bool requests_twice = false;  // the network between members doubles what is forwarded for clients
     // The names for the command line.
-    static const std::vector<std::string>& names();
+    static std::vector<std::string> names();
+    static std::vector<std::string> names_in_recipes();
     bool set(const std::string& name);  // false = there is none of this name
 };
 

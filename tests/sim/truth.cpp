@@ -56,7 +56,7 @@ Status Truth::apply(const hub::log::Command& command, uint64_t now_ms) {
     ChangeSet change{revision().next(), time_ms_, command.author, command.comment, {}, command.labels};
     if (Status leased = apply_leases(command, change, now_ms); !leased) return leased;
     const auto* const single = std::get_if<protocol::PutRequest>(&command.op);
-    if (single != nullptr && !names_dead_lease(*single)) put(*single, change);
+    if (single != nullptr && (single->lease == LeaseId{} || !is_dead(single->lease))) put(*single, change);
     if (const auto* one = std::get_if<protocol::DeleteRequest>(&command.op)) erase(*one, change);
     if (const auto* txn = std::get_if<protocol::TxnRequest>(&command.op)) apply_txn(*txn, change);
     if (change.events.empty()) return {};
@@ -69,27 +69,9 @@ Status Truth::apply(const hub::log::Command& command, uint64_t now_ms) {
         auto value = event.type == EventType::put ? std::optional(event.kv) : std::nullopt;
         versions_[event.kv.key].emplace_back(change.revision, std::move(value));
     }
+    const Status fair = on_change ? on_change(change) : Status();
     histories_.at(epoch).add(std::move(change));
-    return {};
-}
-
-// One put that is refused refuses all.
-void Truth::apply_txn(const protocol::TxnRequest& txn, ChangeSet& change) {
-    const bool all = std::all_of(txn.compares.begin(), txn.compares.end(), [&](auto& c) { return held(c, revision()); });
-    const auto& ops = all ? txn.then_ops : txn.else_ops;
-    const bool refused = std::any_of(ops.begin(), ops.end(), [&](const protocol::TxnOp& item) {
-        const auto* const one = std::get_if<protocol::PutRequest>(&item.op);
-        return one != nullptr && names_dead_lease(*one);
-    });
-    if (refused) return;
-    for (const protocol::TxnOp& item : ops) {
-        if (const auto* one = std::get_if<protocol::PutRequest>(&item.op)) put(*one, change);
-        if (const auto* one = std::get_if<protocol::DeleteRequest>(&item.op)) erase(*one, change);
-    }
-}
-
-bool Truth::names_dead_lease(const protocol::PutRequest& request) const {
-    return request.lease != LeaseId{} && leases_.living(request.lease) == nullptr;
+    return fair;
 }
 
 // What ends is meant by both its numbers, so that none is ended that was granted again.
@@ -146,13 +128,6 @@ void Truth::erase(const protocol::DeleteRequest& request, ChangeSet& change) {
         change.events.push_back({EventType::erase, {at->first, {}, {}, change.revision, 0, {}}});
         at = state_.erase(at);
     }
-}
-
-// The simulator's writers ask only whether a key's version or value is this one.
-bool Truth::held(const protocol::Compare& compare, Revision at) const {
-    const auto kv = get(compare.range.begin, at);
-    if (compare.target == protocol::Compare::Target::value) return kv && kv->value == compare.value;
-    return (kv ? kv->version : 0) == compare.number;
 }
 
 std::optional<Revision> Truth::made_by(const Bytes& comment) const {

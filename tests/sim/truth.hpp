@@ -2,6 +2,7 @@
 // answers, its feed and its digests are compared with it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -34,16 +35,26 @@ public:
     bool held(const protocol::Compare& compare, Revision at) const;
     // The revision of the write with this comment. One that is made twice is an error of learn().
     std::optional<Revision> made_by(const Bytes& comment) const;
+    // What the claim of the transaction with this comment handed out, as the log says; NULL = it did not come to one.
+    const protocol::ClaimReply* claimed_by(const Bytes& comment) const;
     const LeaseLives& leases() const { return leases_; }
     // The keys that are bound to this lease as of a revision.
     std::vector<Bytes> bound_to(LeaseId lease, Revision at) const;
+    // Sees each change in the order of the log, when the leases are as it leaves them; an error is one of learn().
+    std::function<Status(const ChangeSet& change)> on_change;
 
 private:
     Status apply(const hub::log::Command& command, uint64_t now_ms);
     Status apply_leases(const hub::log::Command& command, ChangeSet& change, uint64_t now_ms);
     void end_lease(LeaseLives::Life& life, std::optional<Bytes> revoked_by, ChangeSet& change, uint64_t now_ms);
+    // truth_txn.cpp
+    using Ops = std::vector<const protocol::TxnOp*>;
     void apply_txn(const protocol::TxnRequest& txn, ChangeSet& change);
-    bool names_dead_lease(const protocol::PutRequest& request) const;
+    void choose(const protocol::TxnRequest& txn, Ops& ops) const;
+    bool names_dead_lease(const protocol::TxnOp& item) const;
+    void claim(const protocol::ClaimRequest& request, ChangeSet& change);
+    bool is_held(const KeyValue& claim) const;
+    bool is_dead(LeaseId lease) const { return leases_.living(lease) == nullptr; }
     bool is_new(const protocol::Ticket& ticket);
     void put(const protocol::PutRequest& request, ChangeSet& change);
     void erase(const protocol::DeleteRequest& request, ChangeSet& change);
@@ -53,6 +64,7 @@ private:
     LeaseLives leases_;
     std::map<Bytes, std::vector<std::pair<Revision, std::optional<KeyValue>>>> versions_;
     std::map<Bytes, Revision> made_by_;
+    std::map<Bytes, protocol::ClaimReply> claimed_by_;
     std::map<uint64_t, std::pair<uint64_t, std::set<uint64_t>>> sessions_;  // what is acknowledged, what was done
     std::map<Index, size_t> images_;                                        // hashes
     std::map<Index, uint64_t> digests_;

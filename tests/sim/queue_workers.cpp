@@ -1,0 +1,327 @@
+#include "tests/sim/queue_workers.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace belfry::sim {
+
+namespace {
+
+using Keys = QueueKeys;
+using protocol::Compare;
+using protocol::DeleteRequest;
+using protocol::PutRequest;
+using protocol::RangeRequest;
+using protocol::TxnRequest;
+
+constexpr uint64_t look_again_ms = 30'000;  // though nothing was told of
+constexpr uint64_t items_at_once_max = 4;
+constexpr uint64_t claimants_per_worker = 1000;
+constexpr LeaseId no_lease{77'777};  // far above those that there are
+
+Compare missing(const Bytes& key) { return {KeyRange::one(key), Compare::Target::version, Compare::Op::equal, 0, {}}; }
+
+RangeRequest get(const KeyRange& range) {
+    RangeRequest request;
+    request.range = range;
+    return request;
+}
+
+const KeyValue* closed_in(const protocol::TxnReply& reply) {
+    for (const protocol::TxnOpReply& one : reply.replies) {
+        const auto* const range = std::get_if<protocol::RangeReply>(&one.reply);
+        if (range != nullptr && !range->kvs.empty()) return &range->kvs[0];
+    }
+    return nullptr;
+}
+
+using Hear = std::function<void(const Result<protocol::Reply>& reply)>;
+using Ask = std::function<void(protocol::RequestOp op, Hear hear)>;
+
+// Whoever sees that it is complete opens it, if it is still closed as it was.
+void open_if_complete(const Ask& ask, const KeyValue& closed) {
+    uint64_t wanted = 0;
+    std::from_chars(closed.value.data(), closed.value.data() + closed.value.size(), wanted);
+    RangeRequest count = get(KeyRange::prefix(Keys::items));
+    count.count_only = true;
+    ask(count, [ask, closed, wanted](const Result<protocol::Reply>& reply) {
+        const auto* const items = reply ? std::get_if<protocol::RangeReply>(&reply->result) : nullptr;
+        if (items == nullptr || items->count < wanted) return;
+        TxnRequest txn;
+        const uint64_t as_it_was = closed.mod_revision.value;
+        txn.compares = {{KeyRange::one(closed.key), Compare::Target::mod, Compare::Op::equal, as_it_was, {}}};
+        txn.then_ops = {{DeleteRequest{KeyRange::one(closed.key)}}};
+        ask(std::move(txn), [](const auto&) {});
+    });
+}
+
+}  // namespace
+
+QueueWorker::QueueWorker(RecipeParts parts, QueueChecks& checks, RecipeClient client, QueuePlants plants)
+    : world_(parts.world), ledger_(parts.ledger), checks_(checks), process_(parts, std::move(client)), plants_(plants) {
+    process_.on_begin = [this] { begin(); };
+}
+
+void QueueWorker::start() { process_.begin(world_.random.below(1000)); }
+
+void QueueWorker::calm_down() {
+    calm_ = true;
+    process_.go_on();
+}
+
+void QueueWorker::begin() {
+    claimant_ = process_.number() * claimants_per_worker + process_.life();
+    own_key_ = Keys::users + std::to_string(process_.lease().value) + "-" + std::to_string(claimant_);
+    held_.clear();
+    perhaps_more_held_ = false;
+    seen_ = {};
+    act();
+}
+
+void QueueWorker::act() {
+    if (!process_.alive()) return process_.begin_soon();
+    if (!held_.empty()) return work();
+    if (perhaps_more_held_) return recover();
+    claim();
+}
+
+void QueueWorker::txn(TxnRequest txn, std::optional<Compare> guard, bool claims, Take take) {
+    const Bytes comment = process_.next_comment();
+    Ledger::Write write{process_.name(), comment, {}, std::move(guard), ledger_.newest(), {}, claims};
+    process_.ask(std::move(txn), comment,
+                 [this, write = std::move(write), take = std::move(take), claims](const auto& reply) {
+                     if (reply) ledger_.answered(write, *reply);
+                     if (reply && claims) checks_.answered_claim(write.comment, *reply);
+                     const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
+                     if (reply && reply->error.code == Code::ok && done != nullptr) return take(*done, reply->revision);
+                     const Code code = reply ? reply->error.code : reply.error().code;
+                     if (claims && (may_pass(code) || code == Code::conflict)) perhaps_more_held_ = true;
+                     process_.after(process_.pause_ms(), [this] { act(); });
+                 });
+}
+
+// ---- taking ----
+
+TxnRequest QueueWorker::claim_next() const {
+    TxnRequest announce;
+    announce.compares = {missing(own_key_)};
+    announce.then_ops = {{PutRequest{own_key_, process_.name(), process_.lease()}}};
+    const uint64_t limit = 1 + claimant_ % items_at_once_max;
+    TxnRequest txn;
+    txn.compares = {missing(Keys::closed)};
+    txn.then_ops = {{std::move(announce)},
+                    {protocol::ClaimRequest{Keys::items, Keys::claims, process_.lease(), claimant_, limit}}};
+    txn.else_ops = {{get(KeyRange::one(Keys::closed))}};
+    return txn;
+}
+
+void QueueWorker::claim() {
+    txn(claim_next(), std::nullopt, true, [this](const protocol::TxnReply& reply, Revision at) { read_claim(reply, at); });
+}
+
+void QueueWorker::read_claim(const protocol::TxnReply& reply, Revision at) {
+    seen_ = at;
+    for (const protocol::TxnOpReply& one : reply.replies) {
+        const auto* const claimed = std::get_if<protocol::ClaimReply>(&one.reply);
+        if (claimed == nullptr) continue;
+        for (const protocol::ClaimedItem& got : claimed->items)
+            held_[got.item.key.substr(Bytes(Keys::items).size())] = {got.item.value, got.attempts, at};
+    }
+    if (!held_.empty()) return work();
+    if (perhaps_more_held_) return recover();
+    if (const KeyValue* const closed = closed_in(reply)) {
+        open_if_complete(
+            [this](auto op, Hear hear) { process_.ask(std::move(op), process_.next_comment(), std::move(hear)); }, *closed);
+    }
+    wait(world_.now() + look_again_ms);
+}
+
+// What it holds without having been told: the claims and the items at one revision.
+void QueueWorker::recover() {
+    TxnRequest both;
+    both.then_ops = {{get(KeyRange::prefix(Keys::claims))}, {get(KeyRange::prefix(Keys::items))}};
+    process_.ask(std::move(both), {}, [this](const Result<protocol::Reply>& reply) {
+        const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
+        if (reply && reply->error.code == Code::ok && done != nullptr) {
+            std::map<Bytes, Bytes> values;
+            for (const KeyValue& kv : std::get<protocol::RangeReply>(done->replies.at(1).reply).kvs)
+                values[kv.key.substr(Bytes(Keys::items).size())] = kv.value;
+            for (const KeyValue& kv : std::get<protocol::RangeReply>(done->replies.at(0).reply).kvs) {
+                const auto mark = protocol::decode_claim(kv.value);
+                const Bytes rest = kv.key.substr(Bytes(Keys::claims).size());
+                if (!mark || mark->lease != process_.lease() || mark->claimant != claimant_ || !values.contains(rest))
+                    continue;
+                held_.try_emplace(rest, Held{values[rest], mark->attempts, kv.mod_revision});
+            }
+            perhaps_more_held_ = false;
+        }
+        process_.after(process_.pause_ms(), [this] { act(); });
+    });
+}
+
+// ---- waiting ----
+
+void QueueWorker::wait(uint64_t until_ms) {
+    if (!process_.alive() || world_.now() >= until_ms) return act();
+    const Revision since = plants_.wait_from_now ? ledger_.newest() : seen_;
+    process_.await({"prefix", Keys::all}, since, [this, until_ms](const protocol::ChangesReply* told) {
+        if (told == nullptr) return act();
+        seen_ = std::max(seen_, told->to);
+        const auto worth = [this](const ChangeSet& change) { return is_worth_a_look(change); };
+        if (std::any_of(told->changes.begin(), told->changes.end(), worth)) return act();
+        wait(until_ms);
+    });
+}
+
+bool QueueWorker::is_worth_a_look(const ChangeSet& change) const {
+    const auto erases = [&change](const Bytes& key) {
+        return std::any_of(change.events.begin(), change.events.end(),
+                           [&key](const Event& event) { return event.type == EventType::erase && event.kv.key == key; });
+    };
+    return std::any_of(change.events.begin(), change.events.end(), [&](const Event& event) {
+        const Bytes& key = event.kv.key;
+        const bool of_claim = key.starts_with(Keys::claims);
+        if (event.type == EventType::erase) {
+            const bool let_go = of_claim && !erases(Keys::items + key.substr(Bytes(Keys::claims).size()));
+            return let_go || key.starts_with(Keys::users) || key == Keys::closed;
+        }
+        if (!of_claim) return key.starts_with(Keys::items) || key == Keys::closed;
+        const auto mark = protocol::decode_claim(event.kv.value);
+        return !mark || mark->lease == LeaseId{};
+    });
+}
+
+// ---- done with them ----
+
+void QueueWorker::work() {
+    process_.after(world_.random.below(calm_ ? 50 : 400), [this] { finish(); });
+}
+
+// One that was stopped goes on as if nothing had been.
+void QueueWorker::finish() {
+    World& world = world_;
+    const uint64_t dice = world.random.below(100);
+    if (calm_) return acknowledge(SIZE_MAX, dice < 30);
+    if (dice < 4) return process_.begin(world.random.below(3000));
+    if (dice < 8) return process_.revoke();
+    if (dice < 15) process_.stop_until(world.now() + process_.lease_ms() + world.random.below(2000));
+    if (dice < 25) return give_back(dice < 20);
+    process_.after(0, [this, dice] { acknowledge(dice < 45 ? 1 : SIZE_MAX, dice >= 75); });
+}
+
+Compare QueueWorker::guard(const Bytes& rest, const Held& held) const {
+    return {KeyRange::one(Keys::claims + rest), Compare::Target::mod, Compare::Op::equal, held.since.value, {}};
+}
+
+// Of some, one that is not held any more is enough for all to be refused; then one by one.
+void QueueWorker::acknowledge(size_t most, bool claims) {
+    TxnRequest txn;
+    std::vector<Bytes> rests;
+    for (const auto& [rest, held] : held_) {
+        if (rests.size() == most) break;
+        if (!plants_.acknowledge_unguarded) txn.compares.push_back(guard(rest, held));
+        txn.then_ops.push_back({DeleteRequest{KeyRange::one(Keys::items + rest)}});
+        txn.then_ops.push_back({DeleteRequest{KeyRange::one(Keys::claims + rest)}});
+        txn.then_ops.push_back({PutRequest{Keys::results + held.value, process_.name(), {}}});
+        rests.push_back(rest);
+    }
+    if (claims) txn.then_ops.push_back({claim_next()});
+    std::optional<Compare> only;
+    if (rests.size() == 1 && !txn.compares.empty()) only = txn.compares[0];
+    this->txn(std::move(txn), std::move(only), claims, [this, rests](const protocol::TxnReply& reply, Revision at) {
+        if (!reply.succeeded && rests.size() > 1) return acknowledge(1, false);
+        for (const Bytes& rest : rests) held_.erase(rest);
+        const auto* const next = reply.succeeded ? std::get_if<protocol::TxnReply>(&reply.replies.back().reply) : nullptr;
+        if (next != nullptr) return read_claim(*next, at);
+        act();
+    });
+}
+
+// The first of them; and perhaps takes others, in the same transaction.
+void QueueWorker::give_back(bool claims) {
+    const auto [rest, held] = *held_.begin();
+    TxnRequest txn;
+    txn.compares = {guard(rest, held)};
+    txn.then_ops = {{PutRequest{Keys::claims + rest, protocol::encode_claim({{}, 0, claimant_, held.attempts}), {}}}};
+    if (claims) txn.then_ops.push_back({claim_next()});
+    const Compare only = txn.compares[0];
+    this->txn(std::move(txn), only, claims, [this, rest = rest](const protocol::TxnReply& reply, Revision at) {
+        held_.erase(rest);
+        const auto* const next = reply.succeeded ? std::get_if<protocol::TxnReply>(&reply.replies.back().reply) : nullptr;
+        if (next != nullptr) return read_claim(*next, at);
+        act();
+    });
+}
+
+// ---- pushing ----
+
+void QueuePusher::start() {
+    world_.after(world_.random.below(500), [this] {
+        if (stopped_) return;
+        start();
+        act();
+    });
+}
+
+void QueuePusher::act() {
+    const uint64_t dice = world_.random.below(100);
+    if (dice < 4) return close();
+    // Others work slowly: what is there is not to grow for ever.
+    if (checks_.waiting() < 20) push(1 + dice % 3, false);
+}
+
+// Now and then with a put that is refused: then nothing is pushed, and no number used.
+void QueuePusher::push(uint64_t items, bool insist) {
+    TxnRequest txn;
+    for (uint64_t i = 0; i < items; ++i) {
+        const Bytes value = name_ + "-" + std::to_string(++values_);
+        const Bytes priority = insist || value.back() > '2' ? "5/" : "3/";
+        txn.then_ops.push_back({PutRequest{Keys::items + priority, value, {}, false, {}, true}});
+    }
+    if (!insist && world_.random.chance(8)) {
+        txn.then_ops.push_back({PutRequest{"q/receipt", name_, no_lease}});
+    }
+    txn.then_ops.push_back({get(KeyRange::one(Keys::closed))});
+    write(std::move(txn), false, [this, insist](const Result<protocol::Reply>& reply) {
+        const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
+        const KeyValue* const closed = done != nullptr ? closed_in(*done) : nullptr;
+        if (done != nullptr) checks_.answered_push(*reply);
+        if (closed != nullptr)
+            open_if_complete([this](auto op, Hear hear) { send_({std::move(op), next_comment()}, hear); }, *closed);
+        if (insist && done == nullptr && reply && reply->error.code != Code::uncertain) push(1, true);
+    });
+}
+
+void QueuePusher::insist() { push(1, true); }
+
+void QueuePusher::stop() {
+    stopped_ = true;
+    checks_.open_by_hand();
+    open();
+}
+
+void QueuePusher::close() {
+    const Bytes until = std::to_string(checks_.waiting() + 1 + world_.random.below(4));
+    write(PutRequest{Keys::closed, until, {}}, false, [](const auto&) {});
+}
+
+void QueuePusher::open() {
+    write(DeleteRequest{KeyRange::one(Keys::closed)}, true, [this](const Result<protocol::Reply>& reply) {
+        if (reply && reply->error.code == Code::ok) return;
+        world_.after(200, [this] { open(); });
+    });
+}
+
+void QueuePusher::write(protocol::RequestOp op, bool may_change_nothing, Answered answered) {
+    const Bytes comment = next_comment();
+    Ledger::Write write{name_, comment, {}, std::nullopt, ledger_.newest(), {}, may_change_nothing};
+    send_({std::move(op), comment}, [this, write = std::move(write), answered = std::move(answered),
+                                     heard = std::make_shared<bool>(false)](const Result<protocol::Reply>& reply) {
+        if (std::exchange(*heard, true)) return;
+        if (reply) ledger_.answered(write, *reply);
+        answered(reply);
+    });
+}
+
+}  // namespace belfry::sim

@@ -1,0 +1,92 @@
+// Those who push to a queue and those who work it off, step by step as sdk/recipes/queue.hpp does it: the same keys, the
+// same comparisons, the same waiting.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "tests/sim/leased_process.hpp"
+#include "tests/sim/queue_checks.hpp"
+
+namespace belfry::sim {
+
+// Bugs of the recipe.
+struct QueuePlants {
+    bool acknowledge_unguarded = false;  // without the comparison that it is still held
+    bool wait_from_now = false;          // for what comes after asking, not after what was seen
+};
+
+class QueuePusher {
+public:
+    QueuePusher(World& world, Ledger& ledger, QueueChecks& checks, Send send, Bytes name)
+        : world_(world), ledger_(ledger), checks_(checks), send_(std::move(send)), name_(std::move(name)) {}
+    void start();
+    // Pushes nothing more by itself, and sees to it that the queue is open.
+    void stop();
+    // One item, however often it takes.
+    void insist();
+
+private:
+    void act();
+    void push(uint64_t items, bool insist);
+    void close();
+    void open();
+    using Answered = std::function<void(const Result<protocol::Reply>&)>;
+    void write(protocol::RequestOp op, bool may_change_nothing, Answered answered);
+    Bytes next_comment() { return name_ + "#" + std::to_string(++calls_); }
+
+    World& world_;
+    Ledger& ledger_;
+    QueueChecks& checks_;
+    Send send_;
+    Bytes name_;
+    uint64_t calls_ = 0, values_ = 0;
+    bool stopped_ = false;
+};
+
+class QueueWorker {
+public:
+    QueueWorker(RecipeParts parts, QueueChecks& checks, RecipeClient client, QueuePlants plants);
+    void start();
+    // From now on it is neither stopped nor killed, and acknowledges whatever it gets.
+    void calm_down();
+
+private:
+    struct Held {
+        Bytes value;
+        uint64_t attempts = 0;
+        Revision since;
+    };
+    using Items = std::map<Bytes, Held>;  // by the rest of the key
+    using Take = std::function<void(const protocol::TxnReply& reply, Revision at)>;
+
+    void begin();
+    void act();
+    // A transaction of this worker's. What has no answer, or not this one, is tried anew by act().
+    void txn(protocol::TxnRequest txn, std::optional<protocol::Compare> guard, bool claims, Take take);
+    void claim();
+    protocol::TxnRequest claim_next() const;
+    void read_claim(const protocol::TxnReply& reply, Revision at);
+    void recover();
+    void wait(uint64_t until_ms);
+    bool is_worth_a_look(const ChangeSet& change) const;
+    void work();
+    void finish();
+    void acknowledge(size_t most, bool claims);
+    void give_back(bool claims);
+    protocol::Compare guard(const Bytes& rest, const Held& held) const;
+
+    World& world_;
+    Ledger& ledger_;
+    QueueChecks& checks_;
+    LeasedProcess process_;
+    const QueuePlants plants_;
+    uint64_t claimant_ = 0;
+    Bytes own_key_;
+    Items held_;
+    bool perhaps_more_held_ = false;
+    Revision seen_;
+    bool calm_ = false;
+};
+
+}  // namespace belfry::sim
