@@ -17,7 +17,9 @@ inline constexpr size_t txn_ops_max = 1024;
 inline constexpr size_t txn_depth_max = 4;
 // What the hub adds to the key of a sequential put: "00000000000000000042-0000" (sdk/protocol/sequence.hpp).
 inline constexpr size_t sequence_bytes = 25;
-// Items that one claim takes: to give each back or to acknowledge it takes three operations, all of one transaction.
+// The bounds of claims decide what a log entry does, so every member must have the same: another number needs another
+// format of entries (hub/log/entry.hpp). Items that one claim takes: to give each back or to acknowledge it takes three
+// operations, all of one transaction.
 inline constexpr size_t claim_items_max = 256;
 // Of the items' values together, whatever the first one has: an answer that a client takes at once.
 inline constexpr size_t claim_bytes_max = 1024 * 1024;

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "sdk/base/limits.hpp"
+#include "sdk/base/may_pass.hpp"
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/reading.hpp"
@@ -105,10 +106,6 @@ Result<std::optional<uint64_t>> keep_alive_once(Client& client, LeaseId lease) {
     if (kept->ttl_s.front() != 0) return std::optional(kept->ttl_s.front());
     return Error{Code::not_found,
                  "there is no lease " + std::to_string(lease.value) + "; it was not granted, or has ended"};
-}
-
-bool may_pass(Code code) {
-    return code == Code::unavailable || code == Code::uncertain || code == Code::timeout || code == Code::busy;
 }
 
 Exit keep_alive(Context& context, LeaseId lease) {

@@ -4,6 +4,7 @@
 #include <future>
 #include <mutex>
 
+#include "sdk/base/may_pass.hpp"
 #include "sdk/client/client_impl.hpp"
 
 namespace belfry {
@@ -19,10 +20,6 @@ constexpr int retry_part = 60;    // likewise: after an answer that a later one 
 constexpr std::chrono::milliseconds retry_pause_min = 50ms;
 constexpr std::chrono::milliseconds retry_pause_max = 5s;
 constexpr std::chrono::milliseconds farewell_max = 1s;
-
-bool may_pass(Code code) {
-    return code == Code::unavailable || code == Code::uncertain || code == Code::timeout || code == Code::busy;
-}
 
 Error too_late(LeaseId id, const Error& last) {
     std::string detail = "lease " + std::to_string(id.value) + " was not kept alive in time";

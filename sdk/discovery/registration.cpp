@@ -3,6 +3,8 @@
 
 #include "sdk/discovery/registration_impl.hpp"
 
+#include "sdk/base/may_pass.hpp"
+
 namespace belfry {
 namespace {
 
@@ -14,10 +16,6 @@ constexpr unsigned doublings_max = 4;  // of it: 1.6 s, so that it is registered
 constexpr int races_max = 8;           // for one key, in a row: then somebody else is after it
 // A key that is bound to an older one than these was not written for as many times to live, and is gone.
 constexpr size_t own_leases_max = 4;
-
-bool may_pass(Code code) {
-    return code == Code::unavailable || code == Code::uncertain || code == Code::timeout || code == Code::busy;
-}
 
 // A note that changes with each check is no reason to write.
 bool is_same_but_for_note(Instance left, const Instance& right) {

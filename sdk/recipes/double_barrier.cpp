@@ -144,7 +144,7 @@ Status DoubleBarrier::give_back(const recipes::Patience& patience) {
     const recipes::Waiting waiting(client_, nullptr, place_.name(), "some are not ready to leave");
     for (;;) {
         const Status left = place_.leave();
-        if (left || !recipes::may_pass(left.error().code)) return left;
+        if (left || !may_pass(left.error().code)) return left;
         if (const Status go = waiting.may_go_on(patience); !go) return go;
         waiting.pause(patience);
     }

@@ -205,7 +205,7 @@ Result<bool> Runner::end_turn(protocol::TxnRequest txn) {
             perhaps_begun_ = false;
             return done->succeeded;
         }
-        if (!recipes::may_pass(done.error().code)) return done.error();
+        if (!may_pass(done.error().code)) return done.error();
         if (const Status go = waiting_.may_go_on(patience); !go) return go.error();
         waiting_.pause(patience);
     }

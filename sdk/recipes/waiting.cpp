@@ -23,10 +23,6 @@ Patience Patience::of(std::chrono::milliseconds timeout, std::function<bool()> c
     return {Clock::now() + std::min(timeout, patience_max), std::move(cancelled)};
 }
 
-bool may_pass(Code code) {
-    return code == Code::unavailable || code == Code::uncertain || code == Code::timeout || code == Code::busy;
-}
-
 Waiting::Waiting(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, std::string overdue)
     : client_(std::move(client)), lease_(std::move(lease)), name_(std::move(name)), overdue_(std::move(overdue)) {}
 

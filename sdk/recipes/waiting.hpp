@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 
+#include "sdk/base/may_pass.hpp"
 #include "sdk/client/lease.hpp"
 
 namespace belfry::recipes {
@@ -22,9 +23,6 @@ struct Patience {
 
     static Patience of(std::chrono::milliseconds timeout, std::function<bool()> cancelled = {});
 };
-
-// A later try may have another answer, and nothing is lost by it.
-bool may_pass(Code code);
 
 // It is not time yet: everything up to `seen` is known, and a change of the key may change it.
 struct Awaited {

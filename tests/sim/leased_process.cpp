@@ -23,10 +23,6 @@ Bytes hex(uint64_t number, int digits) {
     return text.data();
 }
 
-bool may_pass(Code code) {
-    return code == Code::unavailable || code == Code::uncertain || code == Code::timeout || code == Code::busy;
-}
-
 LeasedProcess::LeasedProcess(RecipeParts parts, RecipeClient client)
     : parts_(parts),
       client_(std::move(client)),

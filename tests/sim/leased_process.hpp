@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "sdk/base/may_pass.hpp"
 #include "tests/sim/call.hpp"
 #include "tests/sim/lease_promises.hpp"
 
@@ -24,8 +25,6 @@ struct RecipeClient {
 };
 
 Bytes hex(uint64_t number, int digits);
-// A later try may have another answer.
-bool may_pass(Code code);
 
 class LeasedProcess {
 public:
