@@ -13,6 +13,8 @@
 // closed, never what somebody else did since.
 // With a lease it opens when the lease ends, and nobody who waits can tell that from a release. Without one (nullptr) it
 // stays closed until release() or open(), whatever becomes of this process.
+// Needs a client with `exactly_once`, as they are by default: a closing whose answer was lost and that is asked for again
+// could otherwise come a second time, after its own release.
 // Needs, on the prefix NAME/: to wait `read`; to hold also `write`, `delete`, and `lease` if it has one.
 // Threads: one at a time; calls are synchronous: not in a callback of the client.
 // Ownership: keeps its client and its lease alive.

@@ -11,6 +11,7 @@ namespace belfry::sim {
 namespace {
 
 constexpr uint64_t hint_bytes = 16 * 1024;  // of changes in one answer
+constexpr uint64_t wait_ms_max = 2500;      // for changes
 constexpr uint64_t ttl_s_min = 2, ttl_s_max = 5;
 constexpr uint64_t alive_permille = 980;                                 // of its time a lease is believed in
 constexpr uint64_t clock_permille_min = 985, clock_permille_max = 1015;  // within the 2 % that leases allow
@@ -88,11 +89,11 @@ void LeasedProcess::await(protocol::FilterSpec filter, Revision seen, TakeChange
     request.filter = std::move(filter);
     request.from = seen;
     request.limit_bytes = hint_bytes;
-    request.wait_ms = client_.timeout_ms / 2;
+    request.wait_ms = std::min(client_.timeout_ms / 2, wait_ms_max);
     ask(std::move(request), {}, [this, take = std::move(take), asked_ms = parts_.world.now()](const auto& reply) {
         const auto* const found = reply ? std::get_if<protocol::ChangesReply>(&reply->result) : nullptr;
         const bool changed = found != nullptr && !found->changes.empty();
-        const bool soon = !changed && parts_.world.now() - asked_ms < client_.timeout_ms / 4;
+        const bool soon = !changed && parts_.world.now() - asked_ms < std::min(client_.timeout_ms / 2, wait_ms_max) / 2;
         const auto told = found != nullptr ? std::optional(*found) : std::nullopt;
         after(soon ? pause_ms() : 0, [take, told] { take(told ? &*told : nullptr); });
     });

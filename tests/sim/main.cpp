@@ -27,13 +27,11 @@ constexpr size_t trace_lines_all = 10'000'000;
 int usage(const char* wrong) {
     std::fprintf(stderr, "belfry_sim: %s\n", wrong);
     std::fprintf(stderr,
-                 "usage: ./dev sim [--seeds N] [--first-seed S] [--threads N] [--trace] [--plant NAME] [--check-plants] "
-                 "[--recipes]\n"
+                 "usage: ./dev sim [--seeds N] [--first-seed S] [--threads N] [--trace] [--plant NAME] [--check-plants]\n"
                  "  --threads N     how many seeds at a time; as many as there are cores\n"
                  "  --trace         print every line of the trace (with --seeds 1)\n"
                  "  --plant NAME    with a bug planted; --check-plants lists their names\n"
-                 "  --check-plants  every planted bug must be found within the seeds\n"
-                 "  --recipes       with users of queues, lines and barriers; their planted bugs instead of the hub's\n");
+                 "  --check-plants  every planted bug must be found within the seeds\n");
     return 2;
 }
 
@@ -43,8 +41,6 @@ bool parse(int argc, char** argv, Arguments& arguments) {
         const bool more = i + 1 < argc;
         if (name == "--trace") {
             arguments.trace = true;
-        } else if (name == "--recipes") {
-            arguments.seeds.recipes = true;
         } else if (name == "--check-plants") {
             arguments.check_plants = true;
         } else if (name == "--seeds" && more) {
@@ -64,10 +60,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 
 void print_failure(uint64_t seed, const Arguments& arguments, const Plants& plants, const std::string& failure) {
     std::printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), failure.c_str());
-    const Outcome again = simulate(seed, plants, trace_lines_shown, arguments.seeds.recipes);
+    const Outcome again = simulate(seed, plants, trace_lines_shown);
     for (const auto& line : again.trace) std::printf("  %s\n", line.c_str());
     if (again.failure != failure) std::printf("  (the second run ended otherwise: %s)\n", again.failure.c_str());
-    std::printf("%s\n", replay_of(arguments.seeds, seed, arguments.plant).c_str());
+    std::printf("%s\n", replay_of(seed, arguments.plant).c_str());
 }
 
 std::string number(uint64_t value) { return std::to_string(value); }
@@ -84,9 +80,10 @@ void print_sum(const Outcome& sum) {
                 number(sum.searches_given_up).c_str());
     std::printf("sim: %s leases, %s of them expired, kept alive %s times\n", number(sum.leases).c_str(),
                 number(sum.leases_expired).c_str(), number(sum.leases_kept_alive).c_str());
-    std::printf("sim: %s items of queues, handed out %s times; %s turns in lines, %s guarded writes; %s rounds\n",
-                number(sum.items).c_str(), number(sum.items_handed_out).c_str(), number(sum.turns).c_str(),
-                number(sum.guarded_writes).c_str(), number(sum.rounds).c_str());
+    std::printf(
+        "sim: %s items of queues, handed out %s times; %s turns in lines, %s guarded writes; %s rounds, %s passages\n",
+        number(sum.items).c_str(), number(sum.items_handed_out).c_str(), number(sum.turns).c_str(),
+        number(sum.guarded_writes).c_str(), number(sum.rounds).c_str(), number(sum.passages).c_str());
 }
 
 int run_seeds(const Arguments& arguments, const Plants& plants) {
@@ -113,7 +110,7 @@ int run_seeds(const Arguments& arguments, const Plants& plants) {
 bool finds(const Arguments& arguments, const std::string& name) {
     Plants plants;
     plants.set(name);
-    tell_seed_when_aborted(arguments.seeds, name);
+    tell_seed_when_aborted(name);
     std::string found;
     simulate_all(arguments.seeds, plants, 0, [&](uint64_t seed, Outcome& one) {
         if (!one.failure.empty()) found = "seed " + number(seed) + ": " + one.failure;
@@ -127,7 +124,7 @@ bool finds(const Arguments& arguments, const std::string& name) {
 // Each in a process of its own: where the core's own assertion is what finds it, that process ends.
 int check_plants(const Arguments& arguments) {
     int missed = 0;
-    const auto names = arguments.seeds.recipes ? Plants::names_in_recipes() : Plants::names();
+    const auto names = Plants::names();
     for (const auto& name : names) {
         std::fflush(stdout);
         const pid_t child = ::fork();
@@ -149,6 +146,6 @@ int main(int argc, char** argv) {
     if (!parse(argc, argv, arguments)) return usage("this is not how to call it");
     Plants plants;
     if (!arguments.plant.empty() && !plants.set(arguments.plant)) return usage("no such planted bug");
-    tell_seed_when_aborted(arguments.seeds, arguments.plant);
+    tell_seed_when_aborted(arguments.plant);
     return arguments.check_plants ? check_plants(arguments) : run_seeds(arguments, plants);
 }

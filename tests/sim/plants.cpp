@@ -29,38 +29,29 @@ const std::vector<Row>& table() {
         {"uncertain_as_refused", [](Plants& p) -> bool& { return p.hub.core.uncertain_as_refused; }},
         {"skip_fetch", [](Plants& p) -> bool& { return p.subscriber.skip_fetch; }},
         {"apply_twice", [](Plants& p) -> bool& { return p.subscriber.apply_twice; }},
-    };
-    return rows;
-}
-
-// In whoever uses a recipe.
-const std::vector<Row>& table_of_recipes() {
-    static const std::vector<Row> rows = {
         {"turn_unlooked", [](Plants& p) -> bool& { return p.line.turn_unlooked; }},
         {"leave_alone", [](Plants& p) -> bool& { return p.barrier.leave_alone; }},
         {"write_unguarded", [](Plants& p) -> bool& { return p.line.write_unguarded; }},
         {"acknowledge_unguarded", [](Plants& p) -> bool& { return p.queue.acknowledge_unguarded; }},
         {"wait_from_now", [](Plants& p) -> bool& { return p.queue.wait_from_now; }},
+        {"pass_unlooked", [](Plants& p) -> bool& { return p.gate.pass_unlooked; }},
+        {"open_anybody", [](Plants& p) -> bool& { return p.gate.open_anybody; }},
+        {"claim_late", [](Plants& p) -> bool& { return p.queue.claim_late; }},
     };
     return rows;
 }
 
-std::vector<std::string> names_in(const std::vector<Row>& rows) {
+}  // namespace
+
+std::vector<std::string> Plants::names() {
     std::vector<std::string> all;
-    for (const auto& [name, flag] : rows) all.push_back(name);
+    for (const auto& [name, flag] : table()) all.push_back(name);
     return all;
 }
 
-}  // namespace
-
-std::vector<std::string> Plants::names() { return names_in(table()); }
-std::vector<std::string> Plants::names_in_recipes() { return names_in(table_of_recipes()); }
-
 bool Plants::set(const std::string& name) {
-    for (const auto* rows : {&table(), &table_of_recipes()}) {
-        for (const auto& [known, flag] : *rows) {
-            if (known == name) return flag(*this) = true;
-        }
+    for (const auto& [known, flag] : table()) {
+        if (known == name) return flag(*this) = true;
     }
     return false;
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tests/sim/barrier_users.hpp"
+#include "tests/sim/gate_users.hpp"
 #include "tests/sim/hub.hpp"
 #include "tests/sim/line_users.hpp"
 #include "tests/sim/queue_workers.hpp"
@@ -18,10 +19,10 @@ struct Plants {
     QueuePlants queue;
     LinePlants line;
     BarrierPlants barrier;
+    GatePlants gate;
     bool requests_twice = false;  // the network between members doubles what is forwarded for clients
     // The names for the command line.
     static std::vector<std::string> names();
-    static std::vector<std::string> names_in_recipes();
     bool set(const std::string& name);  // false = there is none of this name
 };
 

@@ -179,6 +179,13 @@ void QueueChecks::answered_push(const protocol::Reply& reply) {
     }
 }
 
+void QueueChecks::idle(const Bytes& worker, LeaseId lease, uint64_t claimant) {
+    for (const auto& [rest, item] : items_) {
+        if (!item.claim || item.claim->mark.lease != lease || item.claim->mark.claimant != claimant) continue;
+        world_.fail("queue: " + worker + " holds item " + rest + " and does not know it");
+    }
+}
+
 void QueueChecks::check_end() const {
     if (items_.empty()) return;
     const auto& [rest, item] = *items_.begin();

@@ -36,12 +36,15 @@ public:
     void answered_claim(const Bytes& comment, const protocol::Reply& reply);
     // A push that was done: it names the keys.
     void answered_push(const protocol::Reply& reply);
+    // One that has been told of all its claims, and holds nothing as far as it knows.
+    void idle(const Bytes& worker, LeaseId lease, uint64_t claimant);
     // From now on it may be opened before it is complete.
     void open_by_hand() { by_hand_ = true; }
     // From now on what is pushed is handed out soon.
     void be_quick() { quick_ = true; }
     void check_end() const;
 
+    Revision newest() const { return truth_.revision(); }
     size_t waiting() const { return items_.size(); }
     uint64_t pushed() const { return pushed_; }
     uint64_t handed_out() const { return handed_out_; }

@@ -1,7 +1,6 @@
 #include "tests/sim/queue_workers.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 namespace belfry::sim {
@@ -18,7 +17,6 @@ using protocol::TxnRequest;
 constexpr uint64_t look_again_ms = 30'000;  // though nothing was told of
 constexpr uint64_t items_at_once_max = 4;
 constexpr uint64_t claimants_per_worker = 1000;
-constexpr LeaseId no_lease{77'777};  // far above those that there are
 
 Compare missing(const Bytes& key) { return {KeyRange::one(key), Compare::Target::version, Compare::Op::equal, 0, {}}; }
 
@@ -26,34 +24,6 @@ RangeRequest get(const KeyRange& range) {
     RangeRequest request;
     request.range = range;
     return request;
-}
-
-const KeyValue* closed_in(const protocol::TxnReply& reply) {
-    for (const protocol::TxnOpReply& one : reply.replies) {
-        const auto* const range = std::get_if<protocol::RangeReply>(&one.reply);
-        if (range != nullptr && !range->kvs.empty()) return &range->kvs[0];
-    }
-    return nullptr;
-}
-
-using Hear = std::function<void(const Result<protocol::Reply>& reply)>;
-using Ask = std::function<void(protocol::RequestOp op, Hear hear)>;
-
-// Whoever sees that it is complete opens it, if it is still closed as it was.
-void open_if_complete(const Ask& ask, const KeyValue& closed) {
-    uint64_t wanted = 0;
-    std::from_chars(closed.value.data(), closed.value.data() + closed.value.size(), wanted);
-    RangeRequest count = get(KeyRange::prefix(Keys::items));
-    count.count_only = true;
-    ask(count, [ask, closed, wanted](const Result<protocol::Reply>& reply) {
-        const auto* const items = reply ? std::get_if<protocol::RangeReply>(&reply->result) : nullptr;
-        if (items == nullptr || items->count < wanted) return;
-        TxnRequest txn;
-        const uint64_t as_it_was = closed.mod_revision.value;
-        txn.compares = {{KeyRange::one(closed.key), Compare::Target::mod, Compare::Op::equal, as_it_was, {}}};
-        txn.then_ops = {{DeleteRequest{KeyRange::one(closed.key)}}};
-        ask(std::move(txn), [](const auto&) {});
-    });
 }
 
 }  // namespace
@@ -74,7 +44,7 @@ void QueueWorker::begin() {
     claimant_ = process_.number() * claimants_per_worker + process_.life();
     own_key_ = Keys::users + std::to_string(process_.lease().value) + "-" + std::to_string(claimant_);
     held_.clear();
-    perhaps_more_held_ = false;
+    must_announce_ = true;
     seen_ = {};
     act();
 }
@@ -82,8 +52,8 @@ void QueueWorker::begin() {
 void QueueWorker::act() {
     if (!process_.alive()) return process_.begin_soon();
     if (!held_.empty()) return work();
-    if (perhaps_more_held_) return recover();
-    claim();
+    if (must_announce_) return announce();
+    if (!stopped_) claim();
 }
 
 void QueueWorker::txn(TxnRequest txn, std::optional<Compare> guard, bool claims, Take take) {
@@ -96,23 +66,24 @@ void QueueWorker::txn(TxnRequest txn, std::optional<Compare> guard, bool claims,
                      const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
                      if (reply && reply->error.code == Code::ok && done != nullptr) return take(*done, reply->revision);
                      const Code code = reply ? reply->error.code : reply.error().code;
-                     if (claims && (may_pass(code) || code == Code::conflict)) perhaps_more_held_ = true;
+                     if (claims && (may_pass(code) || code == Code::conflict)) must_announce_ = true;
                      process_.after(process_.pause_ms(), [this] { act(); });
                  });
 }
 
 // ---- taking ----
 
+// Once its own key is put anew, a claim that was sent before and is late is not done.
 TxnRequest QueueWorker::claim_next() const {
-    TxnRequest announce;
-    announce.compares = {missing(own_key_)};
-    announce.then_ops = {{PutRequest{own_key_, process_.name(), process_.lease()}}};
     const uint64_t limit = 1 + claimant_ % items_at_once_max;
     TxnRequest txn;
     txn.compares = {missing(Keys::closed)};
-    txn.then_ops = {{std::move(announce)},
-                    {protocol::ClaimRequest{Keys::items, Keys::claims, process_.lease(), claimant_, limit}}};
-    txn.else_ops = {{get(KeyRange::one(Keys::closed))}};
+    if (!plants_.claim_late) {
+        const uint64_t announced = announced_.value;
+        txn.compares.push_back({KeyRange::one(own_key_), Compare::Target::mod, Compare::Op::equal, announced, {}});
+    }
+    txn.then_ops = {{protocol::ClaimRequest{Keys::items, Keys::claims, process_.lease(), claimant_, limit}}};
+    txn.else_ops = {{get(KeyRange::one(Keys::closed))}, {get(KeyRange::one(own_key_))}};
     return txn;
 }
 
@@ -128,35 +99,45 @@ void QueueWorker::read_claim(const protocol::TxnReply& reply, Revision at) {
         for (const protocol::ClaimedItem& got : claimed->items)
             held_[got.item.key.substr(Bytes(Keys::items).size())] = {got.item.value, got.attempts, at};
     }
+    if (!reply.succeeded) must_announce_ = !is_announced(reply);
     if (!held_.empty()) return work();
-    if (perhaps_more_held_) return recover();
+    if (must_announce_) return announce();
     if (const KeyValue* const closed = closed_in(reply)) {
         open_if_complete(
             [this](auto op, Hear hear) { process_.ask(std::move(op), process_.next_comment(), std::move(hear)); }, *closed);
     }
+    checks_.idle(process_.name(), process_.lease(), claimant_);
     wait(world_.now() + look_again_ms);
 }
 
-// What it holds without having been told: the claims and the items at one revision.
-void QueueWorker::recover() {
-    TxnRequest both;
-    both.then_ops = {{get(KeyRange::prefix(Keys::claims))}, {get(KeyRange::prefix(Keys::items))}};
-    process_.ask(std::move(both), {}, [this](const Result<protocol::Reply>& reply) {
-        const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
-        if (reply && reply->error.code == Code::ok && done != nullptr) {
-            std::map<Bytes, Bytes> values;
-            for (const KeyValue& kv : std::get<protocol::RangeReply>(done->replies.at(1).reply).kvs)
-                values[kv.key.substr(Bytes(Keys::items).size())] = kv.value;
-            for (const KeyValue& kv : std::get<protocol::RangeReply>(done->replies.at(0).reply).kvs) {
-                const auto mark = protocol::decode_claim(kv.value);
-                const Bytes rest = kv.key.substr(Bytes(Keys::claims).size());
-                if (!mark || mark->lease != process_.lease() || mark->claimant != claimant_ || !values.contains(rest))
-                    continue;
-                held_.try_emplace(rest, Held{values[rest], mark->attempts, kv.mod_revision});
-            }
-            perhaps_more_held_ = false;
+// Of a claim that was not done: is the queue closed, or is its own key not the one that it put?
+bool QueueWorker::is_announced(const protocol::TxnReply& reply) const {
+    return std::any_of(reply.replies.begin(), reply.replies.end(), [this](const protocol::TxnOpReply& one) {
+        const auto* const range = std::get_if<protocol::RangeReply>(&one.reply);
+        return range != nullptr && !range->kvs.empty() && range->kvs[0].key == own_key_ &&
+               range->kvs[0].mod_revision == announced_;
+    });
+}
+
+// Puts its key; and what it holds without having been told: the claims and the items at that revision.
+void QueueWorker::announce() {
+    TxnRequest all;
+    all.then_ops = {{PutRequest{own_key_, process_.name(), process_.lease()}},
+                    {get(KeyRange::prefix(Keys::claims))},
+                    {get(KeyRange::prefix(Keys::items))}};
+    txn(std::move(all), std::nullopt, false, [this](const protocol::TxnReply& reply, Revision at) {
+        std::map<Bytes, Bytes> values;
+        for (const KeyValue& kv : std::get<protocol::RangeReply>(reply.replies.at(2).reply).kvs)
+            values[kv.key.substr(Bytes(Keys::items).size())] = kv.value;
+        for (const KeyValue& kv : std::get<protocol::RangeReply>(reply.replies.at(1).reply).kvs) {
+            const auto mark = protocol::decode_claim(kv.value);
+            const Bytes rest = kv.key.substr(Bytes(Keys::claims).size());
+            if (!mark || mark->lease != process_.lease() || mark->claimant != claimant_ || !values.contains(rest)) continue;
+            held_.try_emplace(rest, Held{values[rest], mark->attempts, kv.mod_revision});
         }
-        process_.after(process_.pause_ms(), [this] { act(); });
+        announced_ = at;
+        must_announce_ = false;
+        act();
     });
 }
 
@@ -164,7 +145,7 @@ void QueueWorker::recover() {
 
 void QueueWorker::wait(uint64_t until_ms) {
     if (!process_.alive() || world_.now() >= until_ms) return act();
-    const Revision since = plants_.wait_from_now ? ledger_.newest() : seen_;
+    const Revision since = plants_.wait_from_now ? checks_.newest() : seen_;
     process_.await({"prefix", Keys::all}, since, [this, until_ms](const protocol::ChangesReply* told) {
         if (told == nullptr) return act();
         seen_ = std::max(seen_, told->to);
@@ -202,7 +183,7 @@ void QueueWorker::work() {
 void QueueWorker::finish() {
     World& world = world_;
     const uint64_t dice = world.random.below(100);
-    if (calm_) return acknowledge(SIZE_MAX, dice < 30);
+    if (calm_) return acknowledge(SIZE_MAX, !stopped_ && dice < 30);
     if (dice < 4) return process_.begin(world.random.below(3000));
     if (dice < 8) return process_.revoke();
     if (dice < 15) process_.stop_until(world.now() + process_.lease_ms() + world.random.below(2000));
@@ -251,76 +232,6 @@ void QueueWorker::give_back(bool claims) {
         const auto* const next = reply.succeeded ? std::get_if<protocol::TxnReply>(&reply.replies.back().reply) : nullptr;
         if (next != nullptr) return read_claim(*next, at);
         act();
-    });
-}
-
-// ---- pushing ----
-
-void QueuePusher::start() {
-    world_.after(world_.random.below(500), [this] {
-        if (stopped_) return;
-        start();
-        act();
-    });
-}
-
-void QueuePusher::act() {
-    const uint64_t dice = world_.random.below(100);
-    if (dice < 4) return close();
-    // Others work slowly: what is there is not to grow for ever.
-    if (checks_.waiting() < 20) push(1 + dice % 3, false);
-}
-
-// Now and then with a put that is refused: then nothing is pushed, and no number used.
-void QueuePusher::push(uint64_t items, bool insist) {
-    TxnRequest txn;
-    for (uint64_t i = 0; i < items; ++i) {
-        const Bytes value = name_ + "-" + std::to_string(++values_);
-        const Bytes priority = insist || value.back() > '2' ? "5/" : "3/";
-        txn.then_ops.push_back({PutRequest{Keys::items + priority, value, {}, false, {}, true}});
-    }
-    if (!insist && world_.random.chance(8)) {
-        txn.then_ops.push_back({PutRequest{"q/receipt", name_, no_lease}});
-    }
-    txn.then_ops.push_back({get(KeyRange::one(Keys::closed))});
-    write(std::move(txn), false, [this, insist](const Result<protocol::Reply>& reply) {
-        const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
-        const KeyValue* const closed = done != nullptr ? closed_in(*done) : nullptr;
-        if (done != nullptr) checks_.answered_push(*reply);
-        if (closed != nullptr)
-            open_if_complete([this](auto op, Hear hear) { send_({std::move(op), next_comment()}, hear); }, *closed);
-        if (insist && done == nullptr && reply && reply->error.code != Code::uncertain) push(1, true);
-    });
-}
-
-void QueuePusher::insist() { push(1, true); }
-
-void QueuePusher::stop() {
-    stopped_ = true;
-    checks_.open_by_hand();
-    open();
-}
-
-void QueuePusher::close() {
-    const Bytes until = std::to_string(checks_.waiting() + 1 + world_.random.below(4));
-    write(PutRequest{Keys::closed, until, {}}, false, [](const auto&) {});
-}
-
-void QueuePusher::open() {
-    write(DeleteRequest{KeyRange::one(Keys::closed)}, true, [this](const Result<protocol::Reply>& reply) {
-        if (reply && reply->error.code == Code::ok) return;
-        world_.after(200, [this] { open(); });
-    });
-}
-
-void QueuePusher::write(protocol::RequestOp op, bool may_change_nothing, Answered answered) {
-    const Bytes comment = next_comment();
-    Ledger::Write write{name_, comment, {}, std::nullopt, ledger_.newest(), {}, may_change_nothing};
-    send_({std::move(op), comment}, [this, write = std::move(write), answered = std::move(answered),
-                                     heard = std::make_shared<bool>(false)](const Result<protocol::Reply>& reply) {
-        if (std::exchange(*heard, true)) return;
-        if (reply) ledger_.answered(write, *reply);
-        answered(reply);
     });
 }
 

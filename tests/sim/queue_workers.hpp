@@ -1,5 +1,5 @@
-// Those who push to a queue and those who work it off, step by step as sdk/recipes/queue.hpp does it: the same keys, the
-// same comparisons, the same waiting.
+// Those who work a queue off, step by step as sdk/recipes/queue.hpp does it: the same keys, the same comparisons, the same
+// waiting.
 #pragma once
 
 #include <map>
@@ -7,6 +7,7 @@
 
 #include "tests/sim/leased_process.hpp"
 #include "tests/sim/queue_checks.hpp"
+#include "tests/sim/queue_pusher.hpp"
 
 namespace belfry::sim {
 
@@ -14,34 +15,7 @@ namespace belfry::sim {
 struct QueuePlants {
     bool acknowledge_unguarded = false;  // without the comparison that it is still held
     bool wait_from_now = false;          // for what comes after asking, not after what was seen
-};
-
-class QueuePusher {
-public:
-    QueuePusher(World& world, Ledger& ledger, QueueChecks& checks, Send send, Bytes name)
-        : world_(world), ledger_(ledger), checks_(checks), send_(std::move(send)), name_(std::move(name)) {}
-    void start();
-    // Pushes nothing more by itself, and sees to it that the queue is open.
-    void stop();
-    // One item, however often it takes.
-    void insist();
-
-private:
-    void act();
-    void push(uint64_t items, bool insist);
-    void close();
-    void open();
-    using Answered = std::function<void(const Result<protocol::Reply>&)>;
-    void write(protocol::RequestOp op, bool may_change_nothing, Answered answered);
-    Bytes next_comment() { return name_ + "#" + std::to_string(++calls_); }
-
-    World& world_;
-    Ledger& ledger_;
-    QueueChecks& checks_;
-    Send send_;
-    Bytes name_;
-    uint64_t calls_ = 0, values_ = 0;
-    bool stopped_ = false;
+    bool claim_late = false;             // though it has looked what it holds since it sent the claim
 };
 
 class QueueWorker {
@@ -50,6 +24,8 @@ public:
     void start();
     // From now on it is neither stopped nor killed, and acknowledges whatever it gets.
     void calm_down();
+    // Takes nothing more.
+    void stop() { stopped_ = true; }
 
 private:
     struct Held {
@@ -67,7 +43,8 @@ private:
     void claim();
     protocol::TxnRequest claim_next() const;
     void read_claim(const protocol::TxnReply& reply, Revision at);
-    void recover();
+    bool is_announced(const protocol::TxnReply& reply) const;
+    void announce();
     void wait(uint64_t until_ms);
     bool is_worth_a_look(const ChangeSet& change) const;
     void work();
@@ -84,9 +61,9 @@ private:
     uint64_t claimant_ = 0;
     Bytes own_key_;
     Items held_;
-    bool perhaps_more_held_ = false;
-    Revision seen_;
-    bool calm_ = false;
+    bool must_announce_ = true;  // it may hold what it was not told of
+    Revision announced_, seen_;
+    bool calm_ = false, stopped_ = false;
 };
 
 }  // namespace belfry::sim

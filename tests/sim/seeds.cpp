@@ -13,13 +13,12 @@ namespace {
 
 thread_local uint64_t seed_under_way = 0;
 std::string plant_for_abort;
-Seeds seeds_for_abort;
 
 // The process dies anyway: what a signal handler may not do hurts nobody any more.
 void on_abort(int) {
     if (seed_under_way == 0) return;
     std::printf("seed %llu: aborted\n%s\n", static_cast<unsigned long long>(seed_under_way),
-                replay_of(seeds_for_abort, seed_under_way, plant_for_abort).c_str());
+                replay_of(seed_under_way, plant_for_abort).c_str());
     std::fflush(stdout);
 }
 
@@ -64,7 +63,7 @@ void simulate_all(const Seeds& seeds, const Plants& plants, size_t trace_lines,
     const auto every = [&](unsigned thread) {
         for (uint64_t seed = seeds.first + thread; seed < seeds.first + seeds.count; seed += seeds.threads) {
             seed_under_way = seed;
-            Outcome outcome = simulate(seed, plants, trace_lines, seeds.recipes);
+            Outcome outcome = simulate(seed, plants, trace_lines);
             seed_under_way = 0;
             if (!results.add(seed, std::move(outcome))) return;
         }
@@ -75,13 +74,12 @@ void simulate_all(const Seeds& seeds, const Plants& plants, size_t trace_lines,
     for (std::thread& other : others) other.join();
 }
 
-std::string replay_of(const Seeds& seeds, uint64_t seed, const std::string& plant) {
+std::string replay_of(uint64_t seed, const std::string& plant) {
     return "replay (" + commit() + "): ./dev sim --first-seed " + std::to_string(seed) + " --seeds 1 --trace" +
-           (seeds.recipes ? " --recipes" : "") + (plant.empty() ? "" : " --plant " + plant);
+           (plant.empty() ? "" : " --plant " + plant);
 }
 
-void tell_seed_when_aborted(const Seeds& seeds, const std::string& plant) {
-    seeds_for_abort = seeds;
+void tell_seed_when_aborted(const std::string& plant) {
     plant_for_abort = plant;
     std::signal(SIGABRT, on_abort);
 }

@@ -12,7 +12,6 @@ struct Seeds {
     uint64_t first = 1;
     uint64_t count = 200;
     unsigned threads = 1;
-    bool recipes = false;  // with users of recipes
 };
 
 // Calls `done` for one seed after the other, in their order, on any of the threads; it ends when `done` says false.
@@ -20,9 +19,9 @@ void simulate_all(const Seeds& seeds, const Plants& plants, size_t trace_lines,
                   const std::function<bool(uint64_t seed, Outcome& outcome)>& done);
 
 // What to type to see the seed again, and at which commit, if there is a git to ask.
-std::string replay_of(const Seeds& seeds, uint64_t seed, const std::string& plant);
+std::string replay_of(uint64_t seed, const std::string& plant);
 
 // From now on a process that aborts (an assertion inside the core) says in which seed, and how to see it again.
-void tell_seed_when_aborted(const Seeds& seeds, const std::string& plant);
+void tell_seed_when_aborted(const std::string& plant);
 
 }  // namespace belfry::sim

@@ -9,6 +9,7 @@
 #include "tests/sim/barrier_users.hpp"
 #include "tests/sim/clients.hpp"
 #include "tests/sim/filters.hpp"
+#include "tests/sim/gate_users.hpp"
 #include "tests/sim/lease_holders.hpp"
 #include "tests/sim/line_users.hpp"
 #include "tests/sim/members.hpp"
@@ -32,7 +33,8 @@ constexpr uint64_t one_leads_ms = heal_ms + 3'000;
 constexpr uint64_t one_leads_after_removals_ms = heal_ms + 15'000;
 constexpr uint64_t answer_ms = 1'000;  // until the digests are there
 constexpr uint64_t final_writes = 12;
-constexpr uint64_t last_uses_ms = 4'000;  // of recipes, before the end; half of it for those who have begun
+constexpr uint64_t last_uses_ms = 6'000;  // of recipes, before the end
+constexpr uint64_t uses_end_ms = 2'000;   // after that: what has begun comes to its end, and subscribers hear of it
 constexpr uint64_t final_pushes = 6;
 constexpr uint64_t patient_ms = 25'000;
 constexpr unsigned private_streams_percent = 35;  // of the subscribers
@@ -52,7 +54,7 @@ Shape some_shape(Random& random) {
 
 class Simulation {
 public:
-    Simulation(uint64_t seed, const Plants& plants, size_t trace_lines, bool recipes)
+    Simulation(uint64_t seed, const Plants& plants, size_t trace_lines)
         : world_(seed),
           filters_(make_filters()),
           shape_(some_shape(world_.random)),
@@ -73,9 +75,10 @@ public:
         truth_.on_change = [this](const ChangeSet& change) {
             Status good = queue_.on_change(change);
             if (good) good = lines_.on_change(change);
-            return good ? barrier_.on_change(change) : good;
+            if (good) good = barrier_.on_change(change);
+            return good ? gate_.on_change(change) : good;
         };
-        if (recipes) add_recipe(plants);
+        add_recipe(plants);
     }
 
     Outcome run() {
@@ -88,6 +91,7 @@ public:
         for (auto& one : workers_) one.start();
         for (auto& one : in_line_) one.start();
         for (auto& one : at_barrier_) one.start();
+        for (auto& one : at_gate_) one.start();
         for (auto& subscriber : subscribers_) {
             world_.after(world_.random.below(4000), [&subscriber] { subscriber->start(); });
         }
@@ -134,29 +138,36 @@ private:
     // How a user of a recipe asks: with a session it has the patience that its writes are sent again with, and does not
     // choose the number of its lease (see add_holder()).
     RecipeClient recipe_client(const Bytes& name, LeaseId number) {
-        const LeaseId own_number = world_.random.chance(50) ? number : LeaseId();
-        RecipeClient client{net_.connect(name), name, own_number, world_.random.between(1000, 5000)};
-        if (own_number != LeaseId{} || world_.random.chance(50)) return client;
+        if (world_.random.chance(25)) return session_client(name);
+        const LeaseId own_number = world_.random.chance(67) ? number : LeaseId();
+        return {net_.connect(name), name, own_number, world_.random.between(700, 3000)};
+    }
+    RecipeClient session_client(const Bytes& name) {
+        RecipeClient client{net_.connect(name), name, {}, 0};
         client.send = SessionLink::over(world_, std::move(client.send), net_.connect(name));
         client.timeout_ms = patient_ms;
         return client;
     }
 
-    // One in each run, for the time that it takes.
+    // One in every other run, for the time that it takes.
     void add_recipe(const Plants& plants) {
         const RecipeParts parts{world_, ledger_, promises_};
-        const uint64_t dice = world_.random.below(5), number = 20'000;
+        const uint64_t dice = world_.random.below(12), number = 20'000;
         if (dice < 2) {
             pusher_ = std::make_unique<QueuePusher>(world_, ledger_, queue_, connect("p0"), "p0");
-            for (uint64_t i = world_.random.between(2, 3); i > 0; --i)
+            for (uint64_t i = world_.random.between(1, 3); i > 0; --i)
                 workers_.emplace_back(parts, queue_, recipe_client("w" + std::to_string(i), {number + i}), plants.queue);
         } else if (dice < 4) {
             for (uint64_t i = world_.random.between(3, 5); i > 0; --i)
                 in_line_.emplace_back(parts, lines_, recipe_client("k" + std::to_string(i), {number + i}), plants.line);
-        } else {
+        } else if (dice < 5) {
             for (uint64_t i = world_.random.between(3, 4); i > 0; --i)
                 at_barrier_.emplace_back(parts, barrier_, recipe_client("d" + std::to_string(i), {number + i}),
                                          plants.barrier);
+        } else if (dice < 6) {
+            // Without a session a closing that is late could come after its own release.
+            for (uint64_t i = world_.random.between(3, 5); i > 0; --i)
+                at_gate_.emplace_back(parts, gate_, session_client("g" + std::to_string(i)), plants.gate);
         }
     }
 
@@ -213,6 +224,7 @@ private:
         for (auto& one : workers_) one.calm_down();
         for (auto& one : in_line_) one.calm_down();
         for (auto& one : at_barrier_) one.calm_down();
+        for (auto& one : at_gate_) one.calm_down();
         for (auto& subscriber : subscribers_) {
             subscriber->pause(false);
             subscriber->link().lose_until(0);
@@ -233,12 +245,19 @@ private:
         queue_.be_quick();
         lines_.be_quick();
         barrier_.be_quick();
-        world_.after(last_uses_ms / 2, [this] {
+        gate_.be_quick();
+        world_.after(uses_end_ms, [this] {
             for (auto& one : in_line_) one.stop();
             for (auto& one : at_barrier_) one.stop();
+            for (auto& one : at_gate_) one.stop();
         });
+        world_.after(uses_end_ms * 2, [this] {  // an item is not to wait for longer than that
+            for (auto& one : workers_) one.stop();
+        });
+        // At once or soon after each other: the last ones come while the workers are about to wait.
+        const uint64_t first_ms = world_.random.below(uses_end_ms / 2), pause_ms = world_.random.below(uses_end_ms / 2);
         for (uint64_t i = 0; pusher_ && i < final_pushes; ++i)
-            world_.after(world_.random.below(last_uses_ms / 2), [this] { pusher_->insist(); });
+            world_.after(first_ms + i * pause_ms / final_pushes, [this] { pusher_->insist(); });
     }
 
     void ask_digests() {
@@ -277,6 +296,7 @@ private:
         queue_.check_end();
         lines_.check_end();
         barrier_.check_end();
+        gate_.check_end();
         if (!leases_listed_) world_.fail("the list of leases is missing");
         if (!registers_.check()) ++searches_given_up_;
         if (clients_[0]->acknowledged() < acknowledged_before_ + final_writes) {
@@ -322,6 +342,7 @@ private:
         outcome.turns = lines_.turns();
         outcome.guarded_writes = lines_.writes();
         outcome.rounds = barrier_.rounds();
+        outcome.passages = gate_.passages();
         outcome.members = members_.hubs().size();
         outcome.changes = administrator_.changes();
         outcome.leaders = members_.leaders();
@@ -342,6 +363,7 @@ private:
     QueueChecks queue_{world_, truth_};
     LineChecks lines_{world_};
     BarrierChecks barrier_{world_};
+    GateChecks gate_{world_, ledger_};
     Administrator administrator_;
     std::vector<std::unique_ptr<Client>> clients_;
     std::vector<std::unique_ptr<LeaseHolder>> holders_;
@@ -349,6 +371,7 @@ private:
     std::deque<QueueWorker> workers_;
     std::deque<LineUser> in_line_;
     std::deque<BarrierUser> at_barrier_;
+    std::deque<GateUser> at_gate_;
     std::vector<std::unique_ptr<Subscriber>> subscribers_;
     bool administered_ = false, leases_listed_ = false;
     Send asker_;
@@ -380,13 +403,14 @@ void Outcome::add(const Outcome& other) {
                                       &Outcome::items_handed_out,
                                       &Outcome::turns,
                                       &Outcome::guarded_writes,
-                                      &Outcome::rounds}) {
+                                      &Outcome::rounds,
+                                      &Outcome::passages}) {
         this->*figure += other.*figure;
     }
 }
 
-Outcome simulate(uint64_t seed, const Plants& plants, size_t trace_lines, bool recipes) {
-    return Simulation(seed, plants, trace_lines, recipes).run();
+Outcome simulate(uint64_t seed, const Plants& plants, size_t trace_lines) {
+    return Simulation(seed, plants, trace_lines).run();
 }
 
 }  // namespace belfry::sim

@@ -15,14 +15,13 @@ struct Outcome {
     uint64_t members = 0, changes = 0, leaders = 0, crashes = 0, snapshots = 0, installs = 0;
     uint64_t gaps_by_chain = 0, gaps_by_mark = 0, deltas = 0, snapshot_catch_ups = 0;
     uint64_t leases = 0, leases_expired = 0, leases_kept_alive = 0;
-    uint64_t items = 0, items_handed_out = 0, turns = 0, guarded_writes = 0, rounds = 0;
+    uint64_t items = 0, items_handed_out = 0, turns = 0, guarded_writes = 0, rounds = 0, passages = 0;
     std::vector<std::string> trace;
 
     void add(const Outcome& other);  // the figures
 };
 
 // `trace_lines` > 0 keeps that many of the last lines. Any number of threads.
-// `recipes`: users of recipes too, one recipe in each run.
-Outcome simulate(uint64_t seed, const Plants& plants, size_t trace_lines, bool recipes);
+Outcome simulate(uint64_t seed, const Plants& plants, size_t trace_lines);
 
 }  // namespace belfry::sim
