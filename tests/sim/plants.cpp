@@ -6,7 +6,7 @@ namespace {
 
 using Row = std::pair<std::string, bool& (*)(Plants&)>;
 
-const std::vector<Row>& table() {
+const std::vector<Row>& table_of_hubs() {
     static const std::vector<Row> rows = {
         {"no_mark", [](Plants& p) -> bool& { return p.hub.no_mark; }},
         {"ack_before_durable", [](Plants& p) -> bool& { return p.hub.ack_before_durable; }},
@@ -53,11 +53,11 @@ std::vector<std::string> names_in(const std::vector<Row>& rows) {
 
 }  // namespace
 
-std::vector<std::string> Plants::names() { return names_in(table()); }
+std::vector<std::string> Plants::names() { return names_in(table_of_hubs()); }
 std::vector<std::string> Plants::names_in_recipes() { return names_in(table_of_recipes()); }
 
 bool Plants::set(const std::string& name) {
-    for (const auto* rows : {&table(), &table_of_recipes()}) {
+    for (const auto* rows : {&table_of_hubs(), &table_of_recipes()}) {
         for (const auto& [known, flag] : *rows) {
             if (known == name) return flag(*this) = true;
         }

@@ -8,7 +8,6 @@ namespace belfry::sim {
 
 namespace {
 
-using Keys = QueueKeys;
 using protocol::Compare;
 using protocol::DeleteRequest;
 using protocol::PutRequest;
@@ -43,7 +42,7 @@ using Ask = std::function<void(protocol::RequestOp op, Hear hear)>;
 void open_if_complete(const Ask& ask, const KeyValue& closed) {
     uint64_t wanted = 0;
     std::from_chars(closed.value.data(), closed.value.data() + closed.value.size(), wanted);
-    RangeRequest count = get(KeyRange::prefix(Keys::items));
+    RangeRequest count = get(KeyRange::prefix(QueueKeys::items));
     count.count_only = true;
     ask(count, [ask, closed, wanted](const Result<protocol::Reply>& reply) {
         const auto* const items = reply ? std::get_if<protocol::RangeReply>(&reply->result) : nullptr;
@@ -72,7 +71,7 @@ void QueueWorker::calm_down() {
 
 void QueueWorker::begin() {
     claimant_ = process_.number() * claimants_per_worker + process_.life();
-    own_key_ = Keys::users + std::to_string(process_.lease().value) + "-" + std::to_string(claimant_);
+    own_key_ = QueueKeys::users + std::to_string(process_.lease().value) + "-" + std::to_string(claimant_);
     held_.clear();
     perhaps_more_held_ = false;
     seen_ = {};
@@ -109,10 +108,10 @@ TxnRequest QueueWorker::claim_next() const {
     announce.then_ops = {{PutRequest{own_key_, process_.name(), process_.lease()}}};
     const uint64_t limit = 1 + claimant_ % items_at_once_max;
     TxnRequest txn;
-    txn.compares = {missing(Keys::closed)};
+    txn.compares = {missing(QueueKeys::closed)};
     txn.then_ops = {{std::move(announce)},
-                    {protocol::ClaimRequest{Keys::items, Keys::claims, process_.lease(), claimant_, limit}}};
-    txn.else_ops = {{get(KeyRange::one(Keys::closed))}};
+                    {protocol::ClaimRequest{QueueKeys::items, QueueKeys::claims, process_.lease(), claimant_, limit}}};
+    txn.else_ops = {{get(KeyRange::one(QueueKeys::closed))}};
     return txn;
 }
 
@@ -126,7 +125,7 @@ void QueueWorker::read_claim(const protocol::TxnReply& reply, Revision at) {
         const auto* const claimed = std::get_if<protocol::ClaimReply>(&one.reply);
         if (claimed == nullptr) continue;
         for (const protocol::ClaimedItem& got : claimed->items)
-            held_[got.item.key.substr(Bytes(Keys::items).size())] = {got.item.value, got.attempts, at};
+            held_[got.item.key.substr(Bytes(QueueKeys::items).size())] = {got.item.value, got.attempts, at};
     }
     if (!held_.empty()) return work();
     if (perhaps_more_held_) return recover();
@@ -140,16 +139,16 @@ void QueueWorker::read_claim(const protocol::TxnReply& reply, Revision at) {
 // What it holds without having been told: the claims and the items at one revision.
 void QueueWorker::recover() {
     TxnRequest both;
-    both.then_ops = {{get(KeyRange::prefix(Keys::claims))}, {get(KeyRange::prefix(Keys::items))}};
+    both.then_ops = {{get(KeyRange::prefix(QueueKeys::claims))}, {get(KeyRange::prefix(QueueKeys::items))}};
     process_.ask(std::move(both), {}, [this](const Result<protocol::Reply>& reply) {
         const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
         if (reply && reply->error.code == Code::ok && done != nullptr) {
             std::map<Bytes, Bytes> values;
             for (const KeyValue& kv : std::get<protocol::RangeReply>(done->replies.at(1).reply).kvs)
-                values[kv.key.substr(Bytes(Keys::items).size())] = kv.value;
+                values[kv.key.substr(Bytes(QueueKeys::items).size())] = kv.value;
             for (const KeyValue& kv : std::get<protocol::RangeReply>(done->replies.at(0).reply).kvs) {
                 const auto mark = protocol::decode_claim(kv.value);
-                const Bytes rest = kv.key.substr(Bytes(Keys::claims).size());
+                const Bytes rest = kv.key.substr(Bytes(QueueKeys::claims).size());
                 if (!mark || mark->lease != process_.lease() || mark->claimant != claimant_ || !values.contains(rest))
                     continue;
                 held_.try_emplace(rest, Held{values[rest], mark->attempts, kv.mod_revision});
@@ -165,7 +164,7 @@ void QueueWorker::recover() {
 void QueueWorker::wait(uint64_t until_ms) {
     if (!process_.alive() || world_.now() >= until_ms) return act();
     const Revision since = plants_.wait_from_now ? ledger_.newest() : seen_;
-    process_.await({"prefix", Keys::all}, since, [this, until_ms](const protocol::ChangesReply* told) {
+    process_.await({"prefix", QueueKeys::all}, since, [this, until_ms](const protocol::ChangesReply* told) {
         if (told == nullptr) return act();
         seen_ = std::max(seen_, told->to);
         const auto worth = [this](const ChangeSet& change) { return is_worth_a_look(change); };
@@ -181,12 +180,12 @@ bool QueueWorker::is_worth_a_look(const ChangeSet& change) const {
     };
     return std::any_of(change.events.begin(), change.events.end(), [&](const Event& event) {
         const Bytes& key = event.kv.key;
-        const bool of_claim = key.starts_with(Keys::claims);
+        const bool of_claim = key.starts_with(QueueKeys::claims);
         if (event.type == EventType::erase) {
-            const bool let_go = of_claim && !erases(Keys::items + key.substr(Bytes(Keys::claims).size()));
-            return let_go || key.starts_with(Keys::users) || key == Keys::closed;
+            const bool let_go = of_claim && !erases(QueueKeys::items + key.substr(Bytes(QueueKeys::claims).size()));
+            return let_go || key.starts_with(QueueKeys::users) || key == QueueKeys::closed;
         }
-        if (!of_claim) return key.starts_with(Keys::items) || key == Keys::closed;
+        if (!of_claim) return key.starts_with(QueueKeys::items) || key == QueueKeys::closed;
         const auto mark = protocol::decode_claim(event.kv.value);
         return !mark || mark->lease == LeaseId{};
     });
@@ -211,7 +210,7 @@ void QueueWorker::finish() {
 }
 
 Compare QueueWorker::guard(const Bytes& rest, const Held& held) const {
-    return {KeyRange::one(Keys::claims + rest), Compare::Target::mod, Compare::Op::equal, held.since.value, {}};
+    return {KeyRange::one(QueueKeys::claims + rest), Compare::Target::mod, Compare::Op::equal, held.since.value, {}};
 }
 
 // Of some, one that is not held any more is enough for all to be refused; then one by one.
@@ -221,9 +220,9 @@ void QueueWorker::acknowledge(size_t most, bool claims) {
     for (const auto& [rest, held] : held_) {
         if (rests.size() == most) break;
         if (!plants_.acknowledge_unguarded) txn.compares.push_back(guard(rest, held));
-        txn.then_ops.push_back({DeleteRequest{KeyRange::one(Keys::items + rest)}});
-        txn.then_ops.push_back({DeleteRequest{KeyRange::one(Keys::claims + rest)}});
-        txn.then_ops.push_back({PutRequest{Keys::results + held.value, process_.name(), {}}});
+        txn.then_ops.push_back({DeleteRequest{KeyRange::one(QueueKeys::items + rest)}});
+        txn.then_ops.push_back({DeleteRequest{KeyRange::one(QueueKeys::claims + rest)}});
+        txn.then_ops.push_back({PutRequest{QueueKeys::results + held.value, process_.name(), {}}});
         rests.push_back(rest);
     }
     if (claims) txn.then_ops.push_back({claim_next()});
@@ -243,7 +242,7 @@ void QueueWorker::give_back(bool claims) {
     const auto [rest, held] = *held_.begin();
     TxnRequest txn;
     txn.compares = {guard(rest, held)};
-    txn.then_ops = {{PutRequest{Keys::claims + rest, protocol::encode_claim({{}, 0, claimant_, held.attempts}), {}}}};
+    txn.then_ops = {{PutRequest{QueueKeys::claims + rest, protocol::encode_claim({{}, 0, claimant_, held.attempts}), {}}}};
     if (claims) txn.then_ops.push_back({claim_next()});
     const Compare only = txn.compares[0];
     this->txn(std::move(txn), only, claims, [this, rest = rest](const protocol::TxnReply& reply, Revision at) {
@@ -277,12 +276,12 @@ void QueuePusher::push(uint64_t items, bool insist) {
     for (uint64_t i = 0; i < items; ++i) {
         const Bytes value = name_ + "-" + std::to_string(++values_);
         const Bytes priority = insist || value.back() > '2' ? "5/" : "3/";
-        txn.then_ops.push_back({PutRequest{Keys::items + priority, value, {}, false, {}, true}});
+        txn.then_ops.push_back({PutRequest{QueueKeys::items + priority, value, {}, false, {}, true}});
     }
     if (!insist && world_.random.chance(8)) {
         txn.then_ops.push_back({PutRequest{"q/receipt", name_, no_lease}});
     }
-    txn.then_ops.push_back({get(KeyRange::one(Keys::closed))});
+    txn.then_ops.push_back({get(KeyRange::one(QueueKeys::closed))});
     write(std::move(txn), false, [this, insist](const Result<protocol::Reply>& reply) {
         const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
         const KeyValue* const closed = done != nullptr ? closed_in(*done) : nullptr;
@@ -303,11 +302,11 @@ void QueuePusher::stop() {
 
 void QueuePusher::close() {
     const Bytes until = std::to_string(checks_.waiting() + 1 + world_.random.below(4));
-    write(PutRequest{Keys::closed, until, {}}, false, [](const auto&) {});
+    write(PutRequest{QueueKeys::closed, until, {}}, false, [](const auto&) {});
 }
 
 void QueuePusher::open() {
-    write(DeleteRequest{KeyRange::one(Keys::closed)}, true, [this](const Result<protocol::Reply>& reply) {
+    write(DeleteRequest{KeyRange::one(QueueKeys::closed)}, true, [this](const Result<protocol::Reply>& reply) {
         if (reply && reply->error.code == Code::ok) return;
         world_.after(200, [this] { open(); });
     });
