@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "hub/settings/keys.hpp"
 #include "sdk/base/curve_keys.hpp"
 #include "sdk/base/endpoint.hpp"
 #include "sdk/base/hash.hpp"
@@ -12,8 +13,6 @@ namespace belfry::hub::settings {
 namespace {
 
 constexpr uint64_t election_heartbeats_min = 10;
-
-Error invalid(std::string sentence) { return {Code::invalid_argument, std::move(sentence)}; }
 
 std::string_view trimmed(std::string_view text) {
     const auto is_space = [](char octet) { return octet == ' ' || octet == '\n' || octet == '\t' || octet == '\r'; };

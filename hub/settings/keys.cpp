@@ -19,8 +19,6 @@ constexpr uint64_t gib = 1024 * mib;
 constexpr uint64_t tib = 1024 * gib;
 constexpr uint64_t day_ms = 24ull * 3600 * 1000;
 
-Error invalid(std::string sentence) { return {Code::invalid_argument, std::move(sentence)}; }
-
 std::string quote(std::string_view text) { return "'" + std::string(text) + "'"; }
 
 Result<uint64_t> parse_number(std::string_view text) {

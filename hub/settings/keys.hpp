@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "hub/settings/settings.hpp"
 
@@ -37,6 +38,7 @@ Status set_digest(PluginFile& file, std::string_view text);
 std::string_view plugin_section(std::string_view key, std::string_view* name);
 // Says that there is no such key, and which one may have been meant.
 Error unknown_key(std::string_view name);
+inline Error invalid(std::string sentence) { return {Code::invalid_argument, std::move(sentence)}; }
 
 std::string to_string(Settings::Listen::Clients clients);
 // "KEY,KEY".

@@ -7,7 +7,7 @@ namespace belfry::hub::shell {
 namespace {
 
 // Guessing may keep so many cores busy, and no more.
-constexpr size_t threads_count = 2;
+constexpr size_t password_threads_count = 2;
 
 }  // namespace
 
@@ -27,7 +27,7 @@ void PasswordAsker::ask(core::PasswordQuestion question) {
         waiting_.push_back(std::move(question));
     }
     arrived_.notify_one();
-    while (threads_.size() < threads_count) threads_.emplace_back([this] { run(); });
+    while (threads_.size() < password_threads_count) threads_.emplace_back([this] { run(); });
 }
 
 void PasswordAsker::run() {

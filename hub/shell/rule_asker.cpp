@@ -5,7 +5,7 @@ namespace belfry::hub::shell {
 namespace {
 
 // Slow rules wait for processes of their own, so a few at once; each of those may use a processor.
-constexpr size_t threads_count = 4;
+constexpr size_t rule_threads_count = 4;
 
 Status ask_all(const std::vector<core::RuleQuestion>& questions) {
     for (const core::RuleQuestion& question : questions) {
@@ -31,7 +31,7 @@ void RuleAsker::ask(core::WriteQuestions questions) {
         waiting_.push_back(std::move(questions));
     }
     arrived_.notify_one();
-    while (threads_.size() < threads_count) threads_.emplace_back([this] { run(); });
+    while (threads_.size() < rule_threads_count) threads_.emplace_back([this] { run(); });
 }
 
 void RuleAsker::run() {

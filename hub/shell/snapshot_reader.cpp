@@ -44,7 +44,7 @@ Result<SnapshotReader::Piece> SnapshotReader::read(Index index, uint64_t offset,
     if (::fstat(descriptor, &facts) != 0) return system_error("cannot look at", snapshots_.path_of(index));
     Piece piece{static_cast<uint64_t>(facts.st_size), {}};
     if (offset >= piece.file_bytes) return piece;
-    piece.octets.resize(std::min<uint64_t>(limits::backup_piece_bytes, piece.file_bytes - offset));
+    piece.octets.resize(std::min<uint64_t>(belfry::limits::backup_piece_bytes, piece.file_bytes - offset));
     const ssize_t size = ::pread(descriptor, piece.octets.data(), piece.octets.size(), static_cast<off_t>(offset));
     if (size < 0) return system_error("cannot read", snapshots_.path_of(index));
     piece.octets.resize(static_cast<size_t>(size));

@@ -21,7 +21,7 @@ constexpr int open_files_max = 512;
 constexpr int filter_bits_per_key = 10;       // 1 % of the reads of absent keys look into a file in vain
 constexpr double buffer_filter_ratio = 0.02;  // of the memory of a buffer
 constexpr const char* changes_name = "changes";
-constexpr size_t block_bytes = 4 * 1024;
+constexpr size_t table_block_bytes = 4 * 1024;
 
 // RocksDB's own remarks: what went wrong goes to the hub's log, the rest nowhere. It has no log file.
 class HostLogger final : public rocksdb::Logger {
@@ -55,7 +55,7 @@ rocksdb::BlockBasedTableOptions table_of(const RocksSettings& settings) {
     // Files are mapped, so an index and a filter that are not compressed take no memory but pages of their file.
     table.cache_index_and_filter_blocks = false;
     table.enable_index_compression = false;
-    table.block_size = block_bytes;
+    table.block_size = table_block_bytes;
     table.format_version = 5;
     return table;
 }

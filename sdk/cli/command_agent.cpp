@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr auto round = 100ms;  // until a signal is seen
 
-constexpr Flag flags[] = {
+constexpr Flag agent_flags[] = {
     {"config", FlagKind::text, "FILE", "the services of this machine, and [dns] (docs/agent.md)"},
     {"dns", FlagKind::text, "ADDRESS:PORT", "answer DNS there, by UDP and TCP, instead of where the file says"},
     {"check-config", FlagKind::toggle, "", "read FILE, say what is wrong, and end"},
@@ -104,7 +104,7 @@ const Command agent_command = {
         "  port = 80\n"
         "  [[service.check]]\n"
         "  http = \"http://127.0.0.1:80/health\"",
-    .flags = flags,
+    .flags = agent_flags,
     .words_max = 0,
     .run = run_agent,
 };

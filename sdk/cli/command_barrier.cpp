@@ -9,9 +9,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr auto stopped_exit = static_cast<Exit>(128 + SIGINT);  // while it waited
-
-constexpr Flag flags[] = {
+constexpr Flag barrier_flags[] = {
     {"ttl", FlagKind::duration, "TIME", "hold: how long it stays closed if this process dies, or is paused (10s)"},
     {"lasting", FlagKind::toggle, "", "hold: it stays closed until somebody opens it, and this ends at once"},
     {"wait", FlagKind::duration, "TIME", "wait: how long (for ever)"},
@@ -94,7 +92,7 @@ const Command barrier_command = {
         "  belfry barrier hold release/42 --lasting\n"
         "  belfry barrier wait release/42 && ./go.sh                     # on many machines\n"
         "  belfry barrier open release/42",
-    .flags = flags,
+    .flags = barrier_flags,
     .words_min = 2,
     .words_max = 2,
     .run = run_barrier,

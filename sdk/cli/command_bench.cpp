@@ -16,7 +16,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag bench_flags[] = {
     {"clients", FlagKind::number, "N", "connections (default 1; watch: 10 subscribers)"},
     {"in-flight", FlagKind::number, "N", "requests under way, over all connections (default 64)"},
     {"count", FlagKind::number, "N", "requests in all (default 100000; range 1000; watch: 1000 changes)"},
@@ -236,7 +236,7 @@ const Command bench_command = {
         "  belfry bench put --in-flight 256\n"
         "  belfry bench get --clients 4 --in-flight 256 --count 1000000\n"
         "  belfry bench watch --clients 100 --rate 100",
-    .flags = flags,
+    .flags = bench_flags,
     .words_min = 1,
     .words_max = 1,
     .run = run_bench,

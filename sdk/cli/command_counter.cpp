@@ -9,7 +9,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag counter_flags[] = {
     {"add", FlagKind::text, "N", "add so much, which may be below 0, and print the number afterwards"},
     {"set", FlagKind::text, "N", "set it, whatever it was"},
 };
@@ -64,7 +64,7 @@ const Command counter_command = {
         "  belfry counter shop/tickets --add -5\n"
         "  belfry counter shop/tickets --set 0\n"
         "  belfry get shop/tickets",
-    .flags = flags,
+    .flags = counter_flags,
     .words_min = 1,
     .words_max = 1,
     .run = run_counter,

@@ -6,7 +6,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag del_flags[] = {
     {"prefix", FlagKind::toggle, "", "every key that begins with KEY"},
     {"range-end", FlagKind::text, "END", "every key from KEY up to, not including, END"},
     {"all", FlagKind::toggle, "", "with --prefix '': yes, really every key"},
@@ -62,7 +62,7 @@ const Command del_command = {
         "All keys go in one change set. Exit 1 if there was nothing to delete.\n\n"
         "  belfry del db/pool/size\n"
         "  belfry del tmp/ --prefix --comment 'left over from the migration'",
-    .flags = flags,
+    .flags = del_flags,
     .words_min = 1,
     .words_max = 1,
     .run = run_del,

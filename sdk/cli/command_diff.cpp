@@ -13,7 +13,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag diff_flags[] = {
     {"prefix", FlagKind::text, "TEXT", "only keys that begin with TEXT"},
     {"full", FlagKind::toggle, "", "values in full length"},
 };
@@ -129,7 +129,7 @@ const Command diff_command = {
         "  ~ KEY = OLD -> NEW      changed\n"
         "Exit 0 if nothing differs, 1 if something does, as diff(1). JSON: one line per key.\n\n"
         "  belfry diff 40 42 --prefix db/",
-    .flags = flags,
+    .flags = diff_flags,
     .words_min = 1,
     .words_max = 2,
     .run = run_diff,

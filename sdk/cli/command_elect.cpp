@@ -15,9 +15,8 @@ using namespace std::chrono_literals;
 using LeaderQueue = PrintQueue<std::optional<Leader>>;
 
 constexpr auto signal_poll = 100ms;
-constexpr auto stopped_exit = static_cast<Exit>(128 + SIGINT);  // while it waited
 
-constexpr Flag flags[] = {
+constexpr Flag elect_flags[] = {
     {"ttl", FlagKind::duration, "TIME", "how long it leads on if this process dies, or is paused (10s)"},
     {"wait", FlagKind::duration, "TIME", "how long to wait to be elected (for ever)"},
     {"observe", FlagKind::toggle, "", "do not stand: print who leads, and each who does afterwards"},
@@ -129,7 +128,7 @@ const Command elect_command = {
         "  belfry elect service/leader $HOSTNAME:80\n"
         "  belfry elect service/leader --observe\n"
         "  belfry get service/leader/ --prefix                           # the candidates",
-    .flags = flags,
+    .flags = elect_flags,
     .words_min = 1,
     .words_max = 2,
     .run = run_elect,

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Flag flags[] = {
+constexpr Flag export_flags[] = {
     {"prefix", FlagKind::text, "FOLDER", "only keys under it, named without it; 'etc' means 'etc/'"},
     {"format", FlagKind::text, "FORMAT", "toml, json or tree; by default the suffix tells, and '-' is json"},
     {"rev", FlagKind::number, "N", "as it was at revision N"},
@@ -215,7 +215,7 @@ const Command export_command = {
         "  belfry export backup.json\n"
         "  belfry export ./etc-then --prefix etc --rev 42\n"
         "  belfry export - --prefix app --format toml",
-    .flags = flags,
+    .flags = export_flags,
     .words_min = 1,
     .words_max = 1,
     .run = run_export,

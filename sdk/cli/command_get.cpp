@@ -8,7 +8,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag get_flags[] = {
     {"prefix", FlagKind::toggle, "", "every key that begins with KEY; '' = all"},
     {"range-end", FlagKind::text, "END", "every key from KEY up to, not including, END"},
     {"rev", FlagKind::number, "N", "as it was at revision N"},
@@ -252,7 +252,7 @@ const Command get_command = {
         "  belfry get app/db.toml --path /pool/size\n"
         "  belfry get db/pool/size --rev 42            # what it was then\n"
         "  belfry get '' --prefix --sort mod --desc --limit 10 -d",
-    .flags = flags,
+    .flags = get_flags,
     .words_min = 1,
     .words_max = 1,
     .run = run_get,

@@ -8,7 +8,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag history_flags[] = {
     {"limit", FlagKind::number, "N", "the newest N only (default 100; 0: all)"},
     {"before", FlagKind::number, "REV", "only what is older than this revision"},
     {"full", FlagKind::toggle, "", "values in full length"},
@@ -60,7 +60,7 @@ const Command history_command = {
     .details =
         "Newest first. JSON: one line per version. Exit 1 if there is none.\n\n"
         "  belfry history db/pool/size",
-    .flags = flags,
+    .flags = history_flags,
     .words_min = 1,
     .words_max = 1,
     .run = run_history,

@@ -15,7 +15,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag import_flags[] = {
     {"prefix", FlagKind::text, "FOLDER", "put this before every key; 'etc' means 'etc/'"},
     {"format", FlagKind::text, "FORMAT", "toml, json, tree or lines; by default the suffix tells, and a folder is a tree"},
     {"stdin-kv", FlagKind::toggle, "", "read lines NAME = VALUE from standard input, such as `sysctl -a` prints"},
@@ -273,7 +273,7 @@ const Command import_command = {
         "  belfry import /etc --prefix etc --world-readable\n"
         "  belfry import app.toml --prefix app --delete-missing --dry-run -v\n"
         "  sysctl -a | belfry import --stdin-kv --dots --prefix sysctl",
-    .flags = flags,
+    .flags = import_flags,
     .words_max = 1,
     .run = run_import,
 };

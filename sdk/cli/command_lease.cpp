@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr Flag flags[] = {
+constexpr Flag lease_flags[] = {
     {"id", FlagKind::number, "N", "grant: this number instead of one that the hub chooses"},
     {"once", FlagKind::toggle, "", "keep-alive: once, and end"},
     {"keys", FlagKind::toggle, "", "timetolive: name its keys too"},
@@ -165,7 +165,7 @@ Exit time_to_live(Context& context, LeaseId lease) {
     return Exit::ok;
 }
 
-Exit list(Context& context) {
+Exit list_leases(Context& context) {
     auto client = context.connect();
     if (!client) return context.fail(client.error());
     const auto leases = (*client)->leases();
@@ -192,7 +192,7 @@ Exit run_lease(Context& context) {
     for (const auto& [flag, owner] : owners) {
         if (context.has(flag) && what != owner) return context.misuse("--" + std::string(flag) + " is of " + owner);
     }
-    if (what == "list" && !named) return list(context);
+    if (what == "list" && !named) return list_leases(context);
     if (what == "grant" && named) return grant(context);
     const bool known = what == "revoke" || what == "keep-alive" || what == "timetolive";
     if (!known || !named) {
@@ -222,7 +222,7 @@ const Command lease_command = {
         "  belfry lease keep-alive $id || exit                         # while this runs the key is there\n"
         "  belfry lease timetolive $id --keys\n"
         "  belfry lease revoke $id                                     # exit 1 if it has ended",
-    .flags = flags,
+    .flags = lease_flags,
     .words_min = 1,
     .words_max = 2,
     .run = run_lease,

@@ -7,7 +7,7 @@ namespace {
 
 using recipes::Order;
 
-constexpr Flag flags[] = {
+constexpr Flag lock_flags[] = {
     {"shared", FlagKind::toggle, "", "beside others with this flag; without it alone"},
     holding_ttl,
     holding_wait,
@@ -42,7 +42,7 @@ const Command lock_command = {
         "  belfry get jobs/nightly/ --prefix                             # who holds it and who waits\n"
         "  # in nightly.sh, a write that is done only while the lock is held:\n"
         "  printf 'create(%s) = %s\\n\\nput app/done 1\\n\\n\\n' $BELFRY_LOCK_KEY $BELFRY_LOCK_TOKEN | belfry txn",
-    .flags = flags,
+    .flags = lock_flags,
     .words_min = 1,
     .words_max = command_words_max,
     .run = run_lock,

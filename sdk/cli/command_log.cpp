@@ -6,7 +6,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag log_flags[] = {
     {"last", FlagKind::number, "N", "look at the last N revisions (default 20)"},
     {"from", FlagKind::number, "REV", "from this revision on, instead"},
     {"to", FlagKind::number, "REV", "up to this revision"},
@@ -67,7 +67,7 @@ const Command log_command = {
         "One line per changed key; keys changed together carry the same revision. JSON: one line per change set.\n\n"
         "  belfry log --last 5\n"
         "  belfry log --from 1 --prefix db/",
-    .flags = flags,
+    .flags = log_flags,
     .run = run_log,
 };
 

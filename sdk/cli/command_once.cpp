@@ -21,9 +21,7 @@ using namespace std::chrono_literals;
 constexpr auto round = 100ms;  // until a stop signal is seen
 constexpr uint64_t tries_max_default = 3;
 
-constexpr auto stopped_exit = static_cast<Exit>(128 + SIGINT);
-
-constexpr Flag flags[] = {
+constexpr Flag once_flags[] = {
     {"ttl", FlagKind::duration, "TIME", "how long others wait if this process dies, or is paused (10s)"},
     {"wait", FlagKind::duration, "TIME", "how long to wait for others who are at it (for ever)"},
     {"tries", FlagKind::number, "N", "how often it is tried, by all together (3)"},
@@ -172,7 +170,7 @@ const Command once_command = {
         "  belfry once jobs/migrate-42 -- ./migrate.sh\n"
         "  secret=$(belfry once setup/token -- openssl rand -hex 16)     # the same on every machine\n"
         "  belfry once jobs/migrate-42 --forget                          # to be done again",
-    .flags = flags,
+    .flags = once_flags,
     .words_min = 1,
     .words_max = command_words_max,
     .run = run_job,

@@ -7,7 +7,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag plugin_flags[] = {
     {"verbose", FlagKind::toggle, "", "every check, not only those that failed", 'v'},
 };
 
@@ -98,7 +98,7 @@ const Command plugin_command = {
         "  belfry plugin check ./storage_mine.so\n"
         "  belfry plugin check ./filter_depth.so 1 3\n"
         "  belfry plugin list --endpoint tcp://10.0.0.1:7420,tcp://10.0.0.2:7420,tcp://10.0.0.3:7420",
-    .flags = flags,
+    .flags = plugin_flags,
     .words_min = 1,
     .words_max = 64,
     .run = run_plugin,

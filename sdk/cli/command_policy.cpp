@@ -16,7 +16,7 @@ namespace {
 using protocol::Policy;
 using protocol::Record;
 
-constexpr Flag flags[] = {
+constexpr Flag policy_flags[] = {
     {"schema", FlagKind::text, "FILE", "set: values must fit this JSON Schema"},
     {"rules", FlagKind::text, "FILE", "set: values must keep these rules (types, ranges, sizes)"},
     {"command", FlagKind::text, "NAME", "set: a program of the operator's decides (plugin validate_command)"},
@@ -118,7 +118,7 @@ Exit set_policy(Context& context) {
 
 // ---- list and show ----
 
-Exit list(Context& context) {
+Exit list_policies(Context& context) {
     auto client = context.connect();
     if (!client) return context.fail(client.error());
     const auto records = read_all(**client);
@@ -173,7 +173,7 @@ Exit show(Context& context) {
 Exit run_policy(Context& context) {
     const std::string& what = context.word(0);
     const bool named = context.arguments.words().size() == 2;
-    if (what == "list" && !named) return list(context);
+    if (what == "list" && !named) return list_policies(context);
     if (what == "set" && named) return set_policy(context);
     if (what == "show" && named) return show(context);
     if (what == "remove" && named) return change(context, {protocol::policy_name(context.word(1)), true, {}, {}});
@@ -198,7 +198,7 @@ const Command policy_command = {
         "  belfry put app/shop/db @db.json --dry-run       # would it be taken?\n"
         "  belfry policy set 'app/**' --quota-keys 1000 --quota-bytes '1 MiB'\n"
         "  belfry policy list",
-    .flags = flags,
+    .flags = policy_flags,
     .words_min = 1,
     .words_max = 2,
     .run = run_policy,

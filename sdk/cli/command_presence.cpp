@@ -17,7 +17,7 @@ using ChangeQueue = PrintQueue<PresenceChange>;
 
 constexpr auto signal_poll = 100ms;
 
-constexpr Flag flags[] = {
+constexpr Flag presence_flags[] = {
     {"ttl", FlagKind::duration, "TIME", "join: how long it is listed if this process dies, or is paused (10s)"},
     {"below", FlagKind::number, "N", "watch: say so when fewer than N are there, and when there are enough again"},
     {"above", FlagKind::number, "N", "watch: likewise when more than N are there"},
@@ -52,7 +52,7 @@ Exit join(Context& context) {
     return Exit::ok;
 }
 
-Exit list(Context& context) {
+Exit list_present(Context& context) {
     auto client = context.connect();
     if (!client) return context.fail(client.error());
     const auto members = Presence::list(**client, context.word(1));
@@ -190,7 +190,7 @@ Exit run_presence(Context& context) {
     if (context.has("ttl") && what != "join") return context.misuse("--ttl is of join");
     if (bounded && what != "watch") return context.misuse("--below and --above are of watch");
     if (what == "join" && words == 3) return join(context);
-    if (what == "list" && words == 2) return list(context);
+    if (what == "list" && words == 2) return list_present(context);
     if (what == "watch" && words > 2 && !bounded) return context.misuse("when is COMMAND to be run? --below N, --above N");
     if (what == "watch") return watch(context);
     return context.misuse("write `presence join NAME VALUE`, `presence list NAME` or `presence watch NAME`");
@@ -215,7 +215,7 @@ const Command presence_command = {
         "  belfry presence join workers $HOSTNAME:80\n"
         "  belfry presence list workers\n"
         "  belfry presence watch workers --below 3 -- ./page-somebody.sh",
-    .flags = flags,
+    .flags = presence_flags,
     .words_min = 2,
     .words_max = command_words_max,
     .run = run_presence,

@@ -9,7 +9,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag put_flags[] = {
     {"comment", FlagKind::text, "TEXT", "why; kept in the history"},
     {"label", FlagKind::text, "LABEL", "marks the change set: WORD or NAME=VALUE; may be repeated"},
     {"prev", FlagKind::toggle, "", "also print the value it had"},
@@ -121,7 +121,7 @@ const Command put_command = {
         "  belfry put lock/migration $HOSTNAME --cas 0     # exit 1 if somebody else has it\n"
         "  belfry put db/pool/size 48 --cas 42             # only if nobody changed it since revision 42\n"
         "  belfry put events/ 'restarted' --sequential     # a new key each time, in order; its name is printed",
-    .flags = flags,
+    .flags = put_flags,
     .words_min = 2,
     .words_max = 2,
     .run = run_put,

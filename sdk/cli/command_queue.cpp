@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t shown_default = 50;  // items, unless --most says otherwise
 
-constexpr Flag flags[] = {
+constexpr Flag queue_flags[] = {
     {"priority", FlagKind::number, "N", "push: 0 to 9; 0 is handed out first (5)"},
     {"literal", FlagKind::toggle, "", "push: VALUE is meant as it stands, even if it begins with '@' or is '-'"},
     {"most", FlagKind::number, "N", "take: so many at once (1), at most 256; with --peek, and dead: so many (50)"},
@@ -155,7 +155,7 @@ Exit run_queue(Context& context) {
     const size_t words = context.arguments.words().size();
     for (const Verb& verb : verbs) {
         if (context.word(0) != verb.name || words < verb.words_min || words > verb.words_max) continue;
-        for (const Flag& flag : flags) {
+        for (const Flag& flag : queue_flags) {
             const bool allowed = verb.flags.find(" " + std::string(flag.name) + " ") != std::string_view::npos;
             if (context.has(flag.name) && !allowed)
                 return context.misuse("--" + std::string(flag.name) + " is not of `queue " + std::string(verb.name) + "`");
@@ -194,7 +194,7 @@ const Command queue_command = {
         "  belfry queue take mail --wait 0s                              # exit 1 if there is nothing\n"
         "  belfry queue take mail --peek\n"
         "  belfry queue dead mail && belfry queue revive mail 5/00000000000000000042-0000",
-    .flags = flags,
+    .flags = queue_flags,
     .words_min = 2,
     .words_max = command_words_max,
     .run = run_queue,

@@ -15,8 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto stopped_exit = static_cast<Exit>(128 + SIGINT);  // while it waited
-constexpr int stop_polls = 10;                                  // between a lease that is lost and the next one
+constexpr int stop_polls = 10;  // between a lease that is lost and the next one
 constexpr auto stop_poll = 100ms;
 
 // One lease, and what is done while it is held.

@@ -11,7 +11,7 @@ namespace {
 
 using auth::Permission;
 
-constexpr Flag flags[] = {
+constexpr Flag role_flags[] = {
     {"prefix", FlagKind::toggle, "", "KEY is a prefix: every key that begins so"},
     {"to", FlagKind::text, "KEY", "every key from KEY up to, but not with, this one"},
 };
@@ -188,7 +188,7 @@ const Command role_command = {
         "  belfry role add app\n"
         "  belfry role grant app read,write app/ --prefix\n"
         "  belfry role add ops && belfry role grant ops admin",
-    .flags = flags,
+    .flags = role_flags,
     .words_min = 1,
     .words_max = 4,
     .run = run_role,

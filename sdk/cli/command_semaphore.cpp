@@ -5,7 +5,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag semaphore_flags[] = {
     {"permits", FlagKind::number, "N", "how many at a time; whoever finds nobody there sets it"},
     holding_ttl,
     holding_wait,
@@ -34,7 +34,7 @@ const Command semaphore_command = {
         "  belfry semaphore uploads --permits 3 -- ./upload.sh           # three at a time, over all machines\n"
         "  belfry semaphore uploads --permits 3 --wait 0s -- ./upload.sh # exit 1 if three run\n"
         "  belfry get uploads/permits/ --prefix                          # who has one and who waits",
-    .flags = flags,
+    .flags = semaphore_flags,
     .words_min = 1,
     .words_max = command_words_max,
     .run = run_semaphore,

@@ -15,7 +15,7 @@ using ChangeQueue = PrintQueue<std::vector<InstanceChange>>;
 constexpr size_t words_max = 4096;  // of the command: longer lines than a shell gives
 constexpr auto signal_poll = 100ms;
 
-constexpr Flag flags[] = {
+constexpr Flag service_flags[] = {
     {"address", FlagKind::text, "A", "register: IP address or host name"},
     {"port", FlagKind::number, "P", "register: 1 to 65535"},
     {"id", FlagKind::text, "ID", "register: apart from all others of the service (HOST-PID-RANDOM)"},
@@ -45,7 +45,7 @@ Result<FindOptions> find_options(const Context& context) {
 
 // ---- list and find ----
 
-Exit list(Context& context) {
+Exit list_services(Context& context) {
     auto client = context.connect();
     if (!client) return context.fail(client.error());
     const auto services = Registry(*client).services();
@@ -136,7 +136,7 @@ Exit run_service(Context& context) {
     if (context.has("stream") && what != "watch") return context.misuse("--stream is of watch");
     if (context.has("label") && what == "list") return context.misuse("--label is of register, find and watch");
     if (registers) return register_service(context);
-    if (what == "list" && words == 1) return list(context);
+    if (what == "list" && words == 1) return list_services(context);
     if (!finds) return context.misuse("write `service register|find|watch NAME`, or `service list`");
     const auto options = find_options(context);
     if (!options) return context.misuse(options.error().detail);
@@ -181,7 +181,7 @@ const Command service_command = {
         "  belfry service find web --passing -o json\n"
         "  belfry service find db --label zone=a --label '!draining'\n"
         "  belfry service watch web",
-    .flags = flags,
+    .flags = service_flags,
     .words_min = 1,
     .words_max = words_max,
     .run = run_service,

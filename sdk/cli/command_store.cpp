@@ -6,7 +6,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag store_flags[] = {
     {"data", FlagKind::text, "DIR", "the data directory of the stopped hub"},
     {"from", FlagKind::text, "STORE", "the store that its state is in"},
     {"to", FlagKind::text, "STORE", "the one that it goes into"},
@@ -45,7 +45,7 @@ const Command store_command = {
         "are;\n"
         "members of one cluster may have different stores, so do one after the other.\n\n"
         "  belfry store migrate --data /var/lib/belfry --from storage_lmdb --to storage_rocksdb",
-    .flags = flags,
+    .flags = store_flags,
     .words_min = 1,
     .words_max = 1,
     .run = run_store,

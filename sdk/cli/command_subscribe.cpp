@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Flag flags[] = {
+constexpr Flag subscribe_flags[] = {
     {"kind", FlagKind::text, "KIND", "what FILTER is: prefix (default), exact, glob, regex, json, or a plugin's"},
     {"until-revision", FlagKind::number, "N", "end as soon as the view is complete at revision N"},
     {"for", FlagKind::duration, "TIME", "end after that time at the latest"},
@@ -107,7 +107,7 @@ const Command subscribe_command = {
         "the revision is reached it writes one line of JSON: filter, kind, revision, changes, deliveries, digest, keys,\n"
         "gaps_by_chain, gaps_by_mark, joins, deltas, snapshots, reconnects. `belfry digest FILTER --rev REVISION` must\n"
         "give the same digest. Exit 3 if --until-revision was not reached.",
-    .flags = flags,
+    .flags = subscribe_flags,
     .words_min = 1,
     .words_max = 1,
     .run = run_subscribe,

@@ -7,7 +7,7 @@
 namespace belfry::cli {
 namespace {
 
-constexpr Flag flags[] = {
+constexpr Flag txn_flags[] = {
     {"json", FlagKind::toggle, "", "the input is JSON"},
     {"comment", FlagKind::text, "TEXT", "why; kept in the history"},
     {"label", FlagKind::text, "LABEL", "marks the change set: WORD or NAME=VALUE; may be repeated"},
@@ -62,7 +62,7 @@ const Command txn_command = {
         "--json: {\"if\": [{\"key\": \"a\", \"target\": \"mod\", \"op\": \"=\", \"value\": 42}],\n"
         "         \"then\": [{\"put\": {\"key\": \"a\", \"value\": \"b\"}}], \"else\": [{\"get\": {\"key\": \"a\"}}]}\n"
         "with put, get, delete and txn (nested).",
-    .flags = flags,
+    .flags = txn_flags,
     .words_max = 1,
     .run = run_txn,
 };

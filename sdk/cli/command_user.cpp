@@ -14,7 +14,7 @@ namespace {
 
 using protocol::Record;
 
-constexpr Flag flags[] = {
+constexpr Flag user_flags[] = {
     {"roles", FlagKind::text, "ROLE,...", "add: what it may do"},
     {"new-password-file", FlagKind::text, "FILE", "add, passwd: the password, in a file; without it you are asked"},
     {"no-password", FlagKind::toggle, "", "add: it has keys alone (belfry user key add)"},
@@ -268,7 +268,7 @@ const Command user_command = {
         "  belfry user add ann --roles app\n"
         "  belfry user passwd ann --new-password-file new.txt\n"
         "  belfry user key add robot 'rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7'",
-    .flags = flags,
+    .flags = user_flags,
     .words_min = 1,
     .words_max = 4,
     .run = run_user,

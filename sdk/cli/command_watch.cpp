@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Flag flags[] = {
+constexpr Flag watch_flags[] = {
     {"by", FlagKind::text, "NAME", "only change sets by this author (a glob)"},
     {"label", FlagKind::text, "LABEL", "only change sets with this label: WORD (also WORD=...) or NAME=VALUE"},
     {"kind", FlagKind::text, "KIND",
@@ -199,7 +199,7 @@ const Command watch_command = {
         "  belfry watch --by 'deploy-*' app/       # who deploys, of what they change what is below app/\n"
         "  belfry watch --label rollout=42         # what belongs to that rollout; --label rollout: to any\n"
         "  belfry watch db/ --rev 40 --count 2     # two change sets from revision 40 on, then end",
-    .flags = flags,
+    .flags = watch_flags,
     .words_min = 0,
     .words_max = 1,
     .run = run_watch,

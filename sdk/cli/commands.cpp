@@ -8,7 +8,7 @@
 namespace belfry::cli {
 namespace {
 
-const std::array table = {
+const std::array command_table = {
     &put_command,       &get_command,    &del_command,     &txn_command,        &watch_command,     &history_command,
     &diff_command,      &log_command,    &lease_command,   &lock_command,       &semaphore_command, &elect_command,
     &agent_command,     &queue_command,  &barrier_command, &presence_command,   &counter_command,   &once_command,
@@ -92,7 +92,7 @@ size_t command_place(std::span<const std::string> line) {
 
 Exit unknown_command(const std::string& name, std::ostream& err) {
     std::vector<std::string_view> names;
-    for (const Command* command : table) names.push_back(command->name);
+    for (const Command* command : command_table) names.push_back(command->name);
     const std::string_view near = nearest(name, names);
     err << "belfry: unknown command '" << printable(name, 40) << "'";
     if (!near.empty()) err << "; did you mean '" << near << "'?";
@@ -102,10 +102,10 @@ Exit unknown_command(const std::string& name, std::ostream& err) {
 
 }  // namespace
 
-std::span<const Command* const> commands() { return table; }
+std::span<const Command* const> commands() { return command_table; }
 
 const Command* find_command(std::string_view name) {
-    for (const Command* command : table) {
+    for (const Command* command : command_table) {
         if (command->name == name) return command;
     }
     return nullptr;

@@ -16,8 +16,6 @@ using namespace std::chrono_literals;
 using recipes::Holder;
 using recipes::Order;
 
-constexpr auto stopped_exit = static_cast<Exit>(128 + SIGINT);  // while it waited
-
 void print_holder(Context& context, const char* what, const Holder& holder, LeaseId lease) {
     if (context.settings.json) {
         JsonWriter json;

@@ -17,8 +17,6 @@
 namespace belfry::checks {
 namespace {
 
-Finding critical(std::string note) { return {Health::critical, std::move(note)}; }
-
 // Without input, its output and errors to this pipe, in a process group of its own, with no signal held back.
 int spawn(const std::vector<std::string>& words, int pipe, pid_t& pid) {
     std::vector<std::string> own = words;

@@ -47,6 +47,8 @@ struct Url {
 };
 Result<Url> parse_url(std::string_view text);
 
+inline Finding critical(std::string note) { return {Health::critical, std::move(note)}; }
+
 Finding run_tcp(const TcpCheck& check, const Deadline& deadline);
 Finding run_http(const HttpCheck& check, const Deadline& deadline);
 Finding run_command(const CommandCheck& check, const Deadline& deadline);

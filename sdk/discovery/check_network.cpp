@@ -18,8 +18,6 @@ namespace {
 constexpr size_t head_bytes_max = 4096;  // of an answer, to its first line's end
 constexpr std::string_view scheme = "http://";
 
-Finding critical(std::string note) { return {Health::critical, std::move(note)}; }
-
 std::string reason(const char* what, int number) { return std::string(what) + ": " + std::strerror(number); }
 
 Result<File> connect_address(const addrinfo& address, const Deadline& deadline) {

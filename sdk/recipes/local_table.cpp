@@ -17,11 +17,6 @@ constexpr auto look_again = 10ms;
 constexpr size_t probes_max = 64;
 
 // When it was asked, the hub had this revision or a later one.
-struct Probe {
-    Clock::time_point asked;
-    Revision revision;
-};
-
 }  // namespace
 
 // Asks the hub again and again. The answers come on the client's thread, perhaps after this is gone.
@@ -49,6 +44,10 @@ public:
     }
 
 private:
+    struct Probe {
+        Clock::time_point asked;
+        Revision revision;
+    };
     struct Answers {
         std::mutex mutex;
         std::condition_variable stopping;

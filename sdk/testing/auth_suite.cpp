@@ -14,14 +14,14 @@ namespace {
 
 constexpr size_t random_records = 5000;
 constexpr size_t records_at_once = 50;
-constexpr size_t leak_rounds = 16;  // each hashes a password
+constexpr size_t auth_leak_rounds = 16;  // each hashes a password
 constexpr uint32_t actions[] = {BELFRY_ACTION_READ,  BELFRY_ACTION_WRITE, BELFRY_ACTION_DELETE,
                                 BELFRY_ACTION_WATCH, BELFRY_ACTION_LEASE, BELFRY_ACTION_ADMIN};
 
-struct Answer {
+struct AuthAnswer {
     belfry_status status = BELFRY_OK;
     std::string sentence;
-    friend bool operator==(const Answer&, const Answer&) = default;
+    friend bool operator==(const AuthAnswer&, const AuthAnswer&) = default;
 };
 
 struct Record {
@@ -33,7 +33,7 @@ struct Record {
 class AuthDriver {
 public:
     explicit AuthDriver(const belfry_auth_v1& table) : table_(table) {
-        const Answer opened = ask([&](belfry_error* error) { return table_.open(nullptr, nullptr, 0, &auth_, error); });
+        const AuthAnswer opened = ask([&](belfry_error* error) { return table_.open(nullptr, nullptr, 0, &auth_, error); });
         require(opened.status == BELFRY_OK, "open without settings is refused: " + opened.sentence);
         require(auth_ != nullptr, "open answered ok but gave nothing");
         const int32_t open = table_.is_open(auth_);
@@ -46,33 +46,33 @@ public:
     AuthDriver(const AuthDriver&) = delete;
     AuthDriver& operator=(const AuthDriver&) = delete;
 
-    Answer load(bool all, const std::vector<Record>& records) {
+    AuthAnswer load(bool all, const std::vector<Record>& records) {
         std::vector<belfry_auth_record> list;
         for (const Record& record : records) {
             list.push_back({plugin::to_c(record.name), plugin::to_c(record.content), record.removed ? 1 : 0, 0});
         }
         return ask([&](belfry_error* error) { return table_.load(auth_, all ? 1 : 0, list.data(), list.size(), error); });
     }
-    Answer check_record(BytesView name, BytesView content) const {
+    AuthAnswer check_record(BytesView name, BytesView content) const {
         return ask([&](belfry_error* error) {
             return table_.check_record(auth_, plugin::to_c(name), plugin::to_c(content), error);
         });
     }
-    Answer authenticate(BytesView name, BytesView password) const {
+    AuthAnswer authenticate(BytesView name, BytesView password) const {
         return ask([&](belfry_error* error) {
             return table_.authenticate(auth_, plugin::to_c(name), plugin::to_c(password), error);
         });
     }
-    Answer stamp(BytesView user) const {
+    AuthAnswer stamp(BytesView user) const {
         uint64_t stamp = 0;
         return ask([&](belfry_error* error) { return table_.stamp(auth_, plugin::to_c(user), &stamp, error); });
     }
-    Answer user_of_key(BytesView key) const {
+    AuthAnswer user_of_key(BytesView key) const {
         belfry_bytes user{nullptr, 0};
         return ask([&](belfry_error* error) { return table_.user_of_key(auth_, plugin::to_c(key), &user, error); });
     }
     // `end` nullptr = the one key.
-    Answer authorize(BytesView user, uint32_t action, BytesView begin, const BytesView* end) const {
+    AuthAnswer authorize(BytesView user, uint32_t action, BytesView begin, const BytesView* end) const {
         const belfry_bytes last = end == nullptr ? belfry_bytes{nullptr, 0} : plugin::to_c(*end);
         return ask([&](belfry_error* error) {
             return table_.authorize(auth_, plugin::to_c(user), action, plugin::to_c(begin),
@@ -85,12 +85,12 @@ public:
 
 private:
     template <class Call>
-    static Answer ask(Call call) {
+    static AuthAnswer ask(Call call) {
         belfry_error error;
         error.struct_size = sizeof(error);
         error.reserved = 0;
         error.message[0] = '\0';
-        Answer answer;
+        AuthAnswer answer;
         answer.status = call(&error);
         answer.sentence = answer.status == BELFRY_OK ? "" : error.message;
         require(answer.status == BELFRY_OK || !answer.sentence.empty(), "a refusal without a sentence");
@@ -127,7 +127,7 @@ void ask_everything(const AuthDriver& auth, BytesView user, std::mt19937_64& ran
     const BytesView none;
     for (const uint32_t action : actions) {
         for (const BytesView* to : {static_cast<const BytesView*>(nullptr), &end, &none}) {
-            const Answer answer = auth.authorize(user, action, begin, to);
+            const AuthAnswer answer = auth.authorize(user, action, begin, to);
             require(answer.status == BELFRY_OK || answer.status == BELFRY_DENIED || answer.status == BELFRY_UNAUTHENTICATED,
                     "authorize answers " + std::to_string(answer.status) + ": " + answer.sentence);
             require(auth.authorize(user, action, begin, to) == answer, "authorize says two things of one question");
@@ -205,7 +205,7 @@ void check_leaks(const belfry_auth_v1& table, std::mt19937_64& random) {
         ask_everything(auth, "a", questions);
         (void)auth.authenticate("a", "a password");
     };
-    require_no_leak("open, load, ask and close", leak_rounds, work);
+    require_no_leak("open, load, ask and close", auth_leak_rounds, work);
     require_threads_end("authentication that was closed", work);
 }
 

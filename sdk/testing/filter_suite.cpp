@@ -18,7 +18,7 @@ namespace {
 constexpr size_t random_specs = 3000;
 constexpr size_t keys_per_spec = 60;
 constexpr size_t set_rounds = 60;
-constexpr size_t leak_rounds = 100;
+constexpr size_t filter_leak_rounds = 100;
 constexpr size_t threads = 4;
 constexpr size_t threaded_rounds = 10;
 
@@ -72,7 +72,7 @@ private:
 };
 
 // Octets that patterns and paths are made of, and the extremes.
-Bytes random_bytes(std::mt19937_64& random, size_t size_max) {
+Bytes random_pattern(std::mt19937_64& random, size_t size_max) {
     static constexpr BytesView alphabet("ab/ab/*?[]!-{},\\\0\x7f\xff.0", 21);
     Bytes bytes(random() % (size_max + 1), '\0');
     for (char& octet : bytes) octet = alphabet[random() % alphabet.size()];
@@ -94,9 +94,9 @@ Bytes random_words(std::mt19937_64& random) {
 
 // Keys near the spec: the spec itself, parts of it, it with something behind or changed, and any.
 Bytes random_key(std::mt19937_64& random, const Bytes& spec) {
-    Bytes key = random() % 4 == 0 ? random_bytes(random, 10) : spec.substr(0, random() % (spec.size() + 1));
+    Bytes key = random() % 4 == 0 ? random_pattern(random, 10) : spec.substr(0, random() % (spec.size() + 1));
     if (random() % 3 == 0) key = spec;
-    if (random() % 2 == 0) key += random_bytes(random, 4);
+    if (random() % 2 == 0) key += random_pattern(random, 4);
     if (!key.empty() && random() % 3 == 0) key[random() % key.size()] = "a/b\xff"[random() % 4];
     // What a wildcard may stand for.
     for (char& octet : key) octet = (octet == '*' || octet == '?') && random() % 2 == 0 ? 'a' : octet;
@@ -127,7 +127,7 @@ Bytes random_value(std::mt19937_64& random) {
         "<a>1</a>",
         std::string(3000, '['),
     };
-    if (random() % 4 == 0) return random_bytes(random, 20);
+    if (random() % 4 == 0) return random_pattern(random, 20);
     return values[random() % std::size(values)];
 }
 
@@ -158,7 +158,7 @@ void check_random(const FilterSuite& suite) {
     std::mt19937_64 random(suite.seed);
     size_t taken = 0;
     for (size_t i = 0; i < random_specs; ++i) {
-        const Bytes spec = i % 4 == 0 ? random_words(random) : random_bytes(random, i % 100 == 1 ? 400 : 12);
+        const Bytes spec = i % 4 == 0 ? random_words(random) : random_pattern(random, i % 100 == 1 ? 400 : 12);
         const FilterDriver filter(*suite.table, spec);
         if (filter.ok()) {
             ++taken;
@@ -223,7 +223,7 @@ void check_sets(const FilterSuite& suite) {
         std::vector<Bytes> specs;
         const size_t count = 1 + random() % (round % 10 == 0 ? 300 : 40);
         for (size_t tries = 0; filters.size() < count && tries < 20 * count; ++tries) {
-            Bytes spec = random() % 2 == 0 ? random_words(random) : random_bytes(random, 12);
+            Bytes spec = random() % 2 == 0 ? random_words(random) : random_pattern(random, 12);
             if (!suite.specs.empty() && random() % 4 == 0) spec = suite.specs[random() % suite.specs.size()];
             auto filter = std::make_unique<FilterDriver>(table, spec);
             if (!filter->ok()) continue;
@@ -274,7 +274,7 @@ std::vector<Bytes> some_specs(const FilterSuite& suite, std::mt19937_64& random)
     constexpr size_t count_max = 20;
     std::vector<Bytes> specs(suite.specs.begin(), suite.specs.end());
     for (size_t tries = 0; specs.size() < count_max && tries < random_specs; ++tries) {
-        Bytes spec = tries % 2 == 0 ? random_words(random) : random_bytes(random, 12);
+        Bytes spec = tries % 2 == 0 ? random_words(random) : random_pattern(random, 12);
         if (FilterDriver(*suite.table, spec).ok()) specs.push_back(std::move(spec));
     }
     return specs;
@@ -316,7 +316,7 @@ void check_leaks(const FilterSuite& suite) {
     const std::vector<Bytes> specs = some_specs(suite, random);
     const std::vector<Bytes> refused = {Bytes(1024 * 1024, '['), "[", "", "a b c"};
     const auto& table = *suite.table;
-    require_no_leak("compile and close", leak_rounds, [&] {
+    require_no_leak("compile and close", filter_leak_rounds, [&] {
         for (const Bytes& spec : specs) {
             const FilterDriver filter(table, spec);
             (void)filter.matches("a/b", "{\"a\":1}");
@@ -330,7 +330,7 @@ void check_leaks(const FilterSuite& suite) {
         filters.push_back(std::make_unique<FilterDriver>(table, spec));
         given.push_back(filters.back()->handle());
     }
-    require_no_leak("a set", leak_rounds, [&] {
+    require_no_leak("a set", filter_leak_rounds, [&] {
         belfry_filter_set* set = nullptr;
         belfry_error error;
         error.struct_size = sizeof(error);

@@ -198,11 +198,6 @@ void checks_struct_size(const belfry_log_store_v1& table, LogDriver& log) {
     require(stats.segment_count != 0xABABABABABABABAB, "stats leaves segment_count unset");
 }
 
-void write_text(const std::string& path, const std::string& text) {
-    std::ofstream file(path, std::ios::trunc);
-    file << text;
-}
-
 void checks_identity(const LogStoreSuite& suite) {
     const Folder own(suite.directory);
     const auto try_open = [&] { return LogDriver::try_open(*suite.table, own.path(), suite.settings); };

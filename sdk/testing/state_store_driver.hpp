@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
@@ -34,6 +35,11 @@ public:
 private:
     std::string path_;
 };
+
+inline void write_text(const std::string& path, const std::string& text) {
+    std::ofstream file(path, std::ios::trunc);
+    file << text;
+}
 
 using Pairs = std::vector<std::pair<Bytes, Bytes>>;
 

@@ -185,11 +185,6 @@ void checks_reopen(StoreDriver& store, bool persistent) {
     if (store.can_sync()) store.sync();
 }
 
-void write_text(const std::string& path, const std::string& text) {
-    std::ofstream file(path, std::ios::trunc);
-    file << text;
-}
-
 void checks_identity(const belfry_state_store_v1& table, const std::string& parent) {
     const Folder own(parent);
     require(StoreDriver::try_open(table, own.path()).status == BELFRY_OK, "an empty directory is refused");

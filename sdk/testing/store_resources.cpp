@@ -8,7 +8,7 @@ namespace belfry::testing {
 
 namespace {
 
-constexpr size_t leak_rounds = 40;
+constexpr size_t store_leak_rounds = 40;
 constexpr int keys_per_batch = 20;
 
 // The same keys each time, so that nothing grows. What was refused and what was given up must leave as little.
@@ -53,12 +53,13 @@ Report check_state_store_resources(const StateStoreSuite& suite) {
     };
     run_check(report, "leaks: an opened, used and closed store leaves no memory behind", [&] {
         const Folder folder(suite.directory);
-        require_no_leak("open, batches, reads, a snapshot and close", leak_rounds,
+        require_no_leak("open, batches, reads, a snapshot and close", store_leak_rounds,
                         [&] { opened(folder, batches_and_reads); });
     });
     run_check(report, "leaks: a refused image leaves no memory behind", [&] {
         const Folder folder(suite.directory);
-        require_no_leak("open, snapshot_read of garbage and close", leak_rounds, [&] { opened(folder, refused_image); });
+        require_no_leak("open, snapshot_read of garbage and close", store_leak_rounds,
+                        [&] { opened(folder, refused_image); });
     });
     run_check(report, "threads: those of a store end when it is closed", [&] {
         const Folder folder(suite.directory);
@@ -75,7 +76,7 @@ Report check_log_store_resources(const LogStoreSuite& suite) {
     };
     run_check(report, "leaks: an opened, used and closed log leaves no memory behind", [&] {
         const Folder folder(suite.directory);
-        require_no_leak("open, append, read, truncate, compact and close", leak_rounds, [&] { opened(folder); });
+        require_no_leak("open, append, read, truncate, compact and close", store_leak_rounds, [&] { opened(folder); });
     });
     run_check(report, "threads: those of a log end when it is closed", [&] {
         const Folder folder(suite.directory);

@@ -16,7 +16,7 @@ constexpr size_t random_specs = 2000;
 constexpr size_t values_per_spec = 30;
 constexpr size_t threads = 4;
 constexpr size_t leak_specs = 20;
-constexpr size_t leak_rounds = 200;
+constexpr size_t validator_leak_rounds = 200;
 
 struct Verdict {
     belfry_status status = BELFRY_OK;
@@ -74,7 +74,7 @@ private:
 };
 
 // Octets of which specs and values are made, and the extremes.
-Bytes random_bytes(std::mt19937_64& random, size_t size_max) {
+Bytes random_document(std::mt19937_64& random, size_t size_max) {
     constexpr BytesView common = "{}[]\":,.-+0123456789eE truefalsnuypminxaoc\\/*()\n\0\xff\xc3\xa9";
     Bytes bytes(random() % (size_max + 1), '\0');
     const bool any = random() % 4 == 0;
@@ -86,7 +86,7 @@ std::vector<Bytes> values_for(std::mt19937_64& random) {
     std::vector<Bytes> values = {"", "0", "-1", "1e400", "true", "null", "{}", "[]", "\"\"", "{\"a\":", "10s", "\xff\xfe"};
     values.push_back(Bytes(200, '['));
     values.push_back(Bytes(64 * 1024, '9'));
-    while (values.size() < values_per_spec) values.push_back(random_bytes(random, 60));
+    while (values.size() < values_per_spec) values.push_back(random_document(random, 60));
     return values;
 }
 
@@ -139,7 +139,7 @@ Report check_validator(const ValidatorSuite& suite) {
         });
     }
     run_check(report, "validator: specs of any octets are taken, or refused with a sentence", [&] {
-        for (size_t i = 0; i < random_specs; ++i) check_spec(*suite.table, random_bytes(random, 80), random);
+        for (size_t i = 0; i < random_specs; ++i) check_spec(*suite.table, random_document(random, 80), random);
     });
     run_check(report, "validator: the specs that were given are taken, and say the same of a value each time", [&] {
         for (const std::string& spec : suite.specs) {
@@ -153,14 +153,14 @@ Report check_validator(const ValidatorSuite& suite) {
     });
     run_check(report, "validator: specs that are taken, refused and asked leave no memory and no threads behind", [&] {
         std::vector<Bytes> specs(suite.specs.begin(), suite.specs.end());
-        while (specs.size() < leak_specs) specs.push_back(random_bytes(random, 80));
+        while (specs.size() < leak_specs) specs.push_back(random_document(random, 80));
         const auto work = [&] {
             for (const Bytes& spec : specs) {
                 const ValidatorDriver validator(*suite.table, spec);
                 if (validator.ok()) (void)validator.check("key", "1", "{\"a\":1}");
             }
         };
-        require_no_leak("compile, check and close", leak_rounds, work);
+        require_no_leak("compile, check and close", validator_leak_rounds, work);
         require_threads_end("a validator that was closed", work);
     });
     return report;

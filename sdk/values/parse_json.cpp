@@ -9,7 +9,7 @@ namespace {
 using nlohmann::json;
 
 // The library's own tree would recurse without a bound and hold names twice.
-class Handler : public nlohmann::json_sax<json> {
+class JsonHandler : public nlohmann::json_sax<json> {
 public:
     TreeBuilder tree;
     size_t wrong_at = 0;  // octet of the text behind the last one read; 0: the tree says what is wrong
@@ -40,7 +40,7 @@ public:
 }  // namespace
 
 Result<Node> parse_json(std::string_view text) {
-    Handler handler;
+    JsonHandler handler;
     if (json::sax_parse(text.begin(), text.end(), &handler)) return handler.tree.take();
     if (!handler.tree.ok()) return handler.tree.problem();
     const char* sentence = handler.too_large_number ? "a number that no double holds" : "this is not JSON any more";

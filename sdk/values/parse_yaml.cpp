@@ -59,7 +59,7 @@ std::optional<Node> floating_number(std::string_view text) {
     return Node{negative ? -number : number};
 }
 
-class Handler : public YAML::EventHandler {
+class YamlHandler : public YAML::EventHandler {
 public:
     TreeBuilder tree;
     YAML::Mark last;
@@ -193,7 +193,7 @@ Node yaml_scalar(const std::string& text) {
 }
 
 Result<Node> parse_yaml(std::string_view text) {
-    Handler handler;
+    YamlHandler handler;
     try {
         std::istringstream stream{std::string(text)};
         YAML::Parser parser(stream);

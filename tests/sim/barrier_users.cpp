@@ -8,7 +8,6 @@ namespace belfry::sim {
 
 namespace {
 
-using Keys = BarrierKeys;
 using protocol::Compare;
 using protocol::DeleteRequest;
 using protocol::PutRequest;
@@ -19,7 +18,7 @@ using protocol::TxnRequest;
 BarrierUser::BarrierUser(RecipeParts parts, BarrierChecks& checks, RecipeClient client, BarrierPlants plants)
     : world_(parts.world), checks_(checks), process_(parts, std::move(client)), plants_(plants) {
     process_.on_begin = [this] {
-        own_prefix_ = Keys::all + process_.object_name() + "-";
+        own_prefix_ = BarrierKeys::all + process_.object_name() + "-";
         perhaps_there_ = false;
         times_joined_ = 0;
         round_.clear();
@@ -54,13 +53,13 @@ void BarrierUser::enter() {
 // All at one revision.
 void BarrierUser::look(Look then) {
     process_.read(
-        KeyRange::prefix(Keys::all), [this, then] { look(then); },
+        KeyRange::prefix(BarrierKeys::all), [this, then] { look(then); },
         [then](const protocol::RangeReply& range, Revision at) {
             Standing now{at, {}, range.kvs};
             for (const KeyValue& kv : now.line) {
-                if (kv.key == Keys::round) now.round = kv;
+                if (kv.key == BarrierKeys::round) now.round = kv;
             }
-            std::erase_if(now.line, [](const KeyValue& kv) { return kv.key == Keys::round; });
+            std::erase_if(now.line, [](const KeyValue& kv) { return kv.key == BarrierKeys::round; });
             std::sort(now.line.begin(), now.line.end(), [](const KeyValue& a, const KeyValue& b) {
                 return std::tie(a.create_revision, a.key) < std::tie(b.create_revision, b.key);
             });
@@ -86,9 +85,9 @@ void BarrierUser::on_look(const Standing& now) {
         checks_.entered(key_);
         return inside();
     }
-    const auto again = [this, seen = now.revision] { await(Keys::round, seen, [this] { look_for_round(); }); };
+    const auto again = [this, seen = now.revision] { await(BarrierKeys::round, seen, [this] { look_for_round(); }); };
     if (stopped_ || (!calm_ && world_.random.chance(4))) return leave();
-    if (!now.round && now.line.size() >= Keys::members) return begin_round(now.line);
+    if (!now.round && now.line.size() >= BarrierKeys::members) return begin_round(now.line);
     const bool over = std::none_of(named.begin(), named.end(), [&](const Bytes& key) { return holds(now.line, key); });
     if (now.round && over) return end_round(now.round->create_revision, again);
     again();
@@ -97,14 +96,14 @@ void BarrierUser::on_look(const Standing& now) {
 // Or not, if another one was quicker, or one of them has gone.
 void BarrierUser::begin_round(const std::vector<KeyValue>& line) {
     TxnRequest txn;
-    txn.compares = {{KeyRange::one(Keys::round), Compare::Target::version, Compare::Op::equal, 0, {}}};
+    txn.compares = {{KeyRange::one(BarrierKeys::round), Compare::Target::version, Compare::Op::equal, 0, {}}};
     Bytes names;
-    for (size_t i = 0; i < Keys::members; ++i) {
-        names += line[i].key.substr(Bytes(Keys::all).size()) + '\n';
+    for (size_t i = 0; i < BarrierKeys::members; ++i) {
+        names += line[i].key.substr(Bytes(BarrierKeys::all).size()) + '\n';
         txn.compares.push_back(
             {KeyRange::one(line[i].key), Compare::Target::create, Compare::Op::equal, line[i].create_revision.value, {}});
     }
-    txn.then_ops = {{PutRequest{Keys::round, names, {}}}};
+    txn.then_ops = {{PutRequest{BarrierKeys::round, names, {}}}};
     process_.insist(txn, std::nullopt, [this](const auto&, Revision) { look_for_round(); });
 }
 
@@ -143,8 +142,8 @@ void BarrierUser::look_for_others() {
 // Once: who comes next does it otherwise.
 void BarrierUser::end_round(Revision created, std::function<void()> then) {
     TxnRequest txn;
-    txn.compares = {{KeyRange::one(Keys::round), Compare::Target::create, Compare::Op::equal, created.value, {}}};
-    txn.then_ops = {{DeleteRequest{KeyRange::one(Keys::round)}}};
+    txn.compares = {{KeyRange::one(BarrierKeys::round), Compare::Target::create, Compare::Op::equal, created.value, {}}};
+    txn.then_ops = {{DeleteRequest{KeyRange::one(BarrierKeys::round)}}};
     const Compare guard = txn.compares[0];
     process_.write(std::move(txn), guard, [then = std::move(then)](const auto&) { then(); });
 }

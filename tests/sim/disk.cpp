@@ -111,7 +111,7 @@ constexpr unsigned puts_refused_each = 3;  // small ones fit now and then
 void host_log(void*, int32_t, const char*, const char*) {}
 const belfry_host_v1 host = {sizeof(belfry_host_v1), BELFRY_ABI_MAJOR, BELFRY_ABI_MINOR, nullptr, host_log};
 
-const belfry_state_store_v1& table() {
+const belfry_state_store_v1& store_table() {
     const auto plugin = hub::plugin::link_plugin(&belfry_plugin_entry_storage_memory, host);
     if (!plugin) std::abort();
     return *plugin->state_store();
@@ -122,7 +122,7 @@ const belfry_state_store_v1& table() {
 SimStore::SimStore() { open(); }
 
 void SimStore::open() {
-    auto opened = hub::plugin::StateStore::open(host, table(), "storage_memory", "", {});
+    auto opened = hub::plugin::StateStore::open(host, store_table(), "storage_memory", "", {});
     if (!opened) std::abort();
     store_ = std::move(*opened);
     store_->inject([this](std::string_view slot) -> Status {

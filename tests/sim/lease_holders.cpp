@@ -9,7 +9,7 @@ using protocol::LeaseKeepAliveRequest;
 
 namespace {
 
-constexpr uint64_t ttl_s_min = 2, ttl_s_max = 6;
+constexpr uint64_t holder_ttl_s_min = 2, holder_ttl_s_max = 6;
 constexpr uint64_t long_ttl_s = 300;  // longer than any run
 constexpr size_t held_max = 2;
 
@@ -97,7 +97,7 @@ void LeaseHolder::act() {
 }
 
 void LeaseHolder::grant() {
-    LeaseGrantRequest request{{}, world_.random.between(ttl_s_min, ttl_s_max)};
+    LeaseGrantRequest request{{}, world_.random.between(holder_ttl_s_min, holder_ttl_s_max)};
     if (world_.random.chance(10)) request.ttl_s = long_ttl_s;
     if (held_.empty()) request.lease = own_number_;
     const Bytes comment = next_comment();

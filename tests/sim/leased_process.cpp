@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint64_t hint_bytes = 16 * 1024;  // of changes in one answer
 constexpr uint64_t wait_ms_max = 2500;      // for changes
-constexpr uint64_t ttl_s_min = 2, ttl_s_max = 5;
+constexpr uint64_t process_ttl_s_min = 2, process_ttl_s_max = 5;
 constexpr uint64_t alive_permille = 980;                                 // of its time a lease is believed in
 constexpr uint64_t clock_permille_min = 985, clock_permille_max = 1015;  // within the 2 % that leases allow
 
@@ -108,7 +108,7 @@ void LeasedProcess::begin(uint64_t pause_ms) {
 
 // With the number of the last one if that can be had: what it left is not this one's.
 void LeasedProcess::grant(LeaseId number) {
-    const protocol::LeaseGrantRequest request{number, parts_.world.random.between(ttl_s_min, ttl_s_max)};
+    const protocol::LeaseGrantRequest request{number, parts_.world.random.between(process_ttl_s_min, process_ttl_s_max)};
     const Bytes comment = next_comment();
     ask(request, comment, [this, request, comment, sent_ms = parts_.world.now()](const Result<protocol::Reply>& reply) {
         promised_life_ = reply ? parts_.promises.answered_grant(request, comment, sent_ms, *reply) : 0;

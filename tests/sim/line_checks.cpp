@@ -7,13 +7,9 @@ namespace belfry::sim {
 
 namespace {
 
-using Keys = LineKeys;
+constexpr uint64_t line_quick_ms = 2000;  // some round trips
 
-constexpr uint64_t quick_ms = 2000;  // some round trips
-
-bool is_shared(const Bytes& key) { return key.ends_with(Keys::shared_mark); }
-
-Error wrong(const Bytes& key, const std::string& what) { return {Code::corrupt, "place " + key + ": " + what}; }
+Error wrong_place(const Bytes& key, const std::string& what) { return {Code::corrupt, "place " + key + ": " + what}; }
 
 }  // namespace
 
@@ -21,7 +17,7 @@ Error wrong(const Bytes& key, const std::string& what) { return {Code::corrupt, 
 Status LineChecks::on_change(const ChangeSet& change) {
     for (const Event& event : change.events) {
         const Bytes& key = event.kv.key;
-        if (!key.starts_with(Keys::all) || key == Keys::permits) continue;
+        if (!key.starts_with(LineKeys::all) || key == LineKeys::permits) continue;
         Line& line = line_of(key);
         if (event.type == EventType::erase) {
             std::erase_if(line, [&](const Place& place) { return place.key == key; });
@@ -31,7 +27,7 @@ Status LineChecks::on_change(const ChangeSet& change) {
         note_turns(line);
     }
     for (const Event& event : change.events) {
-        if (event.type != EventType::put || !event.kv.key.starts_with(Keys::writes)) continue;
+        if (event.type != EventType::put || !event.kv.key.starts_with(LineKeys::writes)) continue;
         if (Status good = on_write(change, event.kv); !good) return good;
     }
     return {};
@@ -42,7 +38,7 @@ void LineChecks::note_turns(Line& line) {
     for (size_t ahead = 0; ahead < line.size(); ++ahead) {
         Place& place = line[ahead];
         bool turn = ahead == 0;
-        if (&line == &permits_) turn = ahead < Keys::permit_count;
+        if (&line == &permits_) turn = ahead < LineKeys::permit_count;
         if (&line == &places_ && is_shared(place.key)) turn = alone_ahead == 0;
         if (!is_shared(place.key)) ++alone_ahead;
         if (!turn || place.turn_since_ms) continue;
@@ -52,16 +48,16 @@ void LineChecks::note_turns(Line& line) {
 }
 
 Status LineChecks::on_write(const ChangeSet& change, const KeyValue& kv) {
-    const Line& line = kv.key == Bytes(Keys::writes) + "permit" ? permits_ : places_;
+    const Line& line = kv.key == Bytes(LineKeys::writes) + "permit" ? permits_ : places_;
     const auto place = std::find_if(line.begin(), line.end(),
                                     [&](const Place& one) { return std::to_string(one.created.value) == kv.value; });
-    if (place == line.end()) return wrong(kv.value, change.author + " writes, and it is not there any more");
-    if (place->author != change.author) return wrong(place->key, change.author + " writes, and it is not his");
-    if (!place->turn_since_ms) return wrong(place->key, change.author + " writes, and it is not his turn");
+    if (place == line.end()) return wrong_place(kv.value, change.author + " writes, and it is not there any more");
+    if (place->author != change.author) return wrong_place(place->key, change.author + " writes, and it is not his");
+    if (!place->turn_since_ms) return wrong_place(place->key, change.author + " writes, and it is not his turn");
     ++writes_;
     if (&line == &permits_) return {};
     const uint64_t token = place->created.value;
-    if (token < last_token_) return wrong(place->key, "its token is smaller than " + std::to_string(last_token_));
+    if (token < last_token_) return wrong_place(place->key, "its token is smaller than " + std::to_string(last_token_));
     if (!is_shared(place->key)) last_token_ = token;
     return {};
 }
@@ -74,7 +70,7 @@ void LineChecks::holds(const Bytes& key, Revision created) {
     if (!place->turn_since_ms) return world_.fail("place " + key + ": its owner believes that it is its turn");
     if (std::exchange(place->known, true)) return;
     const uint64_t since_ms = *place->turn_since_ms;
-    if (since_ms < quick_from_ms_ || world_.now() <= since_ms + quick_ms) return;
+    if (since_ms < quick_from_ms_ || world_.now() <= since_ms + line_quick_ms) return;
     world_.fail("place " + key + ": it was its turn at " + std::to_string(since_ms) + " ms, and nobody said so");
 }
 

@@ -27,6 +27,8 @@ struct LineKeys {
     static constexpr size_t permit_count = 2;
 };
 
+inline bool is_shared(const Bytes& key) { return key.ends_with(LineKeys::shared_mark); }
+
 class LineChecks {
 public:
     explicit LineChecks(World& world) : world_(world) {}

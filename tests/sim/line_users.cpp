@@ -8,7 +8,6 @@ namespace belfry::sim {
 
 namespace {
 
-using Keys = LineKeys;
 using protocol::Compare;
 using protocol::DeleteRequest;
 using protocol::PutRequest;
@@ -17,17 +16,15 @@ using protocol::TxnRequest;
 
 constexpr size_t place_octets = 16 + 1 + 8 + 1 + 8;  // LEASE-OBJECT-COUNT
 
-RangeRequest get(const KeyRange& range) {
+RangeRequest keys_in(const KeyRange& range) {
     RangeRequest request;
     request.range = range;
     request.keys_only = true;
     return request;
 }
 
-bool is_shared(const Bytes& key) { return key.ends_with(Keys::shared_mark); }
-
 bool is_place(const Bytes& line, Bytes key) {
-    if (is_shared(key)) key.resize(key.size() - Bytes(Keys::shared_mark).size());
+    if (is_shared(key)) key.resize(key.size() - Bytes(LineKeys::shared_mark).size());
     return key.size() == line.size() + place_octets && key.find('/', line.size()) == Bytes::npos;
 }
 
@@ -53,7 +50,7 @@ void LineUser::calm_down() {
 void LineUser::begin() {
     const uint64_t dice = world_.random.below(4);
     kind_ = dice < 2 ? LineKind::alone : dice == 2 ? LineKind::shared : LineKind::permit;
-    line_ = kind_ == LineKind::permit ? Keys::places_of_permits : Keys::all;
+    line_ = kind_ == LineKind::permit ? LineKeys::places_of_permits : LineKeys::all;
     own_prefix_ = line_ + process_.object_name() + "-";
     perhaps_there_ = false;
     times_joined_ = 0;
@@ -69,7 +66,7 @@ void LineUser::rest() {
 
 void LineUser::join() {
     if (stopped_) return;
-    key_ = own_prefix_ + hex(++times_joined_, 8) + (kind_ == LineKind::shared ? Keys::shared_mark : "");
+    key_ = own_prefix_ + hex(++times_joined_, 8) + (kind_ == LineKind::shared ? LineKeys::shared_mark : "");
     const TxnRequest txn = joining();
     perhaps_there_ = true;
     process_.insist(txn, std::nullopt, [this](const protocol::TxnReply& reply, Revision at) { on_joined(reply, at); });
@@ -80,13 +77,13 @@ TxnRequest LineUser::joining() const {
     if (perhaps_there_) puts.push_back({DeleteRequest{{own_prefix_, key_}}});
     puts.push_back({PutRequest{key_, process_.name(), process_.lease()}});
     const Compare not_there{KeyRange::one(key_), Compare::Target::version, Compare::Op::equal, 0, {}};
-    TxnRequest txn{{not_there}, puts, {{get(KeyRange::one(key_))}}};
+    TxnRequest txn{{not_there}, puts, {{keys_in(KeyRange::one(key_))}}};
     if (kind_ != LineKind::permit) return txn;
-    const Bytes number = std::to_string(Keys::permit_count);
+    const Bytes number = std::to_string(LineKeys::permit_count);
     TxnRequest first = txn;
     first.compares.push_back({KeyRange::prefix(line_), Compare::Target::version, Compare::Op::equal, 0, {}});
-    first.then_ops.push_back({PutRequest{Keys::permits, number, {}}});
-    txn.compares.push_back({KeyRange::one(Keys::permits), Compare::Target::value, Compare::Op::equal, 0, number});
+    first.then_ops.push_back({PutRequest{LineKeys::permits, number, {}}});
+    txn.compares.push_back({KeyRange::one(LineKeys::permits), Compare::Target::value, Compare::Op::equal, 0, number});
     txn.else_ops = {{std::move(first)}};
     return txn;
 }
@@ -126,8 +123,8 @@ void LineUser::look() {
 }
 
 std::optional<LineUser::Ahead> LineUser::ahead_in(const std::vector<KeyValue>& line, size_t own) const {
-    if (kind_ == LineKind::permit && own < Keys::permit_count) return {};
-    if (kind_ == LineKind::permit && own == Keys::permit_count)
+    if (kind_ == LineKind::permit && own < LineKeys::permit_count) return {};
+    if (kind_ == LineKind::permit && own == LineKeys::permit_count)
         return Ahead{{line.begin(), line.begin() + static_cast<ptrdiff_t>(own)}};
     while (kind_ == LineKind::shared && own > 0 && is_shared(line[own - 1].key)) --own;
     if (own == 0) return {};
@@ -204,7 +201,7 @@ void LineUser::write() {
     const Bytes kind = name_of(kind_);
     TxnRequest txn;
     if (!plants_.write_unguarded) txn.compares = {guard()};
-    txn.then_ops = {{PutRequest{Keys::writes + kind, std::to_string(created_.value), {}}}};
+    txn.then_ops = {{PutRequest{LineKeys::writes + kind, std::to_string(created_.value), {}}}};
     const bool proclaims = kind_ == LineKind::alone && !plants_.write_unguarded && world_.random.chance(25);
     if (proclaims) txn.then_ops.push_back({PutRequest{key_, process_.name() + " anew", process_.lease()}});
     std::optional<Compare> condition;

@@ -6,7 +6,7 @@ namespace {
 
 using Row = std::pair<std::string, bool& (*)(Plants&)>;
 
-const std::vector<Row>& table() {
+const std::vector<Row>& all_plants() {
     static const std::vector<Row> rows = {
         {"no_mark", [](Plants& p) -> bool& { return p.hub.no_mark; }},
         {"ack_before_durable", [](Plants& p) -> bool& { return p.hub.ack_before_durable; }},
@@ -45,12 +45,12 @@ const std::vector<Row>& table() {
 
 std::vector<std::string> Plants::names() {
     std::vector<std::string> all;
-    for (const auto& [name, flag] : table()) all.push_back(name);
+    for (const auto& [name, flag] : all_plants()) all.push_back(name);
     return all;
 }
 
 bool Plants::set(const std::string& name) {
-    for (const auto& [known, flag] : table()) {
+    for (const auto& [known, flag] : all_plants()) {
         if (known == name) return flag(*this) = true;
     }
     return false;

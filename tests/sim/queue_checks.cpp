@@ -8,11 +8,11 @@ namespace belfry::sim {
 
 namespace {
 
-using Keys = QueueKeys;
+constexpr uint64_t queue_quick_ms = 2000;  // some round trips, and a worker that is still at its last item
 
-constexpr uint64_t quick_ms = 2000;  // some round trips, and a worker that is still at its last item
-
-Error wrong(const Bytes& rest, const std::string& what) { return {Code::corrupt, "queue: item " + rest + ": " + what}; }
+Error wrong_item(const Bytes& rest, const std::string& what) {
+    return {Code::corrupt, "queue: item " + rest + ": " + what};
+}
 
 // What follows the prefix, if the key is below it.
 std::optional<Bytes> below(const Bytes& prefix, const Bytes& key) {
@@ -53,35 +53,35 @@ bool QueueChecks::is_held(const Claim& claim) const {
 Status QueueChecks::on_change(const ChangeSet& change) {
     Status good;
     for (const Event& event : change.events) {
-        const auto item = below(Keys::items, event.kv.key);
+        const auto item = below(QueueKeys::items, event.kv.key);
         if (good && item && event.type == EventType::erase) good = on_erased_item(change, *item);
     }
     for (const Event& event : change.events) {
         const Bytes& key = event.kv.key;
-        if (!good || !key.starts_with(Keys::all)) continue;
-        const auto claim = below(Keys::claims, key);
-        const auto result = below(Keys::results, key);
+        if (!good || !key.starts_with(QueueKeys::all)) continue;
+        const auto claim = below(QueueKeys::claims, key);
+        const auto result = below(QueueKeys::results, key);
         const bool is_put = event.type == EventType::put;
-        if (key == Keys::closed) {
+        if (key == QueueKeys::closed) {
             good = on_closed(event);
-        } else if (is_put && below(Keys::items, key)) {
+        } else if (is_put && below(QueueKeys::items, key)) {
             good = on_item(event.kv);
         } else if (is_put && claim) {
             good = on_claim(change, event.kv);
         } else if (claim && items_.contains(*claim)) {
-            good = wrong(*claim, "its claim is erased, and it is there");
+            good = wrong_item(*claim, "its claim is erased, and it is there");
         } else if (result && (!is_put || event.kv.version != 1)) {
-            good = wrong(*result, "its result is written twice");
+            good = wrong_item(*result, "its result is written twice");
         }
     }
     return good ? check_order(change) : good;
 }
 
 Status QueueChecks::on_item(const KeyValue& kv) {
-    const Bytes rest = *below(Keys::items, kv.key);
-    if (kv.version != 1) return wrong(rest, "is pushed over another one");
+    const Bytes rest = *below(QueueKeys::items, kv.key);
+    if (kv.version != 1) return wrong_item(rest, "is pushed over another one");
     Bytes& last = last_push_[rest.substr(0, rest.find('/'))];
-    if (rest <= last) return wrong(rest, "is pushed in front of " + last);
+    if (rest <= last) return wrong_item(rest, "is pushed in front of " + last);
     last = rest;
     items_[rest] = {kv.value, {}, quick_ ? std::optional(world_.now()) : std::nullopt};
     if (closed_) closed_->most = std::max(closed_->most, items_.size());
@@ -90,29 +90,29 @@ Status QueueChecks::on_item(const KeyValue& kv) {
 }
 
 Status QueueChecks::on_claim(const ChangeSet& change, const KeyValue& kv) {
-    const Bytes rest = *below(Keys::claims, kv.key);
+    const Bytes rest = *below(QueueKeys::claims, kv.key);
     const auto mark = protocol::decode_claim(kv.value);
     const auto item = items_.find(rest);
-    if (!mark || item == items_.end()) return wrong(rest, "is handed out, and is not there");
+    if (!mark || item == items_.end()) return wrong_item(rest, "is handed out, and is not there");
     auto& claim = item->second.claim;
     if (mark->lease == LeaseId{}) {
         if (!claim || claim->author != change.author || claim->mark.claimant != mark->claimant)
-            return wrong(rest, "is given back by " + change.author + ", who does not hold it");
-        if (claim->mark.attempts != mark->attempts) return wrong(rest, "is given back with other attempts");
+            return wrong_item(rest, "is given back by " + change.author + ", who does not hold it");
+        if (claim->mark.attempts != mark->attempts) return wrong_item(rest, "is given back with other attempts");
         claim->mark.lease = {};
         return {};
     }
     const uint64_t attempts = claim ? claim->mark.attempts : 0;
-    if (closed_) return wrong(rest, "is handed out of a closed queue");
+    if (closed_) return wrong_item(rest, "is handed out of a closed queue");
     if (claim && is_held(*claim))
-        return wrong(rest, "is handed out to " + change.author + ", and " + claim->author + " holds it");
+        return wrong_item(rest, "is handed out to " + change.author + ", and " + claim->author + " holds it");
     if (mark->attempts != attempts + 1)
-        return wrong(rest, "attempt " + std::to_string(mark->attempts) + " follows " + std::to_string(attempts));
+        return wrong_item(rest, "attempt " + std::to_string(mark->attempts) + " follows " + std::to_string(attempts));
     claim = Claim{*mark, change.author};
-    if (!is_held(*claim)) return wrong(rest, "is handed out to a lease that does not live");
+    if (!is_held(*claim)) return wrong_item(rest, "is handed out to a lease that does not live");
     const auto since_ms = item->second.quick_since_ms;
-    if (since_ms && world_.now() > *since_ms + quick_ms)
-        return wrong(rest, "was there at " + std::to_string(*since_ms) + " ms, and nobody came for it");
+    if (since_ms && world_.now() > *since_ms + queue_quick_ms)
+        return wrong_item(rest, "was there at " + std::to_string(*since_ms) + " ms, and nobody came for it");
     item->second.quick_since_ms.reset();
     ++handed_out_;
     return {};
@@ -120,13 +120,14 @@ Status QueueChecks::on_claim(const ChangeSet& change, const KeyValue& kv) {
 
 Status QueueChecks::on_erased_item(const ChangeSet& change, const Bytes& rest) {
     const auto item = items_.find(rest);
-    if (item == items_.end()) return wrong(rest, "is acknowledged twice");
+    if (item == items_.end()) return wrong_item(rest, "is acknowledged twice");
     const auto& claim = item->second.claim;
     if (!claim || claim->mark.lease == LeaseId{} || claim->author != change.author)
-        return wrong(rest, "is acknowledged by " + change.author + ", who does not hold it");
-    if (!has(change, EventType::erase, Keys::claims + rest)) return wrong(rest, "is acknowledged, and its claim stays");
-    if (!has(change, EventType::put, Keys::results + item->second.value))
-        return wrong(rest, "is acknowledged without its result");
+        return wrong_item(rest, "is acknowledged by " + change.author + ", who does not hold it");
+    if (!has(change, EventType::erase, QueueKeys::claims + rest))
+        return wrong_item(rest, "is acknowledged, and its claim stays");
+    if (!has(change, EventType::put, QueueKeys::results + item->second.value))
+        return wrong_item(rest, "is acknowledged without its result");
     items_.erase(item);
     ++acknowledged_;
     return {};
@@ -148,14 +149,15 @@ Status QueueChecks::on_closed(const Event& event) {
 Status QueueChecks::check_order(const ChangeSet& change) const {
     const std::string* last = nullptr;
     for (const auto& [rest, item] : items_) {
-        const bool now = has(change, EventType::put, Keys::claims + rest);
+        const bool now = has(change, EventType::put, QueueKeys::claims + rest);
         if (now && item.claim->mark.lease != LeaseId{}) last = &rest;
     }
     if (last == nullptr) return {};
     for (const auto& [rest, item] : items_) {
         if (rest >= *last) break;
         const bool free = !item.claim || !is_held(*item.claim);
-        if (free && !has(change, EventType::put, Keys::claims + rest)) return wrong(rest, "is passed over for " + *last);
+        if (free && !has(change, EventType::put, QueueKeys::claims + rest))
+            return wrong_item(rest, "is passed over for " + *last);
     }
     return {};
 }

@@ -8,7 +8,6 @@ namespace belfry::sim {
 
 namespace {
 
-using Keys = QueueKeys;
 using protocol::Compare;
 using protocol::DeleteRequest;
 using protocol::PutRequest;
@@ -22,7 +21,7 @@ constexpr LeaseId no_lease{77'777};  // far above those that there are
 const KeyValue* closed_in(const protocol::TxnReply& reply) {
     for (const protocol::TxnOpReply& one : reply.replies) {
         const auto* const range = std::get_if<protocol::RangeReply>(&one.reply);
-        if (range != nullptr && !range->kvs.empty() && range->kvs[0].key == Keys::closed) return &range->kvs[0];
+        if (range != nullptr && !range->kvs.empty() && range->kvs[0].key == QueueKeys::closed) return &range->kvs[0];
     }
     return nullptr;
 }
@@ -31,7 +30,7 @@ void open_if_complete(const Ask& ask, const KeyValue& closed) {
     uint64_t wanted = 0;
     std::from_chars(closed.value.data(), closed.value.data() + closed.value.size(), wanted);
     RangeRequest count;
-    count.range = KeyRange::prefix(Keys::items);
+    count.range = KeyRange::prefix(QueueKeys::items);
     count.count_only = true;
     ask(count, [ask, closed, wanted](const Result<protocol::Reply>& reply) {
         const auto* const items = reply ? std::get_if<protocol::RangeReply>(&reply->result) : nullptr;
@@ -65,13 +64,13 @@ void QueuePusher::push(uint64_t items, bool insist) {
     for (uint64_t i = 0; i < items; ++i) {
         const Bytes value = name_ + "-" + std::to_string(++values_);
         const Bytes priority = insist || value.back() > '2' ? "5/" : "3/";
-        txn.then_ops.push_back({PutRequest{Keys::items + priority, value, {}, false, {}, true}});
+        txn.then_ops.push_back({PutRequest{QueueKeys::items + priority, value, {}, false, {}, true}});
     }
     if (!insist && world_.random.chance(8)) {
         txn.then_ops.push_back({PutRequest{"q/receipt", name_, no_lease}});
     }
     RangeRequest closed_key;
-    closed_key.range = KeyRange::one(Keys::closed);
+    closed_key.range = KeyRange::one(QueueKeys::closed);
     txn.then_ops.push_back({closed_key});
     write(std::move(txn), false, [this, insist](const Result<protocol::Reply>& reply) {
         const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
@@ -93,13 +92,13 @@ void QueuePusher::stop() {
 
 void QueuePusher::close() {
     const Bytes until = std::to_string(checks_.waiting() + 1 + world_.random.below(4));
-    write(PutRequest{Keys::closed, until, {}}, false, [this](const auto&) {
+    write(PutRequest{QueueKeys::closed, until, {}}, false, [this](const auto&) {
         if (stopped_) open();  // it may have come after the opening
     });
 }
 
 void QueuePusher::open() {
-    write(DeleteRequest{KeyRange::one(Keys::closed)}, true, [this](const Result<protocol::Reply>& reply) {
+    write(DeleteRequest{KeyRange::one(QueueKeys::closed)}, true, [this](const Result<protocol::Reply>& reply) {
         if (reply && reply->error.code == Code::ok) return;
         world_.after(200, [this] { open(); });
     });

@@ -7,7 +7,6 @@ namespace belfry::sim {
 
 namespace {
 
-using Keys = QueueKeys;
 using protocol::Compare;
 using protocol::DeleteRequest;
 using protocol::PutRequest;
@@ -42,7 +41,7 @@ void QueueWorker::calm_down() {
 
 void QueueWorker::begin() {
     claimant_ = process_.number() * claimants_per_worker + process_.life();
-    own_key_ = Keys::users + std::to_string(process_.lease().value) + "-" + std::to_string(claimant_);
+    own_key_ = QueueKeys::users + std::to_string(process_.lease().value) + "-" + std::to_string(claimant_);
     held_.clear();
     must_announce_ = true;
     seen_ = {};
@@ -77,13 +76,13 @@ void QueueWorker::txn(TxnRequest txn, std::optional<Compare> guard, bool claims,
 TxnRequest QueueWorker::claim_next() const {
     const uint64_t limit = 1 + claimant_ % items_at_once_max;
     TxnRequest txn;
-    txn.compares = {missing(Keys::closed)};
+    txn.compares = {missing(QueueKeys::closed)};
     if (!plants_.claim_late) {
         const uint64_t announced = announced_.value;
         txn.compares.push_back({KeyRange::one(own_key_), Compare::Target::mod, Compare::Op::equal, announced, {}});
     }
-    txn.then_ops = {{protocol::ClaimRequest{Keys::items, Keys::claims, process_.lease(), claimant_, limit}}};
-    txn.else_ops = {{get(KeyRange::one(Keys::closed))}, {get(KeyRange::one(own_key_))}};
+    txn.then_ops = {{protocol::ClaimRequest{QueueKeys::items, QueueKeys::claims, process_.lease(), claimant_, limit}}};
+    txn.else_ops = {{get(KeyRange::one(QueueKeys::closed))}, {get(KeyRange::one(own_key_))}};
     return txn;
 }
 
@@ -97,7 +96,7 @@ void QueueWorker::read_claim(const protocol::TxnReply& reply, Revision at) {
         const auto* const claimed = std::get_if<protocol::ClaimReply>(&one.reply);
         if (claimed == nullptr) continue;
         for (const protocol::ClaimedItem& got : claimed->items)
-            held_[got.item.key.substr(Bytes(Keys::items).size())] = {got.item.value, got.attempts, at};
+            held_[got.item.key.substr(Bytes(QueueKeys::items).size())] = {got.item.value, got.attempts, at};
     }
     if (!reply.succeeded) must_announce_ = !is_announced(reply);
     if (!held_.empty()) return work();
@@ -123,15 +122,15 @@ bool QueueWorker::is_announced(const protocol::TxnReply& reply) const {
 void QueueWorker::announce() {
     TxnRequest all;
     all.then_ops = {{PutRequest{own_key_, process_.name(), process_.lease()}},
-                    {get(KeyRange::prefix(Keys::claims))},
-                    {get(KeyRange::prefix(Keys::items))}};
+                    {get(KeyRange::prefix(QueueKeys::claims))},
+                    {get(KeyRange::prefix(QueueKeys::items))}};
     txn(std::move(all), std::nullopt, false, [this](const protocol::TxnReply& reply, Revision at) {
         std::map<Bytes, Bytes> values;
         for (const KeyValue& kv : std::get<protocol::RangeReply>(reply.replies.at(2).reply).kvs)
-            values[kv.key.substr(Bytes(Keys::items).size())] = kv.value;
+            values[kv.key.substr(Bytes(QueueKeys::items).size())] = kv.value;
         for (const KeyValue& kv : std::get<protocol::RangeReply>(reply.replies.at(1).reply).kvs) {
             const auto mark = protocol::decode_claim(kv.value);
-            const Bytes rest = kv.key.substr(Bytes(Keys::claims).size());
+            const Bytes rest = kv.key.substr(Bytes(QueueKeys::claims).size());
             if (!mark || mark->lease != process_.lease() || mark->claimant != claimant_ || !values.contains(rest)) continue;
             held_.try_emplace(rest, Held{values[rest], mark->attempts, kv.mod_revision});
         }
@@ -146,7 +145,7 @@ void QueueWorker::announce() {
 void QueueWorker::wait(uint64_t until_ms) {
     if (!process_.alive() || world_.now() >= until_ms) return act();
     const Revision since = plants_.wait_from_now ? checks_.newest() : seen_;
-    process_.await({"prefix", Keys::all}, since, [this, until_ms](const protocol::ChangesReply* told) {
+    process_.await({"prefix", QueueKeys::all}, since, [this, until_ms](const protocol::ChangesReply* told) {
         if (told == nullptr) return act();
         seen_ = std::max(seen_, told->to);
         const auto worth = [this](const ChangeSet& change) { return is_worth_a_look(change); };
@@ -162,12 +161,12 @@ bool QueueWorker::is_worth_a_look(const ChangeSet& change) const {
     };
     return std::any_of(change.events.begin(), change.events.end(), [&](const Event& event) {
         const Bytes& key = event.kv.key;
-        const bool of_claim = key.starts_with(Keys::claims);
+        const bool of_claim = key.starts_with(QueueKeys::claims);
         if (event.type == EventType::erase) {
-            const bool let_go = of_claim && !erases(Keys::items + key.substr(Bytes(Keys::claims).size()));
-            return let_go || key.starts_with(Keys::users) || key == Keys::closed;
+            const bool let_go = of_claim && !erases(QueueKeys::items + key.substr(Bytes(QueueKeys::claims).size()));
+            return let_go || key.starts_with(QueueKeys::users) || key == QueueKeys::closed;
         }
-        if (!of_claim) return key.starts_with(Keys::items) || key == Keys::closed;
+        if (!of_claim) return key.starts_with(QueueKeys::items) || key == QueueKeys::closed;
         const auto mark = protocol::decode_claim(event.kv.value);
         return !mark || mark->lease == LeaseId{};
     });
@@ -192,7 +191,7 @@ void QueueWorker::finish() {
 }
 
 Compare QueueWorker::guard(const Bytes& rest, const Held& held) const {
-    return {KeyRange::one(Keys::claims + rest), Compare::Target::mod, Compare::Op::equal, held.since.value, {}};
+    return {KeyRange::one(QueueKeys::claims + rest), Compare::Target::mod, Compare::Op::equal, held.since.value, {}};
 }
 
 // Of some, one that is not held any more is enough for all to be refused; then one by one.
@@ -202,9 +201,9 @@ void QueueWorker::acknowledge(size_t most, bool claims) {
     for (const auto& [rest, held] : held_) {
         if (rests.size() == most) break;
         if (!plants_.acknowledge_unguarded) txn.compares.push_back(guard(rest, held));
-        txn.then_ops.push_back({DeleteRequest{KeyRange::one(Keys::items + rest)}});
-        txn.then_ops.push_back({DeleteRequest{KeyRange::one(Keys::claims + rest)}});
-        txn.then_ops.push_back({PutRequest{Keys::results + held.value, process_.name(), {}}});
+        txn.then_ops.push_back({DeleteRequest{KeyRange::one(QueueKeys::items + rest)}});
+        txn.then_ops.push_back({DeleteRequest{KeyRange::one(QueueKeys::claims + rest)}});
+        txn.then_ops.push_back({PutRequest{QueueKeys::results + held.value, process_.name(), {}}});
         rests.push_back(rest);
     }
     if (claims) txn.then_ops.push_back({claim_next()});
@@ -224,7 +223,7 @@ void QueueWorker::give_back(bool claims) {
     const auto [rest, held] = *held_.begin();
     TxnRequest txn;
     txn.compares = {guard(rest, held)};
-    txn.then_ops = {{PutRequest{Keys::claims + rest, protocol::encode_claim({{}, 0, claimant_, held.attempts}), {}}}};
+    txn.then_ops = {{PutRequest{QueueKeys::claims + rest, protocol::encode_claim({{}, 0, claimant_, held.attempts}), {}}}};
     if (claims) txn.then_ops.push_back({claim_next()});
     const Compare only = txn.compares[0];
     this->txn(std::move(txn), only, claims, [this, rest = rest](const protocol::TxnReply& reply, Revision at) {

@@ -12,7 +12,7 @@ using test::Operation;
 namespace {
 
 constexpr uint64_t keys = 2;
-constexpr uint64_t pause_ms_max = 250;
+constexpr uint64_t operation_pause_ms_max = 250;
 // Histories of this kind take some thousands; what needs more is counted and not judged.
 constexpr uint64_t search_steps_max = 500'000;
 
@@ -50,7 +50,7 @@ void Registers::start(Send send, const Bytes& name) {
 }
 
 void Registers::act(Client& client) {
-    world_.after(world_.random.below(pause_ms_max), [this, &client] {
+    world_.after(world_.random.below(operation_pause_ms_max), [this, &client] {
         if (stopped_) return;
         Operation operation;
         operation.key = "r/" + std::to_string(world_.random.below(keys));

@@ -9,7 +9,7 @@ namespace belfry::sim {
 namespace {
 
 constexpr unsigned copies_max = 12;
-constexpr uint64_t pause_ms_max = 300;
+constexpr uint64_t resend_pause_ms_max = 300;
 constexpr uint64_t patience_ms = 1500;  // until a write without an answer is sent again
 
 }  // namespace
@@ -56,7 +56,7 @@ void SessionLink::on_reply(const std::shared_ptr<Write>& write, const Result<pro
         return send(write);
     }
     if (!not_done && code != Code::uncertain) return end(write, reply);
-    if (write->copies < copies_max) return send_later(write, world_.random.below(pause_ms_max));
+    if (write->copies < copies_max) return send_later(write, world_.random.below(resend_pause_ms_max));
     end(write, reply);
 }
 

@@ -10,13 +10,13 @@ namespace belfry::transports::zmq {
 
 namespace {
 
-constexpr int send_frames_max = 2000;             // ZMQ_SNDHWM of one subscriber
+constexpr int subscriber_frames_max = 2000;       // ZMQ_SNDHWM of one subscriber
 constexpr int64_t subscription_bytes_max = 4096;  // ZMQ_MAXMSGSIZE: what a subscriber may send
 constexpr int send_buffer_bytes = 256 * 1024;     // caps how stale a paused subscriber's next message is
 // Half a subscriber's queue at once, then 500 per 10 ms: an I/O thread that gets no CPU for 20 ms still loses nothing.
-constexpr size_t burst_max = send_frames_max / 2;
+constexpr size_t burst_max = subscriber_frames_max / 2;
 constexpr size_t messages_per_ms = 50;
-constexpr int receive_budget = 1024;
+constexpr int subscriptions_at_once = 1024;
 // The hub has at most 1024 channels; the rest is room for join tokens and for filters that clients declared elsewhere.
 constexpr size_t topics_max = 65'536;
 // Of one connection. The SDK has three: each subscription has a socket of its own. 300 are room for clients that put many
@@ -28,8 +28,6 @@ constexpr size_t backlog_max = 4096;
 // A topic that somebody cancelled while others seemed to have it costs what is published on it for nothing; a sweep asks
 // the kernel once for each of those others.
 constexpr std::chrono::seconds sweep_interval{10};
-constexpr std::chrono::milliseconds close_max{200};
-constexpr int idle_ms = 1000;  // a safety net only: every event wakes the thread
 constexpr int pace_ms = 1;
 
 constexpr size_t channel_topic_bytes = 9;
@@ -70,7 +68,7 @@ Result<std::unique_ptr<Feed>> Feed::open(const Context& context, const Options& 
     if (!socket) {
         return std::move(socket).error();
     }
-    Status status = socket->set_public_options(send_frames_max, subscription_bytes_max);
+    Status status = socket->set_public_options(subscriber_frames_max, subscription_bytes_max);
     if (status) {
         status = socket->set(ZMQ_XPUB_VERBOSE, 1);
     }
@@ -141,7 +139,7 @@ void Feed::sweep() {
 
 bool Feed::receive() {
     Message message;
-    for (int count = 0; count < receive_budget; ++count) {
+    for (int count = 0; count < subscriptions_at_once; ++count) {
         if (!socket_.receive(message)) {
             return count > 0;
         }

@@ -7,7 +7,6 @@ namespace belfry::transports::zmq {
 
 namespace {
 
-constexpr int idle_ms = 1000;  // a safety net only
 constexpr std::chrono::seconds proof_max{3};
 constexpr std::chrono::milliseconds let_in_max{50};  // a stranger that is refused and gets in all the same, does so at once
 constexpr size_t refused_in_proof_max = 1024;        // others may knock meanwhile

@@ -9,9 +9,9 @@ namespace belfry::transports::zmq {
 
 namespace {
 
-constexpr int send_frames_max = 1000;  // ZMQ_SNDHWM of one peer
+constexpr int peer_frames_max = 1000;  // ZMQ_SNDHWM of one peer
 // Messages read before answers get their turn.
-constexpr int receive_budget = 256;
+constexpr int requests_at_once = 256;
 constexpr std::chrono::milliseconds lag_max{5000};
 // So that a few peers that do not read cannot fill the outbox for all. One frame above it is let through.
 constexpr size_t peer_bytes_max = 16 * 1024 * 1024;
@@ -20,9 +20,6 @@ constexpr size_t peers_counted_max = 1024;  // past it those with nothing in fli
 // asks for more than it reads must not use up what the others' answers need.
 constexpr size_t lagging_frames_max = 8192;
 constexpr size_t lagging_bytes_max = 64 * 1024 * 1024;
-constexpr std::chrono::milliseconds close_max{200};
-// A safety net only: every event wakes the thread.
-constexpr int idle_ms = 1000;
 constexpr int lagging_retry_ms = 1;
 
 constexpr size_t routing_id_bytes = 5;
@@ -65,7 +62,7 @@ Result<std::unique_ptr<Requests>> Requests::open(const Context& context, const O
     if (!socket) {
         return std::move(socket).error();
     }
-    Status status = socket->set_public_options(send_frames_max, static_cast<int64_t>(options.frame_bytes_max));
+    Status status = socket->set_public_options(peer_frames_max, static_cast<int64_t>(options.frame_bytes_max));
     if (status) {
         status = socket->set(ZMQ_ROUTER_MANDATORY, 1);
     }
@@ -123,7 +120,7 @@ void Requests::refresh_visitors() {
 bool Requests::receive() {
     Message sender;
     Message body;
-    for (int count = 0; count < receive_budget; ++count) {
+    for (int count = 0; count < requests_at_once; ++count) {
         if (!socket_.receive(sender)) {
             return count > 0;
         }

@@ -4,6 +4,7 @@
 #include <zmq.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -17,6 +18,9 @@
 #include "transports/zmq/outbox.hpp"
 
 namespace belfry::transports::zmq {
+
+constexpr std::chrono::milliseconds close_max{200};  // for what is still to be sent when a socket is closed
+constexpr int idle_ms = 1000;                        // a safety net only: every event wakes the thread
 
 class Context {
 public:

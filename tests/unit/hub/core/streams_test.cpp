@@ -13,8 +13,8 @@ protocol::ChangesRequest stream_of(const Bytes& prefix, uint64_t from, uint64_t 
     return {{"prefix", prefix}, {from}, {}, 0, wait_ms};
 }
 
-struct Hub : World {
-    Hub() {
+struct StreamingHub : World {
+    StreamingHub() {
         start();
         sync();
         write(put_of("app/a", "0"));  // revision 1
@@ -53,7 +53,7 @@ struct Hub : World {
 }  // namespace
 
 TEST_CASE("stream: what is there already is answered at once, and names the log", "[core]") {
-    Hub hub;
+    StreamingHub hub;
     const auto reply = hub.interval(hub.send(stream_of("app/", 0)));
     CHECK(reply.changes.size() == 1);
     CHECK(reply.to == Revision{1});
@@ -61,7 +61,7 @@ TEST_CASE("stream: what is there already is answered at once, and names the log"
 }
 
 TEST_CASE("stream: waits for a change of its filter and for no other, and covers both", "[core]") {
-    Hub hub;
+    StreamingHub hub;
     const auto id = hub.send(stream_of("app/", 1));
     CHECK_FALSE(hub.heard(id));
     hub.write(put_of("other", "1"));
@@ -76,7 +76,7 @@ TEST_CASE("stream: waits for a change of its filter and for no other, and covers
 }
 
 TEST_CASE("stream: at the end of its wait it hears that nothing came, up to now", "[core]") {
-    Hub hub;
+    StreamingHub hub;
     const auto id = hub.send(stream_of("app/", 1, 1000));
     hub.write(put_of("other", "1"));
     hub.pass(999);
@@ -93,7 +93,7 @@ TEST_CASE("stream: at the end of its wait it hears that nothing came, up to now"
 }
 
 TEST_CASE("stream: equal filters get one answer with their own beginnings, others theirs", "[core]") {
-    Hub hub;
+    StreamingHub hub;
     hub.write(put_of("other", "1"));
     const auto first = hub.ask_as(11, 1001, stream_of("app/", 1));
     const auto second = hub.ask_as(12, 1002, stream_of("app/", 2));
@@ -109,7 +109,7 @@ TEST_CASE("stream: equal filters get one answer with their own beginnings, other
 }
 
 TEST_CASE("stream: one sent again takes the place of the first, and a connection that ends is forgotten", "[core]") {
-    Hub hub;
+    StreamingHub hub;
     hub.ask_as(11, 1001, stream_of("app/", 1));
     hub.ask_as(11, 1001, stream_of("other/", 1));
     hub.ask_as(11, 1002, stream_of("other/", 1));
@@ -124,7 +124,7 @@ TEST_CASE("stream: one sent again takes the place of the first, and a connection
 }
 
 TEST_CASE("stream: a crowd that one change touches is answered in rounds, with writes between", "[core]") {
-    Hub hub;
+    StreamingHub hub;
     const size_t crowd = 2 * hub::limits::stream_answers_per_round_max + 1;
     for (uint64_t i = 0; i < crowd; ++i) hub.step(RequestReceived{100 + i, {5000 + i, "", "", stream_of("app/", 1)}});
     hub.flush();
@@ -141,7 +141,7 @@ TEST_CASE("stream: a crowd that one change touches is answered in rounds, with w
 }
 
 TEST_CASE("stream: a full list says busy", "[core]") {
-    Hub hub;
+    StreamingHub hub;
     for (uint64_t i = 0; i < hub::limits::waiting_changes_max; ++i) {
         hub.step(RequestReceived{5, {100'000 + i, "", "", stream_of("app/" + std::to_string(i % 50), 1)}});
     }
@@ -151,7 +151,7 @@ TEST_CASE("stream: a full list says busy", "[core]") {
 }
 
 TEST_CASE("stream: a compaction of what an answer needs leads to a snapshot", "[core]") {
-    Hub hub;
+    StreamingHub hub;
     hub.write(put_of("app/b", "1"));
     hub.write(put_of("app/b", "2"));
     hub.write(protocol::CompactRequest{{3}});
@@ -164,7 +164,7 @@ TEST_CASE("stream: a filter of change sets hears at once what compaction took fr
     belfry_filter_v1 nothing = prefix_filter;
     nothing.kind = "nothing";
     nothing.matches_change = [](const belfry_filter*, const belfry_change*) -> int32_t { return 0; };
-    Hub hub;
+    StreamingHub hub;
     REQUIRE(hub.filters.add(nothing));
     hub.write(put_of("app/b", "1"));
     hub.write(put_of("app/b", "2"));

@@ -34,7 +34,7 @@ Bytes push(Hub& hub, const Bytes& value, const Bytes& prefix = items) {
     return reply_of<p::PutReply>(hub.apply(p::PutRequest{prefix, value, {}, false, {}, true})).key;
 }
 
-uint64_t grant(Hub& hub) { return reply_of<p::LeaseGrantReply>(hub.apply(p::LeaseGrantRequest{{}, 10})).lease.value; }
+uint64_t grant_lease(Hub& hub) { return reply_of<p::LeaseGrantReply>(hub.apply(p::LeaseGrantRequest{{}, 10})).lease.value; }
 void end_lease(Hub& hub, uint64_t id) { hub.apply(hub::log::LeaseRevoke{{id}, hub.keys().leases().find({id})->number}); }
 
 // Acknowledges an item that is held since a revision: the guard of a worker. What it answers is whether it was.
@@ -81,7 +81,7 @@ TEST_CASE("sequential puts: a key that is there is not overwritten, and no key i
 TEST_CASE("claims: in key order, each to one, with what it held before and how often", "[model][claim]") {
     Hub hub(GENERATE(from_range(stores())));
     for (const char* name : {"c", "a", "b", "d"}) hub.apply(put(items + name, name));
-    const uint64_t one = grant(hub), two = grant(hub);
+    const uint64_t one = grant_lease(hub), two = grant_lease(hub);
     const p::ClaimReply first = claim(hub, one, 2);
     CHECK(names(first) == list({"a", "b"}));
     CHECK(first.items[0].item.value == "a");
@@ -110,7 +110,7 @@ TEST_CASE("claims: in key order, each to one, with what it held before and how o
 TEST_CASE("claims: one that is given back keeps its place and its count", "[model][claim]") {
     Hub hub(GENERATE(from_range(stores())));
     for (const char* name : {"a", "b"}) hub.apply(put(items + name, name));
-    const uint64_t lease = grant(hub);
+    const uint64_t lease = grant_lease(hub);
     claim(hub, lease, 2);
     hub.apply(put(claims + "a", p::encode_claim({{}, 0, 0, 1})));
     const p::ClaimReply again = claim(hub, lease, 2);
@@ -141,7 +141,7 @@ TEST_CASE("claims: without a lease that lives nothing is claimed", "[model][clai
 TEST_CASE("claims: acknowledging and claiming the next is one transaction", "[model][claim]") {
     Hub hub(GENERATE(from_range(stores())));
     for (const char* name : {"a", "b", "c"}) hub.apply(put(items + name, name));
-    const uint64_t lease = grant(hub);
+    const uint64_t lease = grant_lease(hub);
     claim(hub, lease, 2);
     const auto applied =
         hub.apply(txn_of({{erase(items + "a")}, {erase(claims + "a")}, {erase(claims + "b")}, {claim_of(lease, 9)}}));
@@ -157,7 +157,7 @@ TEST_CASE("claims: acknowledging and claiming the next is one transaction", "[mo
 TEST_CASE("claims: of items that are gone are cleared away", "[model][claim]") {
     Hub hub(GENERATE(from_range(stores())));
     for (const char* name : {"a", "b", "c"}) hub.apply(put(items + name, name));
-    const uint64_t lease = grant(hub);
+    const uint64_t lease = grant_lease(hub);
     claim(hub, lease, 2);
     hub.apply(erase(items, items + "c"));
     CHECK(hub.value(claims + "a") != "-");
@@ -170,7 +170,7 @@ TEST_CASE("claims: of items that are gone are cleared away", "[model][claim]") {
 
 TEST_CASE("claims: not more stand than may, and an answer has its bound", "[model][claim]") {
     Hub hub("storage_memory");
-    const uint64_t lease = grant(hub);
+    const uint64_t lease = grant_lease(hub);
     hub.begin();
     for (size_t i = 0; i < limits::claims_standing_max + 10; ++i) push(hub, "v");
     hub.commit();
@@ -183,11 +183,11 @@ TEST_CASE("claims: not more stand than may, and an answer has its bound", "[mode
     CHECK(held == limits::claims_standing_max);
     CHECK(last.more);
     end_lease(hub, lease);
-    const uint64_t other = grant(hub);
+    const uint64_t other = grant_lease(hub);
     CHECK(claim(hub, other, 20).items.front().attempts == 2);
 
     Hub large("storage_memory");
-    const uint64_t of_large = grant(large);
+    const uint64_t of_large = grant_lease(large);
     for (int i = 0; i < 3; ++i) push(large, Bytes(limits::claim_bytes_max / 2, 'v'));
     CHECK(claim(large, of_large, 9).items.size() == 1);
     CHECK(claim(large, of_large, 9).more);
@@ -206,7 +206,7 @@ TEST_CASE("claims: random pushes, claims, ends of leases and acknowledgements, a
         Revision since;
     };
     std::map<Bytes, Item> queue;  // by name
-    std::vector<uint64_t> leases{grant(hub), grant(hub), grant(hub)};
+    std::vector<uint64_t> leases{grant_lease(hub), grant_lease(hub), grant_lease(hub)};
     for (int step = 0; step < 300; ++step) {
         const size_t what = below(10);
         const size_t who = below(leases.size());
@@ -237,7 +237,7 @@ TEST_CASE("claims: random pushes, claims, ends of leases and acknowledgements, a
         } else {
             end_lease(hub, leases[who]);
             for (auto& [name, item] : queue) item.lease = item.lease == leases[who] ? 0 : item.lease;
-            leases[who] = grant(hub);
+            leases[who] = grant_lease(hub);
         }
     }
     hub.restart();

@@ -17,16 +17,16 @@ namespace {
 using Clock = Lease::Clock;
 
 // A ROUTER that grants leases 7, 8 and so on, and answers about them as it is told to.
-class FakeHub {
+class LeasingHub {
 public:
-    FakeHub() {
+    LeasingHub() {
         zmq_bind(router_, "tcp://127.0.0.1:*");
         options.endpoints = {test::endpoint_of(router_)};
         options.timeout = 500ms;
         options.author = "test";
         thread_ = std::thread([this] { run(); });
     }
-    ~FakeHub() {
+    ~LeasingHub() {
         stop_ = true;
         thread_.join();
         test::close(router_);
@@ -130,7 +130,7 @@ struct Losses {
 }  // namespace
 
 TEST_CASE("lease: it is kept alive by requests without a ticket, and revoked at its end") {
-    FakeHub hub;
+    LeasingHub hub;
     auto client = hub.client();
     Losses losses;
     {
@@ -156,7 +156,7 @@ TEST_CASE("lease: it is kept alive by requests without a ticket, and revoked at 
 }
 
 TEST_CASE("lease: its time counts from when a request was sent, not from when the answer came") {
-    FakeHub hub;
+    LeasingHub hub;
     hub.slow = true;
     auto client = hub.client();
     const auto sent = Clock::now();
@@ -173,7 +173,7 @@ TEST_CASE("lease: its time counts from when a request was sent, not from when th
 }
 
 TEST_CASE("lease: a grant that is answered when its time is over is none") {
-    FakeHub hub;
+    LeasingHub hub;
     hub.options.timeout = 5s;
     auto client = hub.client();
     hub.mute = true;
@@ -185,7 +185,7 @@ TEST_CASE("lease: a grant that is answered when its time is over is none") {
 }
 
 TEST_CASE("lease: that a number is taken is an answer, though `conflict` is also one about tickets") {
-    FakeHub hub;
+    LeasingHub hub;
     const auto lease = Lease::grant(hub.client(), {.ttl = 1s, .id = {7}});
     REQUIRE_FALSE(lease);
     CHECK(lease.error().code == Code::conflict);
@@ -194,7 +194,7 @@ TEST_CASE("lease: that a number is taken is an answer, though `conflict` is also
 }
 
 TEST_CASE("lease: that it has ended is told once, and then it is not revoked") {
-    FakeHub hub;
+    LeasingHub hub;
     Losses losses;
     auto lease = Lease::grant(hub.client(), {.ttl = 1s, .on_lost = losses.callback()});
     REQUIRE(lease);
@@ -210,7 +210,7 @@ TEST_CASE("lease: that it has ended is told once, and then it is not revoked") {
 }
 
 TEST_CASE("lease: silence is told before its time is over, and a late answer changes nothing") {
-    FakeHub hub;
+    LeasingHub hub;
     Losses losses;
     auto lease = Lease::grant(hub.client(), {.ttl = 1s, .on_lost = losses.callback()});
     REQUIRE(lease);
@@ -229,7 +229,7 @@ TEST_CASE("lease: silence is told before its time is over, and a late answer cha
 }
 
 TEST_CASE("lease: what may pass is asked again until it is too late") {
-    FakeHub hub;
+    LeasingHub hub;
     Losses losses;
     auto lease = Lease::grant(hub.client(), {.ttl = 2s, .on_lost = losses.callback()});
     REQUIRE(lease);
@@ -255,7 +255,7 @@ TEST_CASE("lease: what may pass is asked again until it is too late") {
 }
 
 TEST_CASE("lease: released it is neither kept alive nor revoked nor lost") {
-    FakeHub hub;
+    LeasingHub hub;
     Losses losses;
     auto lease = Lease::grant(hub.client(), {.ttl = 1s, .on_lost = losses.callback()});
     REQUIRE(lease);
@@ -271,7 +271,7 @@ TEST_CASE("lease: released it is neither kept alive nor revoked nor lost") {
 }
 
 TEST_CASE("lease: revoking goes on while there is more, and the destructor of a lease waits a second at most") {
-    FakeHub hub;
+    LeasingHub hub;
     Losses losses;
     auto lease = Lease::grant(hub.client(), {.ttl = 5s, .on_lost = losses.callback()});
     REQUIRE(lease);
@@ -294,7 +294,7 @@ TEST_CASE("lease: revoking goes on while there is more, and the destructor of a 
 }
 
 TEST_CASE("lease: it may be moved, and destroyed where its loss is told") {
-    FakeHub hub;
+    LeasingHub hub;
     std::unique_ptr<Lease> held;
     std::atomic<bool> told = false;
     auto lease = Lease::grant(hub.client(), {.ttl = 1s, .on_lost = [&](const Error&) { held.reset(), told = true; }});
@@ -309,7 +309,7 @@ TEST_CASE("lease: it may be moved, and destroyed where its loss is told") {
 }
 
 TEST_CASE("lease: 300 of a client are kept alive by some ten requests in a third of their time") {
-    FakeHub hub;
+    LeasingHub hub;
     auto client = hub.client();
     std::array<Losses, 300> losses;
     std::vector<std::unique_ptr<Lease>> leases;
@@ -338,7 +338,7 @@ TEST_CASE("lease: 300 of a client are kept alive by some ten requests in a third
 }
 
 TEST_CASE("lease: pages are gathered, and what the client refuses is not sent") {
-    FakeHub hub;
+    LeasingHub hub;
     auto client = hub.client();
     REQUIRE(client->grant_lease(30s));
     const auto keys = client->lease_time_to_live({7}, true);

@@ -9,6 +9,7 @@
 
 #include "sdk/testing/transport_driver.hpp"
 #include "tests/conformance/transport/zmq_peer.hpp"
+#include "tests/unit/transports/zmq/topics.hpp"
 #include "transports/zmq/gate.hpp"
 #include "transports/zmq/options.hpp"
 
@@ -20,8 +21,6 @@ namespace {
 
 using namespace belfry::testing;
 
-const Bytes channel = "E12345678";
-const Bytes token = "T123456789abcdef0";
 // What must not happen happens, if at all, as soon as a handshake is over.
 constexpr auto while_refused = 300ms;
 

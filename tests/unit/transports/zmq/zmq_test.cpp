@@ -9,6 +9,7 @@
 #include "sdk/testing/transport_driver.hpp"
 #include "tests/conformance/transport/zmq_peer.hpp"
 #include "tests/conformance/transport/zmtp_peer.hpp"
+#include "tests/unit/transports/zmq/topics.hpp"
 #include "transports/zmq/options.hpp"
 #include "transports/zmq/outbox.hpp"
 #include "transports/zmq/subscribers.hpp"
@@ -41,9 +42,6 @@ Error refusal(const SettingList& settings) {
 }
 
 bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
-const Bytes channel = "E12345678";
-const Bytes token = "T123456789abcdef0";
 
 void join(ZmqSocket& subscriber, OpenTransport& transport) {
     REQUIRE(subscriber.connect(transport.endpoint("feed")));
