@@ -49,7 +49,7 @@ Status Place::join(BytesView value, const Patience& patience) {
     key_ = own_prefix_ + hex(++times_joined_, count_digits);
     if (order_.kind == Order::Kind::shared) key_ += shared_mark;
     value_ = value;
-    const protocol::TxnRequest txn = joining(perhaps_there_);
+    const protocol::TxnRequest txn = joining(times_joined_ > 1);
     perhaps_there_ = true;
     const auto done = insist(txn, patience);
     if (!done) return done.error();
@@ -61,7 +61,7 @@ protocol::TxnRequest Place::joining(bool tidy) const {
     using protocol::Compare;
     std::vector<protocol::TxnOp> puts;
     // A new key each time, so that a deletion or a put that went astray is not of this one; and what one of them may have
-    // left in the line goes.
+    // left in the line goes. Without tickets (exactly_once) that may have come after it was left.
     if (tidy) puts.push_back({protocol::DeleteRequest{{own_prefix_, key_}}});
     puts.push_back({protocol::PutRequest{key_, value_, lease_->id()}});
     const Compare not_there{KeyRange::one(key_), Compare::Target::version, Compare::Op::equal, 0, {}};

@@ -19,7 +19,6 @@ BarrierUser::BarrierUser(RecipeParts parts, BarrierChecks& checks, RecipeClient 
     : world_(parts.world), checks_(checks), process_(parts, std::move(client)), plants_(plants) {
     process_.on_begin = [this] {
         own_prefix_ = BarrierKeys::all + process_.object_name() + "-";
-        perhaps_there_ = false;
         times_joined_ = 0;
         round_.clear();
         rest();
@@ -44,9 +43,8 @@ void BarrierUser::enter() {
     key_ = own_prefix_ + hex(++times_joined_, 8);
     TxnRequest txn;
     txn.compares = {{KeyRange::one(key_), Compare::Target::version, Compare::Op::equal, 0, {}}};
-    if (perhaps_there_) txn.then_ops.push_back({DeleteRequest{{own_prefix_, key_}}});
+    if (times_joined_ > 1) txn.then_ops.push_back({DeleteRequest{{own_prefix_, key_}}});
     txn.then_ops.push_back({PutRequest{key_, process_.name(), process_.lease()}});
-    perhaps_there_ = true;
     process_.insist(txn, std::nullopt, [this](const auto&, Revision) { look_for_round(); });
 }
 
@@ -122,7 +120,6 @@ void BarrierUser::leave() {
     if (!process_.alive()) return process_.begin_soon();
     process_.write(DeleteRequest{{own_prefix_, key_ + '\0'}}, std::nullopt, [this](const Result<protocol::Reply>& reply) {
         if (!reply || reply->error.code != Code::ok) return process_.after(process_.pause_ms(), [this] { leave(); });
-        perhaps_there_ = false;
         if (round_.empty()) return rest();
         look_for_others();
     });

@@ -50,7 +50,6 @@ private:
     std::vector<Bytes> round_;
     Revision round_created_;
     uint64_t times_joined_ = 0;
-    bool perhaps_there_ = false, calm_ = false, stopped_ = false;
 };
 
 }  // namespace belfry::sim

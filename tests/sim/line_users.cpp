@@ -52,7 +52,6 @@ void LineUser::begin() {
     kind_ = dice < 2 ? LineKind::alone : dice == 2 ? LineKind::shared : LineKind::permit;
     line_ = kind_ == LineKind::permit ? LineKeys::places_of_permits : LineKeys::all;
     own_prefix_ = line_ + process_.object_name() + "-";
-    perhaps_there_ = false;
     times_joined_ = 0;
     rest();
 }
@@ -68,13 +67,12 @@ void LineUser::join() {
     if (stopped_) return;
     key_ = own_prefix_ + hex(++times_joined_, 8) + (kind_ == LineKind::shared ? LineKeys::shared_mark : "");
     const TxnRequest txn = joining();
-    perhaps_there_ = true;
     process_.insist(txn, std::nullopt, [this](const protocol::TxnReply& reply, Revision at) { on_joined(reply, at); });
 }
 
 TxnRequest LineUser::joining() const {
     std::vector<protocol::TxnOp> puts;
-    if (perhaps_there_) puts.push_back({DeleteRequest{{own_prefix_, key_}}});
+    if (times_joined_ > 1) puts.push_back({DeleteRequest{{own_prefix_, key_}}});
     puts.push_back({PutRequest{key_, process_.name(), process_.lease()}});
     const Compare not_there{KeyRange::one(key_), Compare::Target::version, Compare::Op::equal, 0, {}};
     TxnRequest txn{{not_there}, puts, {{keys_in(KeyRange::one(key_))}}};
@@ -218,7 +216,6 @@ void LineUser::leave() {
     if (!process_.alive()) return process_.begin_soon();
     process_.write(DeleteRequest{{own_prefix_, key_ + '\0'}}, std::nullopt, [this](const Result<protocol::Reply>& reply) {
         const bool done = reply && reply->error.code == Code::ok;
-        if (done) perhaps_there_ = false;
         if (!done && stopped_) return process_.after(process_.pause_ms(), [this] { leave(); });
         rest();
     });

@@ -52,7 +52,6 @@ private:
     Bytes line_, own_prefix_, key_;
     Revision created_, seen_;
     uint64_t times_joined_ = 0, writes_left_ = 0;
-    bool perhaps_there_ = false, calm_ = false, stopped_ = false;
 };
 
 }  // namespace belfry::sim
