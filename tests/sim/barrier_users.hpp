@@ -50,6 +50,7 @@ private:
     std::vector<Bytes> round_;
     Revision round_created_;
     uint64_t times_joined_ = 0;
+    bool calm_ = false, stopped_ = false;
 };
 
 }  // namespace belfry::sim

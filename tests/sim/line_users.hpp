@@ -52,6 +52,7 @@ private:
     Bytes line_, own_prefix_, key_;
     Revision created_, seen_;
     uint64_t times_joined_ = 0, writes_left_ = 0;
+    bool calm_ = false, stopped_ = false;
 };
 
 }  // namespace belfry::sim
