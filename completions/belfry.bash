@@ -1,7 +1,7 @@
 # Completion of the command belfry for bash; made by `belfry completion bash`.
 _belfry() {
     local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" command="" i
-    local commands="put get del txn watch history diff log lease lock semaphore elect agent queue barrier presence counter once service import export status compact digest subscribe bench member leader keygen snapshot policy user role grant revoke auth login plugin store completion version help"
+    local commands="put get del txn watch history diff log lease lock semaphore elect agent queue job barrier presence counter once service import export status compact digest subscribe bench member leader keygen snapshot policy user role grant revoke auth login plugin store completion version help"
     local common="--endpoint --feed --server-key --key-file --timeout --output --author --user --password-file --token-file --help"
     # The command is the first word that is neither a flag nor a common flag's value.
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -40,7 +40,8 @@ _belfry() {
         elect) flags+=" --ttl --wait --observe" ;;
         agent) flags+=" --config --dns --check-config" ;;
         queue) flags+=" --priority --literal --most --wait --ttl --attempts --follow --peek --until" ;;
-        barrier) flags+=" --ttl --lasting --wait" ;;
+        job) flags+=" --priority --literal --wait --forget --most --ttl --attempts --worker --follow" ;;
+        barrier) flags+=" --ttl --lasting --wait --members" ;;
         presence) flags+=" --ttl --below --above" ;;
         counter) flags+=" --add --set" ;;
         once) flags+=" --ttl --wait --tries --forget" ;;
@@ -76,6 +77,7 @@ _belfry() {
         store) COMPREPLY=($(compgen -W "migrate" -- "$cur")) ;;
         user) COMPREPLY=($(compgen -W "add passwd disable enable remove list show key" -- "$cur")) ;;
         queue) COMPREPLY=($(compgen -W "push take status close open dead revive purge" -- "$cur")) ;;
+        job) COMPREPLY=($(compgen -W "post work list result forget" -- "$cur")) ;;
         role) COMPREPLY=($(compgen -W "add remove list show grant revoke" -- "$cur")) ;;
         auth) COMPREPLY=($(compgen -W "status enable disable" -- "$cur")) ;;
         service) COMPREPLY=($(compgen -W "register list find watch" -- "$cur")) ;;

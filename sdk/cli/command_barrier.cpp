@@ -10,9 +10,11 @@ namespace belfry::cli {
 namespace {
 
 constexpr Flag barrier_flags[] = {
-    {"ttl", FlagKind::duration, "TIME", "hold: how long it stays closed if this process dies, or is paused (10s)"},
+    {"ttl", FlagKind::duration, "TIME",
+     "hold, join: how long it stays closed, or this one is counted, if this process dies, or is paused (10s)"},
     {"lasting", FlagKind::toggle, "", "hold: it stays closed until somebody opens it, and this ends at once"},
-    {"wait", FlagKind::duration, "TIME", "wait: how long (for ever)"},
+    {"wait", FlagKind::duration, "TIME", "wait: how long; join: how long for the others to come (for ever)"},
+    {"members", FlagKind::number, "N", "join: how many begin together, and end together"},
 };
 
 Exit hold_for_good(Context& context) {
@@ -68,14 +70,21 @@ Exit wait(Context& context) {
 
 Exit run_barrier(Context& context) {
     const std::string& what = context.word(0);
-    if (context.has("wait") && what != "wait") return context.misuse("--wait is of wait");
-    if ((context.has("ttl") || context.has("lasting")) && what != "hold")
-        return context.misuse("--ttl and --lasting are of hold");
+    const bool joins = what == "join";
+    if (context.has("wait") && what != "wait" && !joins) return context.misuse("--wait is of wait and join");
+    if (context.has("members") && !joins) return context.misuse("--members is of join");
+    if (context.has("lasting") && what != "hold") return context.misuse("--lasting is of hold");
+    if (context.has("ttl") && what != "hold" && !joins) return context.misuse("--ttl is of hold and join");
+    if (joins != (context.arguments.words().size() > 2))
+        return context.misuse("a COMMAND is what join needs, and nothing else does");
     if (context.has("ttl") && context.has("lasting")) return context.misuse("--ttl and --lasting exclude one another");
     if (what == "hold") return context.has("lasting") ? hold_for_good(context) : hold_while_it_runs(context);
     if (what == "open") return open(context);
     if (what == "wait") return wait(context);
-    return context.misuse("write `barrier hold NAME`, `barrier open NAME` or `barrier wait NAME`");
+    if (joins) return join_barrier(context);
+    return context.misuse(
+        "write `barrier hold NAME`, `barrier open NAME`, `barrier wait NAME` or `barrier join NAME --members N -- "
+        "COMMAND`");
 }
 
 }  // namespace
@@ -83,18 +92,24 @@ Exit run_barrier(Context& context) {
 const Command barrier_command = {
     .name = "barrier",
     .summary = "keep many waiting, and let all of them go at once",
-    .usage = "hold NAME [--ttl TIME | --lasting] | open NAME | wait NAME [--wait TIME]",
+    .usage =
+        "hold NAME [--ttl TIME | --lasting] | open NAME | wait NAME [--wait TIME] | join NAME --members N [--wait TIME] -- "
+        "COMMAND ARGUMENT...",
     .details =
         "`hold` closes the barrier NAME until Ctrl-C, or until nobody has heard of this process for --ttl; with --lasting\n"
         "until somebody opens it. Exit 1 if it is closed already. `open` opens it, whoever closed it; exit 1 if it was "
         "open.\n"
-        "`wait` ends with 0 when it is open, at once if it is; 1 if it was not within --wait.\n\n"
+        "`wait` ends with 0 when it is open, at once if it is; 1 if it was not within --wait.\n"
+        "`join` waits until N have joined, runs COMMAND, and waits until the COMMANDs of all N have ended, or they are "
+        "gone.\n"
+        "It exits with COMMAND's code; 1 if too few came within --wait; 4 if its lease was lost: COMMAND is ended then.\n\n"
         "  belfry barrier hold release/42 --lasting\n"
         "  belfry barrier wait release/42 && ./go.sh                     # on many machines\n"
-        "  belfry barrier open release/42",
+        "  belfry barrier open release/42\n"
+        "  belfry barrier join step/2 --members 3 -- ./migrate.sh        # on three machines",
     .flags = barrier_flags,
     .words_min = 2,
-    .words_max = 2,
+    .words_max = command_words_max,
     .run = run_barrier,
 };
 

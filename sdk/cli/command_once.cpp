@@ -1,11 +1,9 @@
-#include <fcntl.h>
 #include <signal.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "sdk/cli/capture.hpp"
 #include "sdk/cli/child_process.hpp"
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/holding.hpp"
@@ -28,45 +26,6 @@ constexpr Flag once_flags[] = {
     {"forget", FlagKind::toggle, "", "do nothing but forget the result, so that it is done again"},
 };
 
-// What a command writes to its standard output.
-class Capture {
-public:
-    Capture() {
-        if (::pipe2(ends_.data(), O_CLOEXEC) != 0) ends_ = {-1, -1};
-        if (open()) ::fcntl(ends_[0], F_SETFL, O_NONBLOCK);
-    }
-    ~Capture() {
-        for (const int end : ends_) {
-            if (end >= 0) ::close(end);
-        }
-    }
-    Capture(const Capture&) = delete;
-    Capture& operator=(const Capture&) = delete;
-
-    bool open() const { return ends_[0] >= 0; }
-    int input() const { return ends_[1]; }
-    int output() const { return ended_ ? -1 : ends_[0]; }
-    void close_input() { ::close(std::exchange(ends_[1], -1)); }
-    // What is there. One octet more than a result may have is enough to know that it is too large.
-    void read() {
-        std::array<char, 65536> piece;
-        while (!full()) {
-            const ssize_t size = ::read(ends_[0], piece.data(), piece.size());
-            if (size < 0 && errno == EINTR) continue;
-            ended_ = ended_ || size == 0;
-            if (size <= 0) return;
-            text_.append(piece.data(), static_cast<size_t>(size));
-        }
-    }
-    bool full() const { return text_.size() > once_result_bytes_max; }
-    Bytes take() { return std::move(text_); }
-
-private:
-    std::array<int, 2> ends_{};
-    bool ended_ = false;
-    Bytes text_;
-};
-
 // A try that is not to go on: the command is ended, and there is no result of it.
 std::optional<Error> reason_to_end(const LossNotice& loss, const Capture& capture) {
     if (const auto lost = loss.reason()) return Error{Code::uncertain, "the turn is lost: " + lost->detail};
@@ -77,7 +36,7 @@ std::optional<Error> reason_to_end(const LossNotice& loss, const Capture& captur
 
 Result<Bytes> run_command(const Context& context, const OnceTurn& turn, const LossNotice& loss) {
     const auto& words = context.arguments.words();
-    Capture capture;
+    Capture capture(once_result_bytes_max);
     if (!capture.open()) return Error{Code::io, std::string("pipe: ") + std::strerror(errno)};
     auto child = ChildProcess::start({words.begin() + 1, words.end()},
                                      {{"BELFRY_ONCE_KEY", turn.key},

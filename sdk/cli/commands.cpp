@@ -9,13 +9,14 @@ namespace belfry::cli {
 namespace {
 
 const std::array command_table = {
-    &put_command,       &get_command,    &del_command,     &txn_command,        &watch_command,     &history_command,
-    &diff_command,      &log_command,    &lease_command,   &lock_command,       &semaphore_command, &elect_command,
-    &agent_command,     &queue_command,  &barrier_command, &presence_command,   &counter_command,   &once_command,
-    &service_command,   &import_command, &export_command,  &status_command,     &compact_command,   &digest_command,
-    &subscribe_command, &bench_command,  &member_command,  &leader_command,     &keygen_command,    &snapshot_command,
-    &policy_command,    &user_command,   &role_command,    &grant_command,      &revoke_command,    &auth_command,
-    &login_command,     &plugin_command, &store_command,   &completion_command, &version_command,   &help_command,
+    &put_command,      &get_command,       &del_command,    &txn_command,     &watch_command,      &history_command,
+    &diff_command,     &log_command,       &lease_command,  &lock_command,    &semaphore_command,  &elect_command,
+    &agent_command,    &queue_command,     &job_command,    &barrier_command, &presence_command,   &counter_command,
+    &once_command,     &service_command,   &import_command, &export_command,  &status_command,     &compact_command,
+    &digest_command,   &subscribe_command, &bench_command,  &member_command,  &leader_command,     &keygen_command,
+    &snapshot_command, &policy_command,    &user_command,   &role_command,    &grant_command,      &revoke_command,
+    &auth_command,     &login_command,     &plugin_command, &store_command,   &completion_command, &version_command,
+    &help_command,
 };
 
 constexpr Flag common[] = {

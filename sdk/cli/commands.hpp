@@ -23,10 +23,13 @@ extern const Command semaphore_command;
 extern const Command elect_command;
 extern const Command once_command;
 extern const Command barrier_command;
+Exit join_barrier(Context& context);  // a part of it
 extern const Command presence_command;
 extern const Command counter_command;
 extern const Command queue_command;
 Exit take_from_queue(Context& context);  // a part of it
+extern const Command job_command;
+Exit work_on_jobs(Context& context);  // a part of it
 extern const Command agent_command;
 extern const Command import_command;
 extern const Command export_command;

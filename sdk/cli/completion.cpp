@@ -57,6 +57,7 @@ constexpr std::string_view tail = R"bash(    esac
         store) COMPREPLY=($(compgen -W "migrate" -- "$cur")) ;;
         user) COMPREPLY=($(compgen -W "add passwd disable enable remove list show key" -- "$cur")) ;;
         queue) COMPREPLY=($(compgen -W "push take status close open dead revive purge" -- "$cur")) ;;
+        job) COMPREPLY=($(compgen -W "post work list result forget" -- "$cur")) ;;
         role) COMPREPLY=($(compgen -W "add remove list show grant revoke" -- "$cur")) ;;
         auth) COMPREPLY=($(compgen -W "status enable disable" -- "$cur")) ;;
         service) COMPREPLY=($(compgen -W "register list find watch" -- "$cur")) ;;

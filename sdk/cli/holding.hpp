@@ -1,4 +1,5 @@
-// What the commands that hold something by a lease have in common: `lock`, `semaphore`, `elect` and `queue take`.
+// What the commands that hold something by a lease have in common: `lock`, `semaphore`, `elect`, `queue take` and `job
+// work`.
 #pragma once
 
 #include <functional>

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <fstream>
 #include <thread>
 
 #include "sdk/recipes/double_barrier.hpp"
@@ -316,4 +317,34 @@ TEST_CASE("barrier: `belfry barrier` keeps others waiting until it is opened", "
     holder.signal(SIGINT);
     CHECK(holder.wait(3) == 0);
     CHECK(one.exit_of({"barrier", "wait", "b", "--wait", "0s"}) == 0);
+}
+
+TEST_CASE("barrier: `belfry barrier join` begins with the last one, and ends with the last one", "[integration][barrier]") {
+    const OneHub one;
+    const auto client = one.hub.client();
+    const auto join = [&](const std::string& script) {
+        return one.line({"barrier", "join", "step", "--members", "2", "--ttl", "2s", "--", "sh", "-c", script});
+    };
+    CHECK(one.exit_of({"barrier", "join", "step", "--members", "2", "--wait", "200ms", "--", "true"}) == 1);
+    CHECK(one.exit_of({"barrier", "join", "step", "--", "true"}) == 2);
+    CHECK(one.exit_of({"barrier", "join", "step", "--members", "2"}) == 2);
+    CHECK(one.exit_of({"barrier", "hold", "step", "--members", "2"}) == 2);
+
+    const std::string output = one.directory.path() + "/output", flag = one.directory.path() + "/flag";
+    Process first(join("echo begins; exit 3"), output);
+    REQUIRE(wait_for([&] { return in_line(*client, "step") == 1; }, 10s));
+    CHECK(read_text(output).empty());
+    Process second(join("until test -e " + flag + "; do sleep 0.05; done"), output + "2");
+    REQUIRE(wait_for([&] { return read_text(output) == "begins\n"; }, 10s));
+    CHECK(first.wait(0) == -1);  // the second one is still at it
+    std::ofstream(flag).put(10);
+    CHECK(first.wait(10) == 3);
+    CHECK(second.wait(10) == 0);
+    CHECK(keys_below(*client, "step") == 0);
+
+    Process dying(join("echo begins; exec sleep 100"), output + "3"), left(join("true"), output + "4");
+    REQUIRE(wait_for([&] { return read_text(output + "3") == "begins\n"; }, 10s));
+    CHECK(left.wait(0) == -1);
+    dying.signal(SIGKILL);
+    CHECK(left.wait(10) == 0);  // when its lease has ended
 }
