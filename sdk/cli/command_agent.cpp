@@ -12,8 +12,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto round = 100ms;  // until a signal is seen
-
 constexpr Flag agent_flags[] = {
     {"config", FlagKind::text, "FILE", "the services of this machine, and [dns] (docs/agent.md)"},
     {"dns", FlagKind::text, "ADDRESS:PORT", "answer DNS there, by UDP and TCP, instead of where the file says"},
@@ -77,7 +75,7 @@ Exit run_agent(Context& context) {
     if (!agent) return context.fail(agent.error());
     while (!stop_requested() && context.out) {
         if (reload_asked.exchange(false)) reload(context, **agent);
-        std::this_thread::sleep_for(round);
+        std::this_thread::sleep_for(signal_poll);
     }
     agent->reset();
     return Exit::ok;

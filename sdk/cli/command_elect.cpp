@@ -14,8 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 using LeaderQueue = PrintQueue<std::optional<Leader>>;
 
-constexpr auto signal_poll = 100ms;
-
 constexpr Flag elect_flags[] = {
     {"ttl", FlagKind::duration, "TIME", "how long it leads on if this process dies, or is paused (10s)"},
     {"wait", FlagKind::duration, "TIME", "how long to wait to be elected (for ever)"},

@@ -40,7 +40,7 @@ struct Exported {
 // Of a tree: into a folder that is ours, so in place. 0600, as all that is exported: values may be secrets.
 Status write_file(const std::string& path, BytesView octets) {
     // O_NONBLOCK: a pipe that stands there is seen, not waited for.
-    const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (file < 0) return Error{Code::io, path + ": " + std::strerror(errno)};
     const auto failed = [&] {
         const Error error{errno == ENOSPC || errno == EDQUOT ? Code::no_space : Code::io,

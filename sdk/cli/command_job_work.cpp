@@ -17,7 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto round_of_work = 100ms;        // until a stop signal is seen
 constexpr auto report_pause = 500ms;         // between two reports of a job, each an entry of the log
 constexpr auto pause_between_leases = 1s;    // one is lost, and the hub has to be waited for
 constexpr size_t progress_bytes_max = 1024;  // a line for people
@@ -96,7 +95,7 @@ private:
         Bytes told;
         auto next_report = std::chrono::steady_clock::now();
         while (!code) {
-            code = child.wait(round_of_work, capture.output());
+            code = child.wait(signal_poll, capture.output());
             capture.read();
             mine = !loss_.reason();
             Bytes line = last_line(capture.text());

@@ -23,7 +23,6 @@ constexpr Flag lease_flags[] = {
 };
 
 constexpr int keep_alives_per_ttl = 3;
-constexpr auto signal_poll = 100ms;
 constexpr Clock::duration retry_pause = 200ms;
 
 std::string seconds_text(uint64_t ms) {

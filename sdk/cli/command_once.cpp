@@ -16,7 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto round = 100ms;  // until a stop signal is seen
 constexpr uint64_t tries_max_default = 3;
 
 constexpr Flag once_flags[] = {
@@ -47,7 +46,7 @@ Result<Bytes> run_command(const Context& context, const OnceTurn& turn, const Lo
     capture.close_input();
     std::optional<int> code;
     while (!code) {
-        code = child->wait(round, capture.output());
+        code = child->wait(signal_poll, capture.output());
         capture.read();
         const auto reason = reason_to_end(loss, capture);
         if (!reason || code) continue;

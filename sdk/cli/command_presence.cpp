@@ -13,9 +13,7 @@ namespace belfry::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using ChangeQueue = PrintQueue<PresenceChange>;
-
-constexpr auto signal_poll = 100ms;
+using PresenceQueue = PrintQueue<PresenceChange>;
 
 constexpr Flag presence_flags[] = {
     {"ttl", FlagKind::duration, "TIME", "join: how long it is listed if this process dies, or is paused (10s)"},
@@ -165,7 +163,7 @@ Exit watch(Context& context) {
     // A hub that is not there is said at once, where an observer would wait for it.
     if (const auto now = Presence::list(**client, context.word(1)); !now) return context.fail(now.error());
     catch_stop_signals();
-    auto queue = std::make_shared<ChangeQueue>();
+    auto queue = std::make_shared<PresenceQueue>();
     const auto observer =
         PresenceObserver::open(*client, context.word(1), [queue](const PresenceChange& change) { queue->push(change); });
     if (!observer) return context.fail(observer.error());

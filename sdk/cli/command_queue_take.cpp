@@ -16,7 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int stop_polls = 10;  // between a lease that is lost and the next one
-constexpr auto stop_poll = 100ms;
 
 // One lease, and what is done while it is held.
 class Taking {
@@ -125,7 +124,7 @@ Exit take_from_queue(Context& context) {
         const Exit exit = held ? Taking(context, *held, loss).run() : context.fail(held.error());
         const bool again = held ? !held->lease->alive() : exit == Exit::unavailable || exit == Exit::uncertain;
         for (int polls = 0; polls < stop_polls && again && context.has("follow") && !stop_requested(); ++polls)
-            std::this_thread::sleep_for(stop_poll);
+            std::this_thread::sleep_for(signal_poll);
         if (!context.has("follow")) return exit;
         if (stop_requested()) return Exit::ok;
         if (!again || !context.out) return exit;

@@ -10,10 +10,9 @@ namespace belfry::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using ChangeQueue = PrintQueue<std::vector<InstanceChange>>;
+using InstanceQueue = PrintQueue<std::vector<InstanceChange>>;
 
 constexpr size_t words_max = 4096;  // of the command: longer lines than a shell gives
-constexpr auto signal_poll = 100ms;
 
 constexpr Flag service_flags[] = {
     {"address", FlagKind::text, "A", "register: IP address or host name"},
@@ -103,7 +102,7 @@ Exit watch(Context& context, const FindOptions& find_options) {
     // A hub that is not there is said at once, where a view would wait for it.
     if (const auto now = Registry(*client).find(context.word(1)); !now) return context.fail(now.error());
     catch_stop_signals();
-    auto queue = std::make_shared<ChangeQueue>();
+    auto queue = std::make_shared<InstanceQueue>();
     ServiceViewOptions options;
     options.find = find_options;
     options.private_stream = context.has("stream");

@@ -27,8 +27,6 @@ constexpr Flag watch_flags[] = {
     {"full", FlagKind::toggle, "", "values in full length"},
 };
 
-constexpr auto signal_poll = 100ms;
-
 // --by, --label: a filter of change sets, and FILTER says of which keys in them.
 Result<protocol::FilterSpec> filter_of_changes(Context& context) {
     const auto escaped = [](BytesView text, BytesView octets) {

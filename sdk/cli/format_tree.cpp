@@ -23,7 +23,7 @@ constexpr size_t folder_depth_max = limits::key_bytes_max + 1;
 struct Descriptor {
     int number = -1;
     ~Descriptor() {
-        if (number >= 0) close(number);
+        if (number >= 0) ::close(number);
     }
 };
 
@@ -94,7 +94,7 @@ private:
     Status file(const std::string& relative) {
         const std::string path = path_of(relative);
         // What lstat saw may have been replaced since: the descriptor's own facts decide.
-        const Descriptor descriptor{open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+        const Descriptor descriptor{::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
         struct stat facts {};
         if (descriptor.number < 0 || fstat(descriptor.number, &facts) != 0) {
             // A file that is not for everybody is often one that we may not open either: say the former.

@@ -13,9 +13,6 @@ namespace belfry::cli {
 
 using namespace std::chrono_literals;
 
-constexpr int signal_poll_ms = 100;
-constexpr std::chrono::milliseconds signal_poll{signal_poll_ms};
-
 LossNotice::LossNotice() : file_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 LossNotice::~LossNotice() {
@@ -68,7 +65,7 @@ std::optional<int> run_while_held(ChildProcess& child, const LossNotice& loss,
 
 void hold(const Context& context, const LossNotice& loss) {
     pollfd wake{loss.file(), POLLIN, 0};
-    while (!stop_requested() && !loss.reason() && context.out) ::poll(&wake, 1, signal_poll_ms);
+    while (!stop_requested() && !loss.reason() && context.out) ::poll(&wake, 1, static_cast<int>(signal_poll.count()));
 }
 
 }  // namespace belfry::cli

@@ -5,15 +5,6 @@
 #include "sdk/cli/text.hpp"
 
 namespace belfry::cli {
-namespace {
-
-std::string_view trimmed(std::string_view text) {
-    const size_t from = text.find_first_not_of(" \t\r");
-    if (from == std::string_view::npos) return {};
-    return text.substr(from, text.find_last_not_of(" \t\r") - from + 1);
-}
-
-}  // namespace
 
 Result<Format> parse_format(std::string_view word) {
     if (word == "json") return Format::json;

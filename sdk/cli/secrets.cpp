@@ -19,14 +19,14 @@ Error failure(const std::string& what, const std::string& path) {
     return {Code::io, "cannot " + what + " '" + path + "': " + std::strerror(errno)};
 }
 
-class Descriptor {
+class SecretFile {
 public:
-    explicit Descriptor(int number) : number_(number) {}
-    ~Descriptor() {
+    explicit SecretFile(int number) : number_(number) {}
+    ~SecretFile() {
         if (number_ >= 0) ::close(number_);
     }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
+    SecretFile(const SecretFile&) = delete;
+    SecretFile& operator=(const SecretFile&) = delete;
     int number() const { return number_; }
 
 private:
@@ -52,7 +52,7 @@ Result<std::string> read_line(int descriptor, const std::string& path) {
 }  // namespace
 
 Result<std::string> read_secret_file(const std::string& path) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const SecretFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.number() < 0) return failure("open", path);
     struct stat facts {};
     if (::fstat(file.number(), &facts) != 0) return failure("look at", path);
@@ -66,7 +66,7 @@ Result<std::string> read_secret_file(const std::string& path) {
 Status write_secret_file(const std::string& path, const std::string& text, bool replace) {
     const std::string target = replace ? path + ".new" : path;
     if (replace) ::unlink(target.c_str());
-    const Descriptor file(::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const SecretFile file(::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (file.number() < 0 && errno == EEXIST) {
         return Error{Code::conflict, "'" + target + "' exists; a secret is never written over"};
     }
@@ -80,7 +80,7 @@ Status write_secret_file(const std::string& path, const std::string& text, bool 
 }
 
 Result<std::string> ask_secret(const std::string& prompt) {
-    const Descriptor terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
+    const SecretFile terminal(::open("/dev/tty", O_RDWR | O_CLOEXEC));
     termios before{};
     if (terminal.number() < 0 || ::tcgetattr(terminal.number(), &before) != 0) {
         return Error{Code::invalid_argument, "there is no terminal to ask for a password: give a file that holds it"};

@@ -15,8 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto round = 100ms;  // until a stop signal, or a new state, is seen
-
 struct NewState {
     RegistrationState state;
     Error reason;
@@ -125,7 +123,7 @@ bool say(const Context& context, const NewState& news) {
 
 Exit run_without_command(Context& context, StateQueue& states, Registration& registration) {
     while (!stop_requested() && context.out) {
-        const auto news = states.pop(round);
+        const auto news = states.pop(signal_poll);
         if (news && say(context, *news)) return context.fail(news->reason);
     }
     states.close();
@@ -142,7 +140,7 @@ Exit run_command(Context& context, StateQueue& states, Registration& registratio
     if (!child) return context.fail(child.error());
     registration.report(Health::passing);
     for (bool told = false;;) {
-        if (const auto code = child->wait(round)) {
+        if (const auto code = child->wait(signal_poll)) {
             states.close();
             if (const Status gone = registration.deregister(); !gone) context.note("deregister: " + gone.error().detail);
             return static_cast<Exit>(*code);
@@ -178,7 +176,7 @@ Exit register_service(Context& context) {
     options->on_state = [states](RegistrationState state, const Error& reason) { states->push({state, reason}); };
     const auto registration = Registry(*client).register_instance(*std::move(instance), *std::move(options));
     if (!registration) return context.fail(registration.error());
-    (void)states->pop(round);  // that it is registered
+    (void)states->pop(signal_poll);  // that it is registered
     if (has_command) return run_command(context, *states, **registration);
     print_registered(context, (*registration)->instance());
     return run_without_command(context, *states, **registration);

@@ -204,6 +204,12 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
     return Error{Code::invalid_argument, "'" + printable(text, 40) + "' is not a duration such as 250ms, 5s, 2m or 1h"};
 }
 
+std::string_view trimmed(std::string_view text) {
+    const size_t from = text.find_first_not_of(" \t\r");
+    if (from == std::string_view::npos) return {};
+    return text.substr(from, text.find_last_not_of(" \t\r") - from + 1);
+}
+
 std::vector<std::string> split(std::string_view text, char separator) {
     std::vector<std::string> parts;
     while (!text.empty()) {

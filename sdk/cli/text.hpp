@@ -23,6 +23,7 @@ Result<Bytes> unescape(std::string_view text);
 // drive the terminal of whoever looks at it.
 std::string terminal_safe(BytesView bytes);
 
+std::string_view trimmed(std::string_view text);  // without blanks, tabs and '\r' at its ends
 std::string base64_encode(BytesView bytes);
 std::optional<Bytes> base64_decode(std::string_view text);  // none = not base64 with its padding
 

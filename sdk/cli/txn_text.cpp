@@ -182,12 +182,6 @@ Status parse_line(std::string_view text, Section section, protocol::TxnRequest& 
     return {};
 }
 
-std::string_view trimmed(std::string_view text) {
-    const size_t from = text.find_first_not_of(" \t\r");
-    if (from == std::string_view::npos) return {};
-    return text.substr(from, text.find_last_not_of(" \t\r") - from + 1);
-}
-
 bool is_section(std::string_view line, Section& section) {
     if (line.ends_with(':')) line.remove_suffix(1);
     if (line != "if" && line != "then" && line != "else") return false;

@@ -14,9 +14,8 @@ namespace belfry::cli {
 namespace {
 
 using namespace std::chrono_literals;
-using ChangeQueue = PrintQueue<DirectoryChange>;
+using DirectoryQueue = PrintQueue<DirectoryChange>;
 
-constexpr auto signal_poll = 100ms;
 constexpr std::array others = {"by", "label", "kind", "rev", "snapshot"};
 
 std::string_view word_of(const ChildEvent& event, bool first) {
@@ -65,7 +64,7 @@ Exit watch_children(Context& context) {
     // A hub that is not there is said at once, where a subscription would wait for it.
     if (auto now = newest_revision(**client, filter_of(context.word(0), "")); !now) return context.fail(now.error());
     catch_stop_signals();
-    auto queue = std::make_shared<ChangeQueue>();
+    auto queue = std::make_shared<DirectoryQueue>();
     const auto directory = Directory::open(
         *client, context.word(0), [queue](const DirectoryChange& change) { queue->push(change); },
         context.has(stream_flag.name));
