@@ -1,10 +1,13 @@
 #include "sdk/cli/capture.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
+
+#include "sdk/cli/stop_signal.hpp"
 
 namespace belfry::cli {
 
@@ -30,6 +33,18 @@ void Capture::read() {
         ended_ = ended_ || size == 0;
         if (size <= 0) return;
         text_.append(piece.data(), static_cast<size_t>(size));
+    }
+}
+
+std::optional<int> run_captured(ChildProcess& child, Capture& capture, const std::function<bool()>& may_go_on) {
+    for (;;) {
+        const auto code = child.wait(signal_poll, capture.output());
+        capture.read();
+        if (code) return capture.full() ? std::nullopt : code;
+        if (may_go_on() && !capture.full()) continue;
+        child.signal(SIGTERM);
+        child.end();
+        return {};
     }
 }
 

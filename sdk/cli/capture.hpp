@@ -3,10 +3,11 @@
 #pragma once
 
 #include <array>
-
+#include <functional>
 #include <utility>
 
 #include "sdk/base/types.hpp"
+#include "sdk/cli/child_process.hpp"
 
 namespace belfry::cli {
 
@@ -36,5 +37,9 @@ private:
     bool ended_ = false;
     Bytes text_;
 };
+
+// The exit code of a command whose output is `capture`, with all that it wrote. `may_go_on` is asked some times a second.
+// None: it was to end, or it wrote more than may be: it got SIGTERM, and SIGKILL if it then took 5 s.
+std::optional<int> run_captured(ChildProcess& child, Capture& capture, const std::function<bool()>& may_go_on);
 
 }  // namespace belfry::cli

@@ -26,16 +26,10 @@ Exit hold_for_good(Context& context) {
     return Exit::ok;
 }
 
-Exit hold_while_it_runs(Context& context) {
-    const auto ttl = lease_ttl(context);
-    if (!ttl) return context.misuse(ttl.error().detail);
-    catch_stop_signals();
-    LossNotice loss;
-    const auto held = hold_lease(context, *ttl, loss);
-    if (!held) return context.fail(held.error());
-    Barrier barrier(held->client, held->lease, context.word(1));
+Exit hold_while_it_runs(Context& context, const HeldLease& held, const LossNotice& loss) {
+    Barrier barrier(held.client, held.lease, context.word(1));
     if (const Status closed = barrier.hold(); !closed) return context.fail(closed.error());
-    context.line("OK closed, lease " + std::to_string(held->lease->id().value));
+    context.line("OK closed, lease " + std::to_string(held.lease->id().value));
     context.out.flush();
     hold(context, loss);
     if (const auto reason = loss.reason())
@@ -78,7 +72,7 @@ Exit run_barrier(Context& context) {
     if (joins != (context.arguments.words().size() > 2))
         return context.misuse("a COMMAND is what join needs, and nothing else does");
     if (context.has("ttl") && context.has("lasting")) return context.misuse("--ttl and --lasting exclude one another");
-    if (what == "hold") return context.has("lasting") ? hold_for_good(context) : hold_while_it_runs(context);
+    if (what == "hold") return context.has("lasting") ? hold_for_good(context) : under_lease(context, hold_while_it_runs);
     if (what == "open") return open(context);
     if (what == "wait") return wait(context);
     if (joins) return join_barrier(context);

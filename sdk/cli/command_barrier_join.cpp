@@ -20,25 +20,15 @@ Exit not_together(const Context& context, const Error& error, const LossNotice& 
     return context.fail(error.code == Code::timeout ? Error{Code::conflict, error.detail} : error);
 }
 
-}  // namespace
-
-Exit join_barrier(Context& context) {
+Exit run_together(Context& context, const HeldLease& held, const LossNotice& loss) {
     const uint64_t members = context.arguments.number("members");
-    if (members == 0 || members > DoubleBarrier::members_max)
-        return context.misuse("--members: 1 to " + std::to_string(DoubleBarrier::members_max));
-    const auto ttl = lease_ttl(context);
-    if (!ttl) return context.misuse(ttl.error().detail);
-    catch_stop_signals();
-    LossNotice loss;
-    const auto held = hold_lease(context, *ttl, loss);
-    if (!held) return context.fail(held.error());
-    const auto patience = context.arguments.duration("wait", wait_default);
-    DoubleBarrier barrier(held->client, held->lease, context.word(1), members, stop_requested);
-    if (const Status in = barrier.enter(patience); !in) return not_together(context, in.error(), loss);
+    DoubleBarrier barrier(held.client, held.lease, context.word(1), members, stop_requested);
+    const Status in = barrier.enter(context.arguments.duration("wait", wait_default));
+    if (!in) return not_together(context, in.error(), loss);
 
     const auto& words = context.arguments.words();
     auto child =
-        ChildProcess::start({words.begin() + 2, words.end()}, {{"BELFRY_LEASE", std::to_string(held->lease->id().value)}});
+        ChildProcess::start({words.begin() + 2, words.end()}, {{"BELFRY_LEASE", std::to_string(held.lease->id().value)}});
     if (!child) return context.fail(child.error());
     Exit exit = Exit::ok;
     const auto code =
@@ -47,6 +37,15 @@ Exit join_barrier(Context& context) {
     if (stop_requested()) return static_cast<Exit>(*code);  // the others are told at once that this one is done
     if (const Status out = barrier.leave(wait_default); !out) return not_together(context, out.error(), loss);
     return static_cast<Exit>(*code);
+}
+
+}  // namespace
+
+Exit join_barrier(Context& context) {
+    const uint64_t members = context.arguments.number("members");
+    if (members == 0 || members > DoubleBarrier::members_max)
+        return context.misuse("--members: 1 to " + std::to_string(DoubleBarrier::members_max));
+    return under_lease(context, run_together);
 }
 
 }  // namespace belfry::cli

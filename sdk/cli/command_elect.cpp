@@ -77,14 +77,8 @@ void print_elected(Context& context, const Leader& own) {
     context.out.flush();
 }
 
-Exit campaign(Context& context) {
-    const auto ttl = lease_ttl(context);
-    if (!ttl) return context.misuse(ttl.error().detail);
-    catch_stop_signals();
-    LossNotice loss;
-    const auto held = hold_lease(context, *ttl, loss);
-    if (!held) return context.fail(held.error());
-    Election election(held->client, held->lease, context.word(0), stop_requested);
+Exit campaign(Context& context, const HeldLease& held, const LossNotice& loss) {
+    Election election(held.client, held.lease, context.word(0), stop_requested);
     const Bytes& value = context.word(1);
     const Status won = election.campaign(value, context.arguments.duration("wait", wait_default));
     if (stop_requested()) return stopped_exit;
@@ -93,7 +87,7 @@ Exit campaign(Context& context) {
     }
     if (!won && won.error().code == Code::timeout) return context.fail({Code::conflict, won.error().detail});
     if (!won) return context.fail(won.error());
-    print_elected(context, {value, election.fencing_token(), election.key(), held->lease->id()});
+    print_elected(context, {value, election.fencing_token(), election.key(), held.lease->id()});
     hold(context, loss);
     if (const auto reason = loss.reason()) {
         return context.fail({Code::uncertain, "does not lead any more: " + reason->detail});
@@ -104,7 +98,7 @@ Exit campaign(Context& context) {
 Exit run_elect(Context& context) {
     const bool stands = context.arguments.words().size() == 2;
     if (stands == context.has("observe")) return context.misuse("write `elect NAME VALUE` or `elect NAME --observe`");
-    if (stands) return campaign(context);
+    if (stands) return under_lease(context, campaign);
     if (context.has("ttl") || context.has("wait")) return context.misuse("--ttl and --wait are of who stands");
     return observe(context);
 }

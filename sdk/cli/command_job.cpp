@@ -7,6 +7,7 @@
 #include "sdk/cli/render.hpp"
 #include "sdk/cli/text.hpp"
 #include "sdk/cli/values.hpp"
+#include "sdk/cli/verbs.hpp"
 #include "sdk/recipes/job_board.hpp"
 
 namespace belfry::cli {
@@ -27,9 +28,7 @@ constexpr Flag job_flags[] = {
 };
 
 struct JobVerb {
-    std::string_view name;
-    size_t words_min, words_max;
-    std::string_view flags;                          // with blanks around each
+    Verb verb;
     Exit (*run)(Context& context, JobBoard& board);  // none: work_on_jobs()
 };
 
@@ -113,27 +112,21 @@ Exit forget_job(Context& context, JobBoard& board) {
 }
 
 constexpr std::array job_verbs = {
-    JobVerb{"post", 3, 3, " priority literal ", post_job},
-    JobVerb{"list", 2, 2, " most ", list_jobs},
-    JobVerb{"result", 3, 3, " wait forget ", print_job_result},
-    JobVerb{"forget", 3, 3, "", forget_job},
-    JobVerb{"work", 3, command_words_max, " wait ttl attempts worker follow ", nullptr},
+    JobVerb{{"post", 3, 3, " priority literal "}, post_job},
+    JobVerb{{"list", 2, 2, " most "}, list_jobs},
+    JobVerb{{"result", 3, 3, " wait forget "}, print_job_result},
+    JobVerb{{"forget", 3, 3, ""}, forget_job},
+    JobVerb{{"work", 3, command_words_max, " wait ttl attempts worker follow "}, nullptr},
 };
 
 Exit run_job_verb(Context& context) {
-    const size_t words = context.arguments.words().size();
-    for (const JobVerb& verb : job_verbs) {
-        if (context.word(0) != verb.name || words < verb.words_min || words > verb.words_max) continue;
-        for (const Flag& flag : job_flags) {
-            const bool allowed = verb.flags.find(" " + std::string(flag.name) + " ") != std::string_view::npos;
-            if (context.has(flag.name) && !allowed)
-                return context.misuse("--" + std::string(flag.name) + " is not of `job " + std::string(verb.name) + "`");
-        }
-        if (verb.run == nullptr) return work_on_jobs(context);
+    if (const JobVerb* row = find_verb(context, std::span<const JobVerb>(job_verbs))) {
+        if (!are_flags_of(context, row->verb)) return Exit::usage;
+        if (row->run == nullptr) return work_on_jobs(context);
         auto client = context.connect();
         if (!client) return context.fail(client.error());
         JobBoard board(std::move(*client), context.word(1));
-        return verb.run(context, board);
+        return row->run(context, board);
     }
     return context.misuse(
         "write `job post BOARD JOB`, `job work BOARD -- COMMAND`, `job list BOARD` or `job result|forget BOARD ID`");

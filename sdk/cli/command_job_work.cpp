@@ -3,7 +3,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <thread>
 
 #include "sdk/base/limits.hpp"
 #include "sdk/cli/capture.hpp"
@@ -18,7 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto report_pause = 500ms;         // between two reports of a job, each an entry of the log
-constexpr auto pause_between_leases = 1s;    // one is lost, and the hub has to be waited for
 constexpr size_t progress_bytes_max = 1024;  // a line for people
 
 WorkerOptions worker_options(const Context& context) {
@@ -79,9 +77,14 @@ private:
                                          {.input = job.value, .output = capture.input()});
         if (!child) return context_.fail(child.error());
         capture.close_input();
+        told_.clear();
+        next_report_ = {};
         bool mine = true;
-        const auto code = wait_for_end(*child, capture, job, mine);
-        if (!mine) return lost("job " + job.id + " is not ours any more, and the command is ended");
+        const auto code = run_captured(*child, capture, [&] {
+            mine = !loss_.reason() && tell_progress(job, last_line(capture.text()));
+            return mine && !stop_requested();
+        });
+        if (!mine || loss_.reason()) return lost("job " + job.id + " is not ours any more, and the command is ended");
         if (!code && stop_requested()) return give_up(job, "the worker was stopped");
         if (!code) return give_up(job, "its result has more than " + std::to_string(limits::value_bytes_max) + " octets");
         if (*code != 0) return give_up(job, "the command ended with exit code " + std::to_string(*code));
@@ -89,28 +92,14 @@ private:
         return told ? Exit::ok : context_.fail(told.error());
     }
 
-    // None: it was ended, because of a signal, too much output, or because the job is another's (then `mine` is false).
-    std::optional<int> wait_for_end(ChildProcess& child, Capture& capture, const Job& job, bool& mine) {
-        std::optional<int> code;
-        Bytes told;
-        auto next_report = std::chrono::steady_clock::now();
-        while (!code) {
-            code = child.wait(signal_poll, capture.output());
-            capture.read();
-            mine = !loss_.reason();
-            Bytes line = last_line(capture.text());
-            if (!code && mine && line != told && std::chrono::steady_clock::now() >= next_report) {
-                const Status known = worker_.report(job, line);
-                mine = known || known.error().code != Code::conflict;
-                told = std::move(line);
-                next_report = std::chrono::steady_clock::now() + report_pause;
-            }
-            if (code || (mine && !stop_requested() && !capture.full())) continue;
-            child.signal(SIGTERM);
-            child.end();
-            return {};
-        }
-        return capture.full() ? std::nullopt : code;
+    // False: the job is another's.
+    bool tell_progress(const Job& job, Bytes line) {
+        const auto now = std::chrono::steady_clock::now();
+        if (line == told_ || now < next_report_) return true;
+        const Status known = worker_.report(job, line);
+        told_ = std::move(line);
+        next_report_ = now + report_pause;
+        return known || known.error().code != Code::conflict;
     }
 
     Exit give_up(const Job& job, const std::string& why) {
@@ -122,25 +111,16 @@ private:
     const HeldLease& held_;
     const LossNotice& loss_;
     Worker worker_;
+    Bytes told_;  // of this job
+    std::chrono::steady_clock::time_point next_report_;
 };
 
 }  // namespace
 
-// With --follow a lease that is lost is followed by another one: a hub that is away for long is waited for.
 Exit work_on_jobs(Context& context) {
-    const auto ttl = lease_ttl(context);
-    if (!ttl) return context.misuse(ttl.error().detail);
-    catch_stop_signals();
-    for (;;) {
-        LossNotice loss;
-        const auto held = hold_lease(context, *ttl, loss);
-        const Exit exit = held ? Working(context, *held, loss).run() : context.fail(held.error());
-        if (!context.has("follow")) return exit;
-        if (stop_requested()) return Exit::ok;
-        const bool again = held ? !held->lease->alive() : exit == Exit::unavailable || exit == Exit::uncertain;
-        if (!again) return exit;
-        std::this_thread::sleep_for(pause_between_leases);
-    }
+    return under_lease(context, [](Context& with, const HeldLease& held, const LossNotice& loss) {
+        return Working(with, held, loss).run();
+    });
 }
 
 }  // namespace belfry::cli

@@ -44,17 +44,8 @@ Result<Bytes> run_command(const Context& context, const OnceTurn& turn, const Lo
                                      {.output = capture.input()});
     if (!child) return child.error();
     capture.close_input();
-    std::optional<int> code;
-    while (!code) {
-        code = child->wait(signal_poll, capture.output());
-        capture.read();
-        const auto reason = reason_to_end(loss, capture);
-        if (!reason || code) continue;
-        child->signal(SIGTERM);
-        child->end();
-        return *reason;
-    }
-    if (capture.full()) return *reason_to_end(loss, capture);
+    const auto code = run_captured(*child, capture, [&] { return !reason_to_end(loss, capture); });
+    if (!code) return *reason_to_end(loss, capture);
     if (*code == 0) return capture.take();
     return Error{Code::io, "the command ended with exit code " + std::to_string(*code)};
 }
@@ -75,28 +66,17 @@ Exit forget(Context& context) {
     return Exit::ok;
 }
 
-Exit run_job(Context& context) {
-    const bool forgets = context.has("forget");
-    if (forgets != (context.arguments.words().size() == 1))
-        return context.misuse("write `once NAME -- COMMAND` or `once NAME --forget`");
-    if (forgets) return forget(context);
-    const auto ttl = lease_ttl(context);
-    if (!ttl) return context.misuse(ttl.error().detail);
+Exit try_once(Context& context, const HeldLease& held, const LossNotice& loss) {
     OnceOptions options;
     options.tries_max = context.arguments.number("tries", tries_max_default);
-    if (options.tries_max == 0) return context.misuse("--tries: 1 at least");
     options.timeout = context.arguments.duration("wait", wait_default);
-    catch_stop_signals();
     options.cancelled = stop_requested;
-    LossNotice loss;
-    const auto held = hold_lease(context, *ttl, loss);
-    if (!held) return context.fail(held.error());
     bool began = false;
     const auto work = [&](const OnceTurn& turn) {
         began = true;
         return run_command(context, turn, loss);
     };
-    const auto result = run_once(held->client, held->lease, context.word(0), work, std::move(options));
+    const auto result = run_once(held.client, held.lease, context.word(0), work, std::move(options));
     if (result) {
         print_result(context, *result);
         return Exit::ok;
@@ -108,6 +88,15 @@ Exit run_job(Context& context) {
     }
     if (result.error().code == Code::timeout) return context.fail({Code::conflict, result.error().detail});
     return context.fail(result.error());
+}
+
+Exit run_job(Context& context) {
+    const bool forgets = context.has("forget");
+    if (forgets != (context.arguments.words().size() == 1))
+        return context.misuse("write `once NAME -- COMMAND` or `once NAME --forget`");
+    if (forgets) return forget(context);
+    if (context.arguments.number("tries", tries_max_default) == 0) return context.misuse("--tries: 1 at least");
+    return under_lease(context, try_once);
 }
 
 }  // namespace

@@ -28,21 +28,15 @@ void write_json(JsonWriter& json, const PresentMember& member) {
 
 // ---- being there ----
 
-Exit join(Context& context) {
-    const auto ttl = lease_ttl(context);
-    if (!ttl) return context.misuse(ttl.error().detail);
-    catch_stop_signals();
-    LossNotice loss;
-    const auto held = hold_lease(context, *ttl, loss);
-    if (!held) return context.fail(held.error());
-    Presence presence(held->client, held->lease, context.word(1));
+Exit join(Context& context, const HeldLease& held, const LossNotice& loss) {
+    Presence presence(held.client, held.lease, context.word(1));
     if (const Status joined = presence.join(context.word(2), context.settings.timeout); !joined)
         return context.fail(joined.error());
     if (context.settings.json) {
         JsonWriter json;
-        context.line(json.begin_object().field("lease", held->lease->id().value).end_object().take());
+        context.line(json.begin_object().field("lease", held.lease->id().value).end_object().take());
     } else {
-        context.line("OK there, lease " + std::to_string(held->lease->id().value));
+        context.line("OK there, lease " + std::to_string(held.lease->id().value));
     }
     context.out.flush();
     hold(context, loss);
@@ -187,7 +181,7 @@ Exit run_presence(Context& context) {
     const bool bounded = context.has("below") || context.has("above");
     if (context.has("ttl") && what != "join") return context.misuse("--ttl is of join");
     if (bounded && what != "watch") return context.misuse("--below and --above are of watch");
-    if (what == "join" && words == 3) return join(context);
+    if (what == "join" && words == 3) return under_lease(context, join);
     if (what == "list" && words == 2) return list_present(context);
     if (what == "watch" && words > 2 && !bounded) return context.misuse("when is COMMAND to be run? --below N, --above N");
     if (what == "watch") return watch(context);

@@ -7,6 +7,7 @@
 #include "sdk/cli/render.hpp"
 #include "sdk/cli/text.hpp"
 #include "sdk/cli/values.hpp"
+#include "sdk/cli/verbs.hpp"
 #include "sdk/recipes/queue.hpp"
 
 namespace belfry::cli {
@@ -26,10 +27,8 @@ constexpr Flag queue_flags[] = {
     {"until", FlagKind::number, "N", "close: opens by itself when there are so many items"},
 };
 
-struct Verb {
-    std::string_view name;
-    size_t words_min, words_max;
-    std::string_view flags;                       // with blanks around each
+struct QueueVerb {
+    Verb verb;
     Exit (*run)(Context& context, Queue& queue);  // none: take()
 };
 
@@ -124,15 +123,15 @@ Exit dead(Context& context, Queue& queue) { return print_entries(context, queue.
 
 Exit peek(Context& context, Queue& queue) { return print_entries(context, queue.peek(most_shown(context))); }
 
-constexpr std::array verbs = {
-    Verb{"push", 3, 3, " priority literal ", push},
-    Verb{"take", 2, command_words_max, " most wait ttl attempts follow peek ", nullptr},
-    Verb{"status", 2, 2, "", status},
-    Verb{"close", 2, 2, " until ", close},
-    Verb{"open", 2, 2, "", open},
-    Verb{"dead", 2, 2, " most ", dead},
-    Verb{"revive", 3, 3, "", revive},
-    Verb{"purge", 2, 2, "", purge},
+constexpr std::array queue_verbs = {
+    QueueVerb{{"push", 3, 3, " priority literal "}, push},
+    QueueVerb{{"take", 2, command_words_max, " most wait ttl attempts follow peek "}, nullptr},
+    QueueVerb{{"status", 2, 2, ""}, status},
+    QueueVerb{{"close", 2, 2, " until "}, close},
+    QueueVerb{{"open", 2, 2, ""}, open},
+    QueueVerb{{"dead", 2, 2, " most "}, dead},
+    QueueVerb{{"revive", 3, 3, ""}, revive},
+    QueueVerb{{"purge", 2, 2, ""}, purge},
 };
 
 Exit with_queue(Context& context, Exit (*run)(Context& context, Queue& queue)) {
@@ -152,15 +151,9 @@ Exit take(Context& context) {
 }
 
 Exit run_queue(Context& context) {
-    const size_t words = context.arguments.words().size();
-    for (const Verb& verb : verbs) {
-        if (context.word(0) != verb.name || words < verb.words_min || words > verb.words_max) continue;
-        for (const Flag& flag : queue_flags) {
-            const bool allowed = verb.flags.find(" " + std::string(flag.name) + " ") != std::string_view::npos;
-            if (context.has(flag.name) && !allowed)
-                return context.misuse("--" + std::string(flag.name) + " is not of `queue " + std::string(verb.name) + "`");
-        }
-        return verb.run == nullptr ? take(context) : with_queue(context, verb.run);
+    if (const QueueVerb* row = find_verb(context, std::span<const QueueVerb>(queue_verbs))) {
+        if (!are_flags_of(context, row->verb)) return Exit::usage;
+        return row->run == nullptr ? take(context) : with_queue(context, row->run);
     }
     return context.misuse(
         "write `queue push NAME VALUE`, `queue take NAME [-- COMMAND]`, `queue revive NAME ID` or "

@@ -1,8 +1,6 @@
 // `belfry queue take`: items are printed, or given to a command, and acknowledged.
 #include <signal.h>
 
-#include <thread>
-
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/holding.hpp"
 #include "sdk/cli/json_writer.hpp"
@@ -14,8 +12,6 @@ namespace belfry::cli {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr int stop_polls = 10;  // between a lease that is lost and the next one
 
 // One lease, and what is done while it is held.
 class Taking {
@@ -113,22 +109,10 @@ private:
 
 }  // namespace
 
-// With --follow a lease that is lost is followed by another one: a hub that is away for long is waited for.
 Exit take_from_queue(Context& context) {
-    const auto ttl = lease_ttl(context);
-    if (!ttl) return context.misuse(ttl.error().detail);
-    catch_stop_signals();
-    for (;;) {
-        LossNotice loss;
-        const auto held = hold_lease(context, *ttl, loss);
-        const Exit exit = held ? Taking(context, *held, loss).run() : context.fail(held.error());
-        const bool again = held ? !held->lease->alive() : exit == Exit::unavailable || exit == Exit::uncertain;
-        for (int polls = 0; polls < stop_polls && again && context.has("follow") && !stop_requested(); ++polls)
-            std::this_thread::sleep_for(signal_poll);
-        if (!context.has("follow")) return exit;
-        if (stop_requested()) return Exit::ok;
-        if (!again || !context.out) return exit;
-    }
+    return under_lease(context, [](Context& with, const HeldLease& held, const LossNotice& loss) {
+        return Taking(with, held, loss).run();
+    });
 }
 
 }  // namespace belfry::cli

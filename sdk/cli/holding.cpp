@@ -6,12 +6,33 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "sdk/cli/stop_signal.hpp"
 
 namespace belfry::cli {
 
 using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int polls_between_leases = 10;  // of signal_poll each: between one that is lost and the next one
+
+// REQUIRES: `loss` outlives it.
+Result<HeldLease> hold_lease(const Context& context, std::chrono::seconds ttl, LossNotice& loss) {
+    // Half the time to live at most: otherwise one member that is silent costs all of it.
+    const auto timeout = std::min<std::chrono::milliseconds>(context.settings.timeout, std::chrono::milliseconds(ttl) / 2);
+    auto client = context.connect(context.settings.endpoints, timeout);
+    if (!client) return client.error();
+    LeaseOptions options;
+    options.ttl = ttl;
+    options.on_lost = [&loss](const Error& reason) { loss.tell(reason); };
+    auto lease = Lease::grant(*client, std::move(options));
+    if (!lease) return lease.error();
+    return HeldLease{std::move(*client), std::move(*lease)};
+}
+
+}  // namespace
 
 LossNotice::LossNotice() : file_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
@@ -36,17 +57,22 @@ Result<std::chrono::seconds> lease_ttl(const Context& context) {
     return Error{Code::invalid_argument, "--ttl: whole seconds, 1 at least"};
 }
 
-Result<HeldLease> hold_lease(const Context& context, std::chrono::seconds ttl, LossNotice& loss) {
-    // Half the time to live at most: otherwise one member that is silent costs all of it.
-    const auto timeout = std::min<std::chrono::milliseconds>(context.settings.timeout, std::chrono::milliseconds(ttl) / 2);
-    auto client = context.connect(context.settings.endpoints, timeout);
-    if (!client) return client.error();
-    LeaseOptions options;
-    options.ttl = ttl;
-    options.on_lost = [&loss](const Error& reason) { loss.tell(reason); };
-    auto lease = Lease::grant(*client, std::move(options));
-    if (!lease) return lease.error();
-    return HeldLease{std::move(*client), std::move(*lease)};
+Exit under_lease(Context& context, const HeldWork& work) {
+    const auto ttl = lease_ttl(context);
+    if (!ttl) return context.misuse(ttl.error().detail);
+    const bool follows = context.has("follow");
+    catch_stop_signals();
+    for (;;) {
+        LossNotice loss;
+        const auto held = hold_lease(context, *ttl, loss);
+        const Exit exit = held ? work(context, *held, loss) : context.fail(held.error());
+        if (!follows) return exit;
+        const bool again = held ? !held->lease->alive() : exit == Exit::unavailable || exit == Exit::uncertain;
+        for (int polls = 0; polls < polls_between_leases && again && !stop_requested(); ++polls)
+            std::this_thread::sleep_for(signal_poll);
+        if (stop_requested()) return Exit::ok;
+        if (!again || !context.out) return exit;
+    }
 }
 
 std::optional<int> run_while_held(ChildProcess& child, const LossNotice& loss,

@@ -37,12 +37,18 @@ private:
 // Of --ttl; `invalid_argument`: it is none.
 Result<std::chrono::seconds> lease_ttl(const Context& context);
 
-// A lease that is told of to `loss`, on a client whose timeout suits it. REQUIRES: `loss` outlives it.
+// A lease, and a client whose timeout suits it.
 struct HeldLease {
     std::shared_ptr<Client> client;
     std::shared_ptr<const Lease> lease;
 };
-Result<HeldLease> hold_lease(const Context& context, std::chrono::seconds ttl, LossNotice& loss);
+using HeldWork = std::function<Exit(Context& context, const HeldLease& held, const LossNotice& loss)>;
+
+// Does `work` under a lease of --ttl that is told of to its `loss`; from now on stop signals only set an answer
+// (stop_signal.hpp). The work's exit code, unless --ttl is none, or there is no lease: those it says itself.
+// With --follow a lease that is lost is followed by another one, under which `work` is done again, and a hub that is away
+// for long is waited for; until a stop signal (`ok`), or until nobody reads the output.
+Exit under_lease(Context& context, const HeldWork& work);
 
 // The exit code of a command that runs while something is held; a stop signal is handed on to it as SIGTERM. None: it was
 // lost, and the command got SIGTERM; `lost` is told, and when this returns it has ended, by SIGKILL if it took 5 s.

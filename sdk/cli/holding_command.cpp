@@ -66,20 +66,12 @@ Status take(const Context& context, Holder& holder) {
     return error;
 }
 
-}  // namespace
-
-Exit run_holding(Context& context, const char* what, Order order) {
-    const auto ttl = lease_ttl(context);
-    if (!ttl) return context.misuse(ttl.error().detail);
-    catch_stop_signals();
-    LossNotice loss;
-    const auto held = hold_lease(context, *ttl, loss);
-    if (!held) return context.fail(held.error());
-    const LeaseId lease = held->lease->id();
+Exit take_and_hold(Context& context, const char* what, Order order, const HeldLease& held, const LossNotice& loss) {
+    const LeaseId lease = held.lease->id();
     recipes::HolderOptions options;
     if (context.has("value")) options.value = context.arguments.text("value");
     options.cancelled = stop_requested;
-    Holder holder(held->client, held->lease, context.word(0), order, options);
+    Holder holder(held.client, held.lease, context.word(0), order, options);
 
     const Status taken = take(context, holder);
     if (stop_requested()) return stopped_exit;
@@ -91,6 +83,14 @@ Exit run_holding(Context& context, const char* what, Order order) {
     hold(context, loss);
     if (const auto reason = loss.reason()) return lost(context, what, *reason, "");
     return Exit::ok;
+}
+
+}  // namespace
+
+Exit run_holding(Context& context, const char* what, Order order) {
+    return under_lease(context, [what, order](Context& with, const HeldLease& held, const LossNotice& loss) {
+        return take_and_hold(with, what, order, held, loss);
+    });
 }
 
 }  // namespace belfry::cli
