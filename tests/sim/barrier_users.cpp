@@ -108,11 +108,7 @@ void BarrierUser::begin_round(const std::vector<KeyValue>& line) {
 // ---- inside, and leaving ----
 
 void BarrierUser::inside() {
-    const uint64_t dice = calm_ ? 100 : world_.random.below(100);
-    if (dice < 4) return process_.begin(world_.random.below(3000));
-    if (dice < 8) return process_.revoke();
-    if (dice < 14) process_.stop_until(world_.now() + process_.lease_ms() + world_.random.below(2000));
-    process_.after(world_.random.below(calm_ ? 20 : 200), [this] { leave(); });
+    process_.stay(calm_, [this] { leave(); });
 }
 
 // Also who was not in; then there is nobody to wait for.

@@ -17,7 +17,8 @@ Status GateChecks::on_change(const ChangeSet& change) {
         const bool closes = event.type == EventType::put;
         if (closes && (closed_by_ || event.kv.version != 1))
             return Error{Code::corrupt, "barrier: " + change.author + " closes what is closed"};
-        const bool is_release = !closes && change.author.starts_with("g") && !openers_.contains(change.author);
+        const auto author = opens_others_.find(change.author);  // otherwise a lease has ended
+        const bool is_release = !closes && author != opens_others_.end() && !author->second;
         if (is_release && closed_by_ != change.author)
             return Error{Code::corrupt, "barrier: " + change.author + " opens what he has not closed"};
         if (closes) open_until_ = change.revision.previous();

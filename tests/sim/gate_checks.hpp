@@ -5,7 +5,6 @@
 
 #include <map>
 #include <optional>
-#include <set>
 
 #include "tests/sim/ledger.hpp"
 
@@ -21,8 +20,8 @@ public:
     GateChecks(World& world, const Ledger& ledger) : world_(world), ledger_(ledger) {}
 
     Status on_change(const ChangeSet& change);
-    // Also what others have closed.
-    void may_open(const Bytes& user) { openers_.insert(user); }
+    // `opens_others`: also what others have closed.
+    void add(const Bytes& user, bool opens_others) { opens_others_[user] = opens_others; }
     void comes(const Bytes& user);
     void goes_through(const Bytes& user);
     // Killed, or its lease has ended: it does not wait any more.
@@ -42,7 +41,7 @@ private:
     World& world_;
     const Ledger& ledger_;
     std::map<Bytes, Waiting> waiting_;
-    std::set<Bytes> openers_;
+    std::map<Bytes, bool> opens_others_;
     std::optional<Bytes> closed_by_;
     Revision open_until_;  // while it is closed
     uint64_t quick_from_ms_ = UINT64_MAX;

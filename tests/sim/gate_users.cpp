@@ -29,7 +29,7 @@ GateUser::GateUser(RecipeParts parts, GateChecks& checks, RecipeClient client, G
       process_(parts, std::move(client)),
       plants_(plants),
       is_opener_(world_.random.chance(25)) {
-    if (is_opener_) checks_.may_open(process_.name());
+    checks_.add(process_.name(), is_opener_);
     process_.on_begin = [this] {
         checks_.is_gone(process_.name());
         mark_.clear();
@@ -70,11 +70,7 @@ void GateUser::hold() {
 }
 
 void GateUser::inside() {
-    const uint64_t dice = calm_ ? 100 : world_.random.below(100);
-    if (dice < 4) return process_.begin(world_.random.below(3000));
-    if (dice < 8) return process_.revoke();
-    if (dice < 14) process_.stop_until(world_.now() + process_.lease_ms() + world_.random.below(2000));
-    process_.after(world_.random.below(calm_ ? 20 : 200), [this] { release(); });
+    process_.stay(calm_, [this] { release(); });
 }
 
 // Its own closing, and no later one: the comparison tells them apart.

@@ -89,14 +89,24 @@ void LeasedProcess::await(protocol::FilterSpec filter, Revision seen, TakeChange
     request.filter = std::move(filter);
     request.from = seen;
     request.limit_bytes = hint_bytes;
-    request.wait_ms = std::min(client_.timeout_ms / 2, wait_ms_max);
-    ask(std::move(request), {}, [this, take = std::move(take), asked_ms = parts_.world.now()](const auto& reply) {
+    const uint64_t wait_ms = std::min(client_.timeout_ms / 2, wait_ms_max);
+    request.wait_ms = wait_ms;
+    ask(std::move(request), {}, [this, take = std::move(take), asked_ms = parts_.world.now(), wait_ms](const auto& reply) {
         const auto* const found = reply ? std::get_if<protocol::ChangesReply>(&reply->result) : nullptr;
         const bool changed = found != nullptr && !found->changes.empty();
-        const bool soon = !changed && parts_.world.now() - asked_ms < std::min(client_.timeout_ms / 2, wait_ms_max) / 2;
+        const bool soon = !changed && parts_.world.now() - asked_ms < wait_ms / 2;
         const auto told = found != nullptr ? std::optional(*found) : std::nullopt;
         after(soon ? pause_ms() : 0, [take, told] { take(told ? &*told : nullptr); });
     });
+}
+
+void LeasedProcess::stay(bool calm, std::function<void()> then) {
+    Random& random = parts_.world.random;
+    const uint64_t dice = calm ? 100 : random.below(100);
+    if (dice < 4) return begin(random.below(3000));
+    if (dice < 8) return revoke();
+    if (dice < 14) stop_until(parts_.world.now() + lease_ms() + random.below(2000));
+    after(random.below(calm ? 20 : 200), std::move(then));
 }
 
 void LeasedProcess::begin(uint64_t pause_ms) {

@@ -44,6 +44,10 @@ public:
     // Stopped by nobody any more.
     void go_on() { stopped_until_ms_ = 0; }
 
+    // Is inside something for a while, then does `then`. Unless it is `calm` it may be killed there, or end its lease, and
+    // begin anew; or be stopped for longer than its lease lives, and go on as if nothing had been.
+    void stay(bool calm, std::function<void()> then);
+
     // Of this life, and not while it is stopped.
     void after(uint64_t delay_ms, std::function<void()> action);
     // The answer, or `timeout`; one of them, and that once.

@@ -8,8 +8,8 @@ namespace {
 
 constexpr uint64_t give_up_ms = 5000;  // the client's own timeout
 constexpr unsigned late_percent = 4;
-constexpr uint64_t late_ms_max = 4000;  // on its way; clients of little patience have asked anew by then
-constexpr uint64_t refused_ms = 50;     // until a client tries to connect again
+constexpr uint64_t late_request_ms_max = 4000;  // on its way; clients of little patience have asked anew by then
+constexpr uint64_t refused_ms = 50;             // until a client tries to connect again
 
 }  // namespace
 
@@ -36,7 +36,7 @@ Send RequestNet::connect(Bytes author, std::shared_ptr<size_t> place) {
 
 uint64_t RequestNet::delay() {
     const bool late = loss_percent > 0 && world_.random.chance(late_percent);
-    return late ? world_.random.below(late_ms_max) : world_.random.below(delay_ms_max + 1);
+    return late ? world_.random.below(late_request_ms_max) : world_.random.below(delay_ms_max + 1);
 }
 
 void RequestNet::send(Hub& hub, uint64_t connection, const protocol::Request& request) {
