@@ -2,10 +2,9 @@
 #include <signal.h>
 
 #include <catch2/catch_test_macros.hpp>
-#include <filesystem>
-#include <fstream>
 #include <future>
 
+#include "tests/support/guarded_hub.hpp"
 #include "tests/support/one_hub.hpp"
 #include "tests/support/queues.hpp"
 
@@ -174,28 +173,11 @@ TEST_CASE("queue: names that are within another queue, and values and numbers pa
 
 TEST_CASE("queue: who may only push pushes, also what completes a closed queue; who may not take is told",
           "[integration][queue]") {
-    const TemporaryDirectory directory;
-    HubProcess hub(directory.path() + "/data", {"auth.plugin=auth_rbac"});
-    REQUIRE(hub.start());
-    const std::string password = directory.path() + "/password";
-    std::ofstream(password) << "correct horse battery\n";
-    std::filesystem::permissions(password, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-    const auto as_root = [&](std::vector<std::string> words) {
-        const ClientOptions options = hub.client_options();
-        words.insert(words.begin(),
-                     {program("belfry"), "--endpoint", options.endpoints[0], "--token-file", hub.root_token_file()});
-        const Outcome outcome = run_program(std::move(words));
-        INFO(outcome.output);
-        REQUIRE(outcome.exit_code == 0);
-    };
-    as_root({"role", "add", "pusher"});
-    as_root({"role", "grant", "pusher", "write", "q/item/", "--prefix"});
-    as_root({"role", "grant", "pusher", "read", "q/closed"});
-    as_root({"user", "add", "ann", "--roles", "pusher", "--new-password-file", password});
-    const auto root = hub.client();
-    ClientOptions options = hub.client_options();
-    options.credentials = {"ann", "correct horse battery", ""};
-    const auto ann = *Client::connect(options);
+    const GuardedHub guarded;
+    guarded.as_root({"role", "add", "ann"});
+    guarded.as_root({"role", "grant", "ann", "write", "q/item/", "--prefix"});
+    guarded.as_root({"role", "grant", "ann", "read", "q/closed"});
+    const auto root = guarded.root(), ann = guarded.user("ann");
     Queue own(root, "q"), pushed(ann, "q");
     REQUIRE(own.close(1));
     REQUIRE(pushed.push("a"));

@@ -1,8 +1,6 @@
 // What rights each of the seven uses needs, as its header says: with those it works, without one of them it is told
 // `denied`, and nobody is let in by mistake. On a real hub that asks who somebody is.
 #include <catch2/catch_test_macros.hpp>
-#include <filesystem>
-#include <fstream>
 
 #include "sdk/discovery/registry.hpp"
 #include "sdk/discovery/service_view.hpp"
@@ -14,7 +12,7 @@
 #include "sdk/recipes/presence.hpp"
 #include "sdk/recipes/semaphore.hpp"
 #include "sdk/recipes/shared_lock.hpp"
-#include "tests/support/hub_process.hpp"
+#include "tests/support/guarded_hub.hpp"
 #include "tests/support/lease_of.hpp"
 #include "tests/support/one_hub.hpp"
 
@@ -25,49 +23,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using Words = std::vector<std::string>;
-
-constexpr const char* password = "correct horse battery";
-
-// A hub with role-based rights; each user has a role of his own name.
-class GuardedHub {
-public:
-    GuardedHub() : hub_(directory_.path() + "/data", {"auth.plugin=auth_rbac"}) {
-        REQUIRE(hub_.start());
-        std::ofstream(password_file_) << password << '\n';
-        std::filesystem::permissions(password_file_,
-                                     std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-    }
-    std::shared_ptr<Client> root() const { return hub_.client(); }
-    bool is_empty(const Bytes& prefix) const {
-        protocol::RangeRequest request;
-        request.range = KeyRange::prefix(prefix);
-        const auto found = root()->range(request);
-        return found && found->kvs.empty();
-    }
-    // With these rights on what begins so.
-    std::shared_ptr<Client> user(const std::string& name, const Words& rights, const std::string& prefix) const {
-        as_root({"role", "add", name});
-        for (const std::string& right : rights) as_root({"role", "grant", name, right, prefix, "--prefix"});
-        as_root({"user", "add", name, "--roles", name, "--new-password-file", password_file_});
-        ClientOptions options = hub_.client_options();
-        options.credentials = {name, password, ""};
-        auto client = Client::connect(options);
-        REQUIRE(client);
-        return *client;
-    }
-
-private:
-    void as_root(Words words) const {
-        words.insert(words.begin(), {program("belfry"), "--endpoint", hub_.client_options().endpoints[0], "--token-file",
-                                     hub_.root_token_file()});
-        const Outcome outcome = run_program(std::move(words));
-        INFO(outcome.output);
-        REQUIRE(outcome.exit_code == 0);
-    }
-    TemporaryDirectory directory_;
-    std::string password_file_ = directory_.path() + "/password";
-    HubProcess hub_;
-};
 
 Code code_of(const Status& status) { return status ? Code::ok : status.error().code; }
 
