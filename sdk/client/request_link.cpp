@@ -130,6 +130,7 @@ void RequestLink::flush(uint64_t now_ms) {
             Pending& pending = pending_.find(request.id)->second;
             pending.sent = pending.sent || sent;
             pending.queued = !sent;
+            pending.token = token_number_;
             pending.request = std::move(request);
         }
         note_sent(sent, now_ms);
@@ -330,11 +331,16 @@ void RequestLink::send_due_again(uint64_t now_ms) {
 
 // ---- who this is ----
 
-// True: it waits for a token.
+// True: it is sent again, at once under a token that came after this copy went out, or when a login has given one.
 bool RequestLink::log_in_for(uint64_t id, Pending& pending) {
     const Credentials& own = options_.credentials;
-    if (own.user.empty() || own.password.empty() || pending.asked_who) return false;
     if (std::holds_alternative<protocol::AuthenticateRequest>(pending.request.op)) return false;
+    if (pending.token != token_number_) {
+        pending.sent = false;
+        queue(id, pending);
+        return true;
+    }
+    if (own.user.empty() || own.password.empty() || pending.asked_who) return false;
     pending.asked_who = true;
     pending.sent = false;
     wait_for_token_.push_back(id);
@@ -357,6 +363,7 @@ void RequestLink::on_token(Result<protocol::Reply> answer) {
     const auto* given = refusal.code == Code::ok ? std::get_if<protocol::AuthenticateReply>(&answer->result) : nullptr;
     if (given != nullptr && !given->token.empty()) {
         token_ = given->token;
+        ++token_number_;
         renew_at_ms_ = now_ms_ + given->valid_ms / 2;
     }
     if (refusal.code == Code::unavailable || refusal.code == Code::busy) renew_at_ms_ = now_ms_ + renew_again_ms;

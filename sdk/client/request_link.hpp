@@ -11,7 +11,7 @@
 // nobody can be reached. What has no answer after a third of its timeout is sent again also where nothing is wrong to see.
 //
 // A hub that asks who this is answers `unauthenticated`: what it refused waits, the password is shown once for all, and it
-// is sent again under the token that this gave.
+// is sent again under the token that this gave. What went out before that token, and is refused after, is only sent again.
 //
 // What a request ends with at its timeout: `unavailable` if no copy of it is out, or it reads; else `uncertain`.
 #pragma once
@@ -67,6 +67,7 @@ private:
         bool sent = false;       // a copy is out on this connection, without an answer
         bool perhaps = false;    // an earlier copy changes something, perhaps
         bool asked_who = false;  // a login was made for it
+        uint64_t token = 0;      // the number of the one that its last copy showed
         unsigned refusals = 0;
         std::string refusal;  // the last one; that copy has changed nothing
         bool may_repeat(uint64_t now_ms) const { return is_read || (wants_ticket && now_ms < repeat_until_ms); }
@@ -121,6 +122,7 @@ private:
     std::multimap<uint64_t, uint64_t> refused_;  // (when to send again, id)
     uint64_t now_ms_ = 0;                        // of this round
     Bytes token_;                                // goes with every frame
+    uint64_t token_number_ = 0;                  // how many came before it
     uint64_t renew_at_ms_ = UINT64_MAX;
     bool asking_for_token_ = false;
     bool renewing_ = false;  // asking with the token that there is

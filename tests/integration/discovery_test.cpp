@@ -258,6 +258,9 @@ TEST_CASE("discovery: nobody vanishes while the leader of three is killed, and v
         views.push_back(open_view(cluster.client(1s, member), {.on_change = told.changes()}));
         REQUIRE(wait_for([&] { return views.back()->instances()->size() == count; }));
     }
+    // A view shows a change before it tells of it.
+    const auto told_of = [&] { return std::ranges::count(told.text(), '+'); };
+    REQUIRE(wait_for([&] { return told_of() == count * std::ssize(views); }));
     const std::string before = told.text();
     cluster.at(leader).kill();
     // Longer than any lease lives that nobody keeps alive.

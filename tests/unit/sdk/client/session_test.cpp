@@ -376,7 +376,7 @@ struct Asking {
 TEST_CASE("login: the password is shown once, for all that waits, and again when the token is not good any more") {
     Asking asking;
     Hub hub(asking.as_hub());
-    auto options = options_for({hub.endpoint});
+    auto options = options_for({hub.endpoint}, 30s);
     options.credentials = {"ann", "correct horse", {}};
     const auto client = *Client::connect(options);
     std::vector<std::future<Result<protocol::Reply>>> answers;
@@ -388,6 +388,30 @@ TEST_CASE("login: the password is shown once, for all that waits, and again when
     CHECK(client->put("k", "v").ok());
     CHECK(asking.logins == 2);
     CHECK(asking.cluster.writes_done() == 101);
+}
+
+TEST_CASE("login: who was refused for what was shown before the login's answer is sent again, without another login") {
+    Asking asking;
+    std::promise<void> logs_in, more_is_sent;
+    Hub hub([&](const protocol::Request& request, const Bytes& credential) -> std::optional<protocol::Reply> {
+        if (std::holds_alternative<protocol::AuthenticateRequest>(request.op) && asking.logins == 0) {
+            logs_in.set_value();
+            more_is_sent.get_future().wait();
+        }
+        return asking.answer(request, credential);
+    });
+    auto options = options_for({hub.endpoint}, 30s);
+    options.credentials = {"ann", "correct horse", {}};
+    const auto client = *Client::connect(options);
+    auto first = client->send(protocol::PutRequest{"k", "v", {}, false});
+    logs_in.get_future().wait();
+    auto second = client->send(protocol::PutRequest{"k", "v", {}, false});
+    std::this_thread::sleep_for(100ms);  // it is out, without a token; else there would be nothing to refuse
+    more_is_sent.set_value();
+    CHECK(first.get()->error.code == Code::ok);
+    CHECK(second.get()->error.code == Code::ok);
+    CHECK(asking.logins == 1);
+    CHECK(asking.refused == 2);
 }
 
 TEST_CASE("login: a wrong password, or none, is told at once, and is not tried for ever") {
