@@ -1,9 +1,11 @@
 // A job that one of many does: the first works, the others wait, and all print the same result.
 //
-//   belfry-example-once NAME      start it three times within ten seconds; kill the one that works, and see
-//                                               another one take over. Again: belfry once example/job --forget
+//   belfry-example-once NAME [SECONDS]      start it three times within ten seconds, so long is the work by default; kill
+//                                           the one that works, and see another one take over. Again:
+//                                           belfry once example/job --forget
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <thread>
 
 #include "sdk/client/environment.hpp"
@@ -17,9 +19,10 @@ volatile std::sig_atomic_t stopped = 0;
 
 int fail(const belfry::Error& error) { return std::fprintf(stderr, "%s\n", to_string(error).c_str()), 1; }
 
-// Ten seconds of work, and each second a write that is done only while it is this one's turn.
-belfry::Result<belfry::Bytes> work(belfry::Client& client, const belfry::OnceTurn& turn, const belfry::Bytes& name) {
-    for (int second = 1; second <= 10; ++second) {
+// Some seconds of work, and each second a write that is done only while it is this one's turn.
+belfry::Result<belfry::Bytes> work(belfry::Client& client, const belfry::OnceTurn& turn, const belfry::Bytes& name,
+                                   int seconds) {
+    for (int second = 1; second <= seconds; ++second) {
         if (stopped) return belfry::Error{belfry::Code::uncertain, name + " was stopped"};
         std::this_thread::sleep_for(1s);
         belfry::protocol::TxnRequest txn;
@@ -40,7 +43,8 @@ belfry::Result<belfry::Bytes> work(belfry::Client& client, const belfry::OnceTur
 int main(int argc, char** argv) {
     std::signal(SIGINT, [](int) { stopped = 1; });
     std::signal(SIGTERM, [](int) { stopped = 1; });
-    if (argc < 2) return std::fprintf(stderr, "usage: %s NAME\n", argv[0]), 2;
+    const int seconds = argc > 2 ? std::atoi(argv[2]) : 10;
+    if (argc < 2 || seconds < 1) return std::fprintf(stderr, "usage: %s NAME [SECONDS]\n", argv[0]), 2;
     const belfry::Bytes name = argv[1];
     belfry::ClientOptions where = belfry::options_from_environment();
     where.timeout = 2s;  // below half the time to live
@@ -58,7 +62,9 @@ int main(int argc, char** argv) {
     std::printf("%s is there\n", name.c_str());
     std::fflush(stdout);
     const auto result = belfry::run_once(
-        *client, lease, "example/job", [&](const belfry::OnceTurn& turn) { return work(**client, turn, name); }, options);
+        *client, lease, "example/job", [&](const belfry::OnceTurn& turn) { return work(**client, turn, name, seconds); },
+        options);
+    if (!result && stopped) return 0;
     if (!result) return fail(result.error());
     std::printf("%s\n", result->c_str());
     return 0;

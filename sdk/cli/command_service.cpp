@@ -19,7 +19,7 @@ constexpr Flag service_flags[] = {
     {"port", FlagKind::number, "P", "register: 1 to 65535"},
     {"id", FlagKind::text, "ID", "register: apart from all others of the service (HOST-PID-RANDOM)"},
     {"label", FlagKind::text, "LABEL",
-     "register: NAME=VALUE; find, watch: NAME=VALUE, NAME!=VALUE, NAME, !NAME. May be given several times"},
+     "register: NAME=VALUE; find, pick, watch: NAME=VALUE, NAME!=VALUE, NAME, !NAME. May be given several times"},
     {"weight", FlagKind::number, "N", "register: how much work it takes, 0 to 65535; 0: no new work (100)"},
     {"check", FlagKind::text, "CHECK",
      "register: tcp[=HOST:PORT], http=URL or command='PROGRAM WORD...' (no shell). May be given several times"},
@@ -30,6 +30,7 @@ constexpr Flag service_flags[] = {
     {"withdraw-after", FlagKind::duration, "TIME", "register: critical for so long, it is found no more (never)"},
     {"ttl", FlagKind::duration, "TIME", "register: how long it is found if this process is gone (10s)"},
     {"passing", FlagKind::toggle, "", "find, watch: only what is passing and has a weight"},
+    {"key", FlagKind::text, "KEY", "pick: the same instance for the same KEY, as long as it is usable"},
     stream_flag,
 };
 
@@ -126,19 +127,21 @@ Exit run_service(Context& context) {
     const std::string& what = context.word(0);
     const size_t words = context.arguments.words().size();
     const bool registers = what == "register" && words >= 2;
-    const bool finds = (what == "find" || what == "watch") && words == 2;
+    const bool finds = (what == "find" || what == "watch" || what == "pick") && words == 2;
     for (const char* flag : {"address", "port", "id", "weight", "check", "interval", "check-timeout", "failures",
                              "successes", "withdraw-after", "ttl"}) {
         if (context.has(flag) && what != "register") return context.misuse("--" + std::string(flag) + " is of register");
     }
-    if (context.has("passing") && !finds) return context.misuse("--passing is of find and watch");
+    if (context.has("passing") && (!finds || what == "pick")) return context.misuse("--passing is of find and watch");
+    if (context.has("key") && what != "pick") return context.misuse("--key is of pick");
     if (context.has("stream") && what != "watch") return context.misuse("--stream is of watch");
-    if (context.has("label") && what == "list") return context.misuse("--label is of register, find and watch");
+    if (context.has("label") && what == "list") return context.misuse("--label is of register, find, pick and watch");
     if (registers) return register_service(context);
     if (what == "list" && words == 1) return list_services(context);
-    if (!finds) return context.misuse("write `service register|find|watch NAME`, or `service list`");
+    if (!finds) return context.misuse("write `service register|find|pick|watch NAME`, or `service list`");
     const auto options = find_options(context);
     if (!options) return context.misuse(options.error().detail);
+    if (what == "pick") return pick_instance(context, *options);
     return what == "find" ? find(context, *options) : watch(context, *options);
 }
 
@@ -166,7 +169,8 @@ const Command service_command = {
     .name = "service",
     .summary = "who offers a service, and where",
     .usage =
-        "register NAME --address A --port P [FLAGS] [-- COMMAND ARGUMENT...] | list | find NAME [--passing] | watch NAME",
+        "register NAME --address A --port P [FLAGS] [-- COMMAND ARGUMENT...] | list | find NAME [--passing] | pick NAME "
+        "[--key KEY] | watch NAME",
     .details =
         "`register` puts an instance of NAME into the hub for as long as COMMAND runs, or without one until Ctrl-C. When\n"
         "this process is gone without a word the instance goes after --ttl; if it was only cut off, or paused for longer,\n"
@@ -174,11 +178,15 @@ const Command service_command = {
         "first and is then handed on to COMMAND as SIGTERM; the exit code is COMMAND's. COMMAND finds BELFRY_SERVICE and\n"
         "BELFRY_SERVICE_ID in its environment. Without COMMAND: exit 1 if somebody else registers the same --id.\n"
         "`find` prints id, address, health, weight, labels and what the last check said; exit 1 if there is none.\n"
+        "`pick` prints the address of one of them, chosen by weight, or of --key's one; a critical one only if too few "
+        "are\n"
+        "well; exit 1 if there is none.\n"
         "`watch` prints what is there, then each instance that is added, changed or removed, until Ctrl-C.\n\n"
         "  belfry service register web --address 10.0.0.5 --port 80 --check http=http://127.0.0.1/health -- ./web\n"
         "  belfry service register db --address 10.0.0.7 --port 5432 --check tcp --label zone=a --label role=replica\n"
         "  belfry service find web --passing -o json\n"
         "  belfry service find db --label zone=a --label '!draining'\n"
+        "  curl http://$(belfry service pick web)/\n"
         "  belfry service watch web",
     .flags = service_flags,
     .words_min = 1,

@@ -60,7 +60,7 @@ constexpr std::string_view tail = R"bash(    esac
         job) COMPREPLY=($(compgen -W "post work list result forget" -- "$cur")) ;;
         role) COMPREPLY=($(compgen -W "add remove list show grant revoke" -- "$cur")) ;;
         auth) COMPREPLY=($(compgen -W "status enable disable" -- "$cur")) ;;
-        service) COMPREPLY=($(compgen -W "register list find watch" -- "$cur")) ;;
+        service) COMPREPLY=($(compgen -W "register list find pick watch" -- "$cur")) ;;
         snapshot) COMPREPLY=($(compgen -W "save status restore" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         KEYS)

@@ -29,6 +29,8 @@ const std::vector<Example>& examples() {
         {"queue", {{"push"}, {"take"}}, "squared is"},
         {"jobs", {{"work", "ada"}, {"work", "bob"}, {"assign", "1000"}}, " of 1000"},
         {"discovery", {{"4001"}, {"4002"}}, "of us, as the hub said"},
+        {"balance", {{"ada"}, {"bob", "slow"}}, ", answered ada"},
+        {"once", {{"ada", "120"}, {"bob", "120"}}, " has worked for"},
     };
     return all;
 }

@@ -23,7 +23,7 @@ LADDER = {
     "sdk/agent": ["sdk/base", "sdk/client", "sdk/protocol", "sdk/discovery", "sdk/dns"],
     "sdk/values": ["sdk/base", "sdk/client"],
     "sdk/testing": ["sdk/base", "sdk/plugin", "sdk/protocol"],
-    "sdk/cli": ["sdk/base", "sdk/auth", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/discovery", "sdk/dns", "sdk/agent", "sdk/values", "sdk/testing",
+    "sdk/cli": ["sdk/base", "sdk/auth", "sdk/protocol", "sdk/client", "sdk/recipes", "sdk/discovery", "sdk/balance", "sdk/dns", "sdk/agent", "sdk/values", "sdk/testing",
                 "sdk/plugin"],
     "hub/base": ["sdk/base"],
     "hub/plugin": ["hub/base", "sdk/base", "sdk/plugin", "sdk/protocol"],
