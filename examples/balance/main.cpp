@@ -2,6 +2,7 @@
 // process is one of both, and prints each second where its requests went.
 //
 //   belfry-example-balance NAME [slow|broken]      start several, one of them slow and one broken; then end or kill some
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <map>
@@ -14,7 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-volatile std::sig_atomic_t stopped = 0;
+std::atomic<bool> stopped = false;  // read by both threads
 
 int fail(const belfry::Error& error) { return std::fprintf(stderr, "%s\n", to_string(error).c_str()), 1; }
 
@@ -46,8 +47,8 @@ void work(belfry::Balancer& balancer, std::map<std::string, int>& answered, int&
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::signal(SIGINT, [](int) { stopped = 1; });
-    std::signal(SIGTERM, [](int) { stopped = 1; });
+    std::signal(SIGINT, [](int) { stopped = true; });
+    std::signal(SIGTERM, [](int) { stopped = true; });
     if (argc != 2 && argc != 3) return std::fprintf(stderr, "usage: %s NAME [slow|broken]\n", argv[0]), 2;
     belfry::ClientOptions where = belfry::options_from_environment();
     where.timeout = 2s;  // below half the time to live
@@ -55,7 +56,7 @@ int main(int argc, char** argv) {
     if (!client) return fail(client.error());
 
     belfry::Instance worker;
-    worker.service = "example";
+    worker.service = "example-balance";
     worker.id = argv[1];
     worker.address = "127.0.0.1";
     worker.port = 8080;
