@@ -45,7 +45,7 @@ _belfry() {
         presence) flags+=" --ttl --below --above" ;;
         counter) flags+=" --add --set" ;;
         once) flags+=" --ttl --wait --tries --forget" ;;
-        service) flags+=" --address --port --id --label --weight --check --interval --check-timeout --failures --successes --withdraw-after --ttl --passing --stream" ;;
+        service) flags+=" --address --port --id --label --weight --check --interval --check-timeout --failures --successes --withdraw-after --ttl --passing --key --stream" ;;
         import) flags+=" --prefix --format --stdin-kv --dots --batch --changed-only --delete-missing --world-readable --dry-run --strict --comment --verbose" ;;
         export) flags+=" --prefix --format --rev --force --merge" ;;
         compact) flags+=" --keep" ;;
@@ -80,7 +80,7 @@ _belfry() {
         job) COMPREPLY=($(compgen -W "post work list result forget" -- "$cur")) ;;
         role) COMPREPLY=($(compgen -W "add remove list show grant revoke" -- "$cur")) ;;
         auth) COMPREPLY=($(compgen -W "status enable disable" -- "$cur")) ;;
-        service) COMPREPLY=($(compgen -W "register list find watch" -- "$cur")) ;;
+        service) COMPREPLY=($(compgen -W "register list find pick watch" -- "$cur")) ;;
         snapshot) COMPREPLY=($(compgen -W "save status restore" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;
         put|get|del|history)
