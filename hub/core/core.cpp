@@ -103,6 +103,7 @@ Status Core::Impl::start_raft(raft::Restored& restored, Instant now, Output& out
     persisted_changed_ms_ = now.monotonic_ms;
     gate_.emplace(*raft_, options_.member_id, options_.incarnation);
     lease_keeper_.emplace(*raft_, keyspace_, options_.member_id, options_.lease_pace_us);
+    keyspace_.plant(options_.plants.claims);
     lease_keeper_->plant(options_.plants);
     lease_keeper_->clock().load(now.monotonic_ms);
     voters_since_ms_ = now.monotonic_ms;

@@ -210,6 +210,7 @@ struct Plants {
     bool renewals_unshared = false;     // that a lease is kept alive is answered before a majority knows
     bool end_leases_unasked = false;    // a new leader ends leases by its own memory
     bool uncertain_as_refused = false;  // a leader that loses its office says that nothing was changed
+    model::ClaimPlants claims;
 };
 
 struct Options {

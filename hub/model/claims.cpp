@@ -24,14 +24,28 @@ struct Keyspace::Claims {
     bool cut = false;  // there are more than may stand: whoever put them by hand waits until these are done
 };
 
-Result<Keyspace::Claims> Keyspace::standing_claims(BytesView prefix) {
+void Keyspace::plant(const ClaimPlants& plants) {
+    plants_ = plants;
+    plants_.begun = meta_.revision;
+}
+
+// Whether whoever is named there, since this revision, has it still: the lease is the one that it was, and lives.
+bool Keyspace::holds(const protocol::ClaimMark& mark, Revision since, LeaseId claimant) const {
+    if (plants_.claim_for_ever) return mark.lease != LeaseId{};
+    if (plants_.claim_own_again && mark.lease == claimant) return false;
+    if (plants_.claim_begun_anew && since <= plants_.begun) return false;
+    const Lease* const lease = leases_.find(mark.lease);
+    return lease != nullptr && (lease->number == mark.grant || plants_.claim_inherited) && !lease->is_ending;
+}
+
+Result<Keyspace::Claims> Keyspace::standing_claims(const ClaimRequest& request) {
     Claims claims;
+    const BytesView prefix = request.claims;
     const auto visit = [&](BytesView key, const Version& version) {
         claims.cut = claims.all.size() == belfry::limits::claims_standing_max;
         if (claims.cut) return false;
         const protocol::ClaimMark mark = protocol::decode_claim(version.value).value_or(protocol::ClaimMark());
-        const Lease* const lease = leases_.find(mark.lease);
-        const bool held = lease != nullptr && lease->number == mark.grant && !lease->is_ending;
+        const bool held = holds(mark, version.mod, request.lease);
         claims.all.push_back({Bytes(key.substr(prefix.size())), held, version.mod == meta_.revision.next(), mark.attempts});
         return true;
     };
@@ -45,7 +59,7 @@ Result<ClaimReply> Keyspace::claim(const ClaimRequest& request) {
         return Error{Code::not_found, "claim: there is no lease " + std::to_string(request.lease.value) +
                                           "; it was not granted, or has ended"};
     }
-    const Result<Claims> claims = standing_claims(request.claims);
+    const Result<Claims> claims = standing_claims(request);
     if (!claims) return claims.error();
     ClaimReply reply;
     std::vector<Bytes> orphans;  // claims of items that are gone
@@ -53,7 +67,7 @@ Result<ClaimReply> Keyspace::claim(const ClaimRequest& request) {
     size_t room = belfry::limits::claims_standing_max - claims->all.size();  // for claims of items that had none
     auto claim = claims->all.begin();
     const auto pass = [&] {
-        if (!claim->is_new && orphans.size() < belfry::limits::claim_items_max)
+        if (!claim->is_new && orphans.size() < belfry::limits::claim_items_max && !plants_.keep_orphans)
             orphans.push_back(request.claims + claim->rest);
         ++claim;
     };
@@ -61,13 +75,14 @@ Result<ClaimReply> Keyspace::claim(const ClaimRequest& request) {
         const BytesView rest = key.substr(request.items.size());
         while (claim != claims->all.end() && claim->rest < rest) pass();
         const bool known = claim != claims->all.end() && claim->rest == rest;
-        const bool taken = known && (claim->held || claim->is_new);
-        const uint64_t attempts = known ? claim->attempts : 0;
+        const bool taken = known && (claim->held || (claim->is_new && !plants_.claim_given_back));
+        const uint64_t attempts = known && !plants_.forget_attempts ? claim->attempts : 0;
         if (known) {
             reply.held += taken ? 1 : 0;
             ++claim;
         }
         if (taken) return true;
+        if (plants_.claim_behind_last && !claims->all.empty() && rest < claims->all.back().rest) return true;
         const size_t more = key.size() + version.value.size() + version.content_type.size();
         reply.more = reply.items.size() == request.limit || (!known && (room == 0 || claims->cut)) ||
                      (!reply.items.empty() && octets + more > belfry::limits::claim_bytes_max);
@@ -79,7 +94,7 @@ Result<ClaimReply> Keyspace::claim(const ClaimRequest& request) {
     };
     const KeyRange items = KeyRange::prefix(request.items);
     if (Status scanned = scan_current(items, Direction::forward, visit); !scanned) return scanned.error();
-    while (!reply.more && claim != claims->all.end()) pass();
+    while ((!reply.more || plants_.sweep_claims) && claim != claims->all.end()) pass();
     if (Status put = put_claims(request, reply.items); !put) return put.error();
     if (Status erased = erase_claims(orphans); !erased) return erased.error();
     return reply;

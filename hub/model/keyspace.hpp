@@ -25,6 +25,7 @@
 #include "hub/plugin/state_store.hpp"
 #include "sdk/base/hash.hpp"
 #include "sdk/base/limits.hpp"
+#include "sdk/protocol/claim.hpp"
 #include "sdk/protocol/codec.hpp"
 
 namespace belfry::hub::model {
@@ -52,6 +53,20 @@ struct Applied {
     bool changed_records = false;  // the hub's own
 };
 
+// Bugs on purpose in what claims do: only for the simulator, which must find each of them (docs/simulation.md).
+struct ClaimPlants {
+    bool claim_for_ever = false;     // what was handed out stays so when the lease of its claim has ended
+    bool claim_inherited = false;    // a lease holds what an earlier one of its number held
+    bool claim_own_again = false;    // who claims is handed out again what it holds
+    bool claim_given_back = false;   // likewise what the same transaction gives back
+    bool claim_behind_last = false;  // what is free in front of an item with a claim is not looked at
+    bool claim_begun_anew = false;   // claims from before this process began do not hold
+    bool forget_attempts = false;    // each hand-out is the first one
+    bool sweep_claims = false;       // claims that were not looked at are erased, as if their items were gone
+    bool keep_orphans = false;       // claims of items that are gone are not erased
+    Revision begun;                  // set by Keyspace::plant()
+};
+
 class Keyspace {
 public:
     explicit Keyspace(plugin::StateStore& store);
@@ -61,6 +76,8 @@ public:
     Status load();
     // Forgets what is cached of an uncommitted batch; call after rollback.
     Status reload();
+    // Once, after load().
+    void plant(const ClaimPlants& plants);
 
     Revision revision() const { return meta_.revision; }
     Revision compacted() const { return meta_.compacted; }
@@ -175,7 +192,8 @@ private:
 
     // claims.cpp
     Result<protocol::ClaimReply> claim(const protocol::ClaimRequest& request);
-    Result<Claims> standing_claims(BytesView prefix);
+    Result<Claims> standing_claims(const protocol::ClaimRequest& request);
+    bool holds(const protocol::ClaimMark& mark, Revision since, LeaseId claimant) const;
     Status put_claims(const protocol::ClaimRequest& request, std::vector<protocol::ClaimedItem>& items);
     Status erase_claims(const std::vector<Bytes>& keys);
 
@@ -215,6 +233,7 @@ private:
     bool names_any_lease_ = false;
     uint64_t sequential_puts_ = 0;
     Bytes scratch_;
+    ClaimPlants plants_;
 };
 
 }  // namespace belfry::hub::model

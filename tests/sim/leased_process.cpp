@@ -116,13 +116,16 @@ void LeasedProcess::begin(uint64_t pause_ms) {
     after(pause_ms, [this] { grant(client_.own_number); });
 }
 
-// With the number of the last one if that can be had: what it left is not this one's.
+// With the number of the last one if that can be had, by some after another try: what it left is not this one's.
 void LeasedProcess::grant(LeaseId number) {
     const protocol::LeaseGrantRequest request{number, parts_.world.random.between(process_ttl_s_min, process_ttl_s_max)};
     const Bytes comment = next_comment();
     ask(request, comment, [this, request, comment, sent_ms = parts_.world.now()](const Result<protocol::Reply>& reply) {
         promised_life_ = reply ? parts_.promises.answered_grant(request, comment, sent_ms, *reply) : 0;
-        if (promised_life_ == 0) return after(parts_.world.random.between(50, 300), [this] { grant({}); });
+        if (promised_life_ == 0) {
+            const LeaseId next = parts_.world.random.chance(70) ? client_.own_number : LeaseId();
+            return after(parts_.world.random.between(50, 300), [this, next] { grant(next); });
+        }
         lease_ = std::get<protocol::LeaseGrantReply>(reply->result).lease;
         ttl_s_ = request.ttl_s;
         alive_since_ms_ = sent_ms;

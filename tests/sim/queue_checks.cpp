@@ -70,6 +70,8 @@ Status QueueChecks::on_change(const ChangeSet& change) {
             good = on_claim(change, event.kv);
         } else if (claim && items_.contains(*claim)) {
             good = wrong_item(*claim, "its claim is erased, and it is there");
+        } else if (claim) {
+            orphans_.erase(*claim);
         } else if (result && (!is_put || event.kv.version != 1)) {
             good = wrong_item(*result, "its result is written twice");
         }
@@ -92,8 +94,10 @@ Status QueueChecks::on_item(const KeyValue& kv) {
 Status QueueChecks::on_claim(const ChangeSet& change, const KeyValue& kv) {
     const Bytes rest = *below(QueueKeys::claims, kv.key);
     const auto mark = protocol::decode_claim(kv.value);
-    const auto item = items_.find(rest);
-    if (!mark || item == items_.end()) return wrong_item(rest, "is handed out, and is not there");
+    const bool is_orphan = mark && mark->lease == LeaseId{} && orphans_.contains(rest);
+    auto& items = is_orphan ? orphans_ : items_;
+    const auto item = items.find(rest);
+    if (!mark || item == items.end()) return wrong_item(rest, "is handed out, and is not there");
     auto& claim = item->second.claim;
     if (mark->lease == LeaseId{}) {
         if (!claim || claim->author != change.author || claim->mark.claimant != mark->claimant)
@@ -122,6 +126,11 @@ Status QueueChecks::on_erased_item(const ChangeSet& change, const Bytes& rest) {
     const auto item = items_.find(rest);
     if (item == items_.end()) return wrong_item(rest, "is acknowledged twice");
     const auto& claim = item->second.claim;
+    if (change.author == eraser_) {
+        if (claim) orphans_.insert(*item);
+        items_.erase(item);
+        return {};
+    }
     if (!claim || claim->mark.lease == LeaseId{} || claim->author != change.author)
         return wrong_item(rest, "is acknowledged by " + change.author + ", who does not hold it");
     if (!has(change, EventType::erase, QueueKeys::claims + rest))
@@ -189,6 +198,8 @@ void QueueChecks::idle(const Bytes& worker, LeaseId lease, uint64_t claimant) {
 }
 
 void QueueChecks::check_end() const {
+    if (!orphans_.empty())
+        world_.fail("queue: item " + orphans_.begin()->first + " was erased by hand, and its claim is left");
     if (items_.empty()) return;
     const auto& [rest, item] = *items_.begin();
     world_.fail("queue: " + std::to_string(items_.size()) + " items are left, the first is " + rest +

@@ -5,6 +5,7 @@
 //                 attempt more than the last time; and nothing that could be had is passed over for one behind it
 //   acknowledged  by the process that it was handed out to last, once, together with its result
 //   given back    likewise
+//   erased by hand    whoever holds it may still acknowledge it or give it back; its claim does not outlast the next ones
 // and that every claim is answered as the log has it, nothing waits for long when all is quiet, and nothing is left.
 #pragma once
 
@@ -38,6 +39,8 @@ public:
     void answered_push(const protocol::Reply& reply);
     // One that has been told of all its claims, and holds nothing as far as it knows.
     void idle(const Bytes& worker, LeaseId lease, uint64_t claimant);
+    // This one may erase items by hand, and does not hold them.
+    void let_erase(Bytes author) { eraser_ = std::move(author); }
     // From now on it may be opened before it is complete.
     void open_by_hand() { by_hand_ = true; }
     // From now on what is pushed is handed out soon.
@@ -73,7 +76,9 @@ private:
 
     World& world_;
     const Truth& truth_;
-    std::map<Bytes, Item> items_;       // by the rest of the key
+    std::map<Bytes, Item> items_;    // by the rest of the key
+    std::map<Bytes, Item> orphans_;  // items that were erased by hand, and their claims stand
+    Bytes eraser_;
     std::map<Bytes, Bytes> last_push_;  // by priority
     std::optional<Closed> closed_;
     bool by_hand_ = false, quick_ = false;

@@ -1,5 +1,6 @@
 #include "tests/sim/queue_pusher.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <memory>
 #include <utility>
@@ -14,7 +15,8 @@ using protocol::PutRequest;
 using protocol::RangeRequest;
 using protocol::TxnRequest;
 
-constexpr LeaseId no_lease{77'777};  // far above those that there are
+constexpr uint64_t erased_from_last = 4;  // items: older ones are done with by now
+constexpr LeaseId no_lease{77'777};       // far above those that there are
 
 }  // namespace
 
@@ -54,6 +56,7 @@ void QueuePusher::start() {
 void QueuePusher::act() {
     const uint64_t dice = world_.random.below(100);
     if (dice < 4) return close();
+    if (dice < 12 && !keys_.empty()) return erase_one();
     // Others work slowly: what is there is not to grow for ever.
     if (checks_.waiting() < 20) push(1 + dice % 3, false);
 }
@@ -76,6 +79,10 @@ void QueuePusher::push(uint64_t items, bool insist) {
         const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
         const KeyValue* const closed = done != nullptr ? closed_in(*done) : nullptr;
         if (done != nullptr) checks_.answered_push(*reply);
+        for (size_t i = 0; done != nullptr && i < done->replies.size(); ++i) {
+            const auto* const put = std::get_if<protocol::PutReply>(&done->replies[i].reply);
+            if (put != nullptr) keys_.push_back(put->key);
+        }
         if (closed != nullptr)
             open_if_complete([this](auto op, Hear hear) { send_({std::move(op), next_comment()}, hear); }, *closed);
         if (insist && done == nullptr && reply && reply->error.code != Code::uncertain) push(1, true);
@@ -83,6 +90,12 @@ void QueuePusher::push(uint64_t items, bool insist) {
 }
 
 void QueuePusher::insist() { push(1, true); }
+
+// Its claim, if it has one, stays: the hub is to see that it is nobody's.
+void QueuePusher::erase_one() {
+    const size_t back = world_.random.below(std::min<uint64_t>(keys_.size(), erased_from_last));
+    write(DeleteRequest{KeyRange::one(keys_[keys_.size() - 1 - back])}, true, [](const auto&) {});
+}
 
 void QueuePusher::stop() {
     stopped_ = true;

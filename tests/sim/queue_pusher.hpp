@@ -1,4 +1,5 @@
-// Whoever pushes to a queue, step by step as sdk/recipes/queue.hpp does it, closes it now and then, and opens it.
+// Whoever pushes to a queue, step by step as sdk/recipes/queue.hpp does it, closes it now and then, and opens it; and
+// erases an item by hand, whether somebody holds it or not.
 #pragma once
 
 #include "tests/sim/call.hpp"
@@ -18,7 +19,9 @@ void open_if_complete(const Ask& ask, const KeyValue& closed);
 class QueuePusher {
 public:
     QueuePusher(World& world, Ledger& ledger, QueueChecks& checks, Send send, Bytes name)
-        : world_(world), ledger_(ledger), checks_(checks), send_(std::move(send)), name_(std::move(name)) {}
+        : world_(world), ledger_(ledger), checks_(checks), send_(std::move(send)), name_(std::move(name)) {
+        checks_.let_erase(name_);
+    }
     void start();
     // Pushes nothing more by itself, and sees to it that the queue is open.
     void stop();
@@ -28,6 +31,7 @@ public:
 private:
     void act();
     void push(uint64_t items, bool insist);
+    void erase_one();
     void close();
     void open();
     using Answered = std::function<void(const Result<protocol::Reply>&)>;
@@ -39,6 +43,7 @@ private:
     QueueChecks& checks_;
     Send send_;
     Bytes name_;
+    std::vector<Bytes> keys_;  // of its items, as it was told
     uint64_t calls_ = 0, values_ = 0;
     bool stopped_ = false;
 };
