@@ -22,6 +22,12 @@ Send SessionLink::over(World& world, Send first, Send second) {
     };
 }
 
+Send SessionLink::perhaps_over(World& world, const std::function<Send()>& connect) {
+    Send plain = connect();
+    if (world.random.chance(50)) return plain;
+    return over(world, std::move(plain), connect());
+}
+
 void SessionLink::begin(Call call, Answer answer) {
     if (!session_.has_room()) return answer(protocol::Reply{0, {}, Error{Code::unavailable, "too many writes"}, {}});
     call.ticket = session_.next(world_.now(), world_.random.between(1, UINT64_MAX));

@@ -15,6 +15,8 @@ class SessionLink : public std::enable_shared_from_this<SessionLink> {
 public:
     // What is no write goes over `first` as it is.
     static Send over(World& world, Send first, Send second);
+    // A half of the clients have sessions.
+    static Send perhaps_over(World& world, const std::function<Send()>& connect);
     SessionLink(World& world, Send first, Send second) : world_(world), ways_{std::move(first), std::move(second)} {}
 
 private:
