@@ -9,15 +9,17 @@ namespace {
 constexpr uint64_t uses_end_ms = 2'000;  // before the end: what has begun comes to its end, and subscribers hear of it
 constexpr uint64_t final_pushes = 6;
 constexpr uint64_t patient_ms = 25'000;
-constexpr uint64_t own_numbers_from = 20'000;  // of leases: no holder of leases chooses these
-constexpr uint64_t dice_sides = 12;
+constexpr uint64_t hasty_ms_min = 700, hasty_ms_max = 3'000;  // until an answer is not waited for any more
+constexpr uint64_t own_numbers_from = 20'000;                 // of leases: no holder of leases chooses these
+constexpr uint64_t dice_sides = 18;
 
 }  // namespace
 
 void RecipeFigures::add(const RecipeFigures& other) {
     for (uint64_t RecipeFigures::*figure :
          {&RecipeFigures::items, &RecipeFigures::items_handed_out, &RecipeFigures::turns, &RecipeFigures::guarded_writes,
-          &RecipeFigures::rounds, &RecipeFigures::passages}) {
+          &RecipeFigures::rounds, &RecipeFigures::passages, &RecipeFigures::job_tries, &RecipeFigures::job_results,
+          &RecipeFigures::adds}) {
         this->*figure += other.*figure;
     }
 }
@@ -25,7 +27,8 @@ void RecipeFigures::add(const RecipeFigures& other) {
 std::string RecipeFigures::words() const {
     return std::to_string(items) + " items of queues, handed out " + std::to_string(items_handed_out) + " times; " +
            std::to_string(turns) + " turns in lines, " + std::to_string(guarded_writes) + " guarded writes; " +
-           std::to_string(rounds) + " rounds, " + std::to_string(passages) + " passages";
+           std::to_string(rounds) + " rounds, " + std::to_string(passages) + " passages; " + std::to_string(job_tries) +
+           " tries of jobs, " + std::to_string(job_results) + " results; " + std::to_string(adds) + " additions";
 }
 
 Recipes::Recipes(RecipeParts parts, const Truth& truth, RequestNet& net)
@@ -35,7 +38,9 @@ Recipes::Recipes(RecipeParts parts, const Truth& truth, RequestNet& net)
       queue_(world_, truth),
       lines_(world_),
       barrier_(world_),
-      gate_(world_, parts.ledger) {}
+      gate_(world_, parts.ledger),
+      once_(world_, parts.ledger),
+      counter_(world_) {}
 
 template <class Action>
 void Recipes::each_user(const Action& action) {
@@ -43,6 +48,8 @@ void Recipes::each_user(const Action& action) {
     for (auto& one : in_line_) action(one);
     for (auto& one : at_barrier_) action(one);
     for (auto& one : at_gate_) action(one);
+    for (auto& one : at_jobs_) action(one);
+    for (auto& one : counting_) action(one);
 }
 
 // ---- who is there ----
@@ -54,6 +61,8 @@ void Recipes::add_one(const Plants& plants) {
     if (dice < 4) return add_line(plants.line);
     if (dice < 5) return add_barrier(plants.barrier);
     if (dice < 6) return add_gate(plants.gate);
+    if (dice < 8) return add_once(plants.once);
+    if (dice < 9) return add_counter(plants.counter);
 }
 
 void Recipes::add_queue(const QueuePlants& plants) {
@@ -79,17 +88,45 @@ void Recipes::add_gate(const GatePlants& plants) {
         at_gate_.emplace_back(parts_, gate_, session_client("g" + std::to_string(i)), plants);
 }
 
+// All with sessions, as in the SDK: without one a beginning that is late could come after its own end, and a forgetting.
+void Recipes::add_once(const OncePlants& plants) {
+    for (uint64_t i = world_.random.between(3, 5); i > 0; --i) {
+        const Bytes name = "j" + std::to_string(i);
+        at_jobs_.emplace_back(parts_, once_, world_.random.chance(50) ? session_client(name) : hasty_client(name), plants);
+    }
+}
+
+void Recipes::add_counter(const CounterPlants& plants) {
+    for (uint64_t i = world_.random.between(3, 5); i > 0; --i)
+        counting_.emplace_back(world_, parts_.ledger, counter_, counter_client("n" + std::to_string(i)), plants);
+}
+
 // With a session it has the patience that its writes are sent again with, and does not choose the number of its lease:
 // `conflict` says something else to it.
 RecipeClient Recipes::some_client(const Bytes& name, uint64_t number) {
     if (world_.random.chance(25)) return session_client(name);
     const LeaseId own_number = world_.random.chance(67) ? LeaseId{own_numbers_from + number} : LeaseId();
-    return {net_.connect(name), name, own_number, world_.random.between(700, 3000)};
+    return {net_.connect(name), name, own_number, world_.random.between(hasty_ms_min, hasty_ms_max)};
 }
 
 RecipeClient Recipes::session_client(const Bytes& name) {
     Send first = net_.connect(name);
     return {SessionLink::over(world_, std::move(first), net_.connect(name)), name, {}, patient_ms};
+}
+
+// With a session, and a timeout after which its writes are not sent again.
+RecipeClient Recipes::hasty_client(const Bytes& name) {
+    Send first = net_.connect(name);
+    const uint64_t timeout_ms = world_.random.between(hasty_ms_min, hasty_ms_max);
+    return {SessionLink::over(world_, std::move(first), net_.connect(name), timeout_ms), name, {}, timeout_ms};
+}
+
+// Some of them without a session: what is uncertain may come later then.
+CounterClient Recipes::counter_client(const Bytes& name) {
+    if (world_.random.chance(25))
+        return {net_.connect(name), name, false, world_.random.between(hasty_ms_min, hasty_ms_max)};
+    const RecipeClient client = world_.random.chance(50) ? session_client(name) : hasty_client(name);
+    return {client.send, name, true, client.timeout_ms};
 }
 
 // ---- what they do, and what must hold of it ----
@@ -103,7 +140,9 @@ Status Recipes::on_change(const ChangeSet& change) {
     Status good = queue_.on_change(change);
     if (good) good = lines_.on_change(change);
     if (good) good = barrier_.on_change(change);
-    return good ? gate_.on_change(change) : good;
+    if (good) good = gate_.on_change(change);
+    if (good) good = once_.on_change(change);
+    return good ? counter_.on_change(change) : good;
 }
 
 void Recipes::calm_down() {
@@ -116,8 +155,10 @@ void Recipes::end() {
     lines_.be_quick();
     barrier_.be_quick();
     gate_.be_quick();
-    // An item is not to wait for longer than its workers are there.
-    const uint64_t stay_ms = workers_.empty() ? uses_end_ms : uses_end_ms * 2;
+    once_.be_quick();
+    // An item or a job is not to wait for longer than those are there who take it up.
+    const bool is_taken_up = !workers_.empty() || !at_jobs_.empty();
+    const uint64_t stay_ms = is_taken_up ? uses_end_ms * 2 : uses_end_ms;
     world_.after(stay_ms, [this] { each_user([](auto& one) { one.stop(); }); });
     // At once or soon after each other: the last ones come while the workers are about to wait.
     const uint64_t first_ms = world_.random.below(uses_end_ms / 2), pause_ms = world_.random.below(uses_end_ms / 2);
@@ -130,6 +171,7 @@ void Recipes::check_end() const {
     lines_.check_end();
     barrier_.check_end();
     gate_.check_end();
+    once_.check_end();
 }
 
 RecipeFigures Recipes::figures() const {
@@ -140,6 +182,9 @@ RecipeFigures Recipes::figures() const {
     figures.guarded_writes = lines_.writes();
     figures.rounds = barrier_.rounds();
     figures.passages = gate_.passages();
+    figures.job_tries = once_.tries();
+    figures.job_results = once_.results();
+    figures.adds = counter_.adds();
     return figures;
 }
 
