@@ -1,6 +1,7 @@
 #include "sdk/recipes/once.hpp"
 
 #include <charconv>
+#include <utility>
 
 #include "sdk/base/hash.hpp"
 #include "sdk/base/random.hpp"
@@ -65,10 +66,8 @@ public:
         const auto patience = recipes::Patience::of(options_.timeout, options_.cancelled);
         for (;;) {
             const Status decided = waiting_.until([this] { return look(); }, patience);
-            if (!decided) {
-                give_back();
-                return decided.error();
-            }
+            if (!decided || result_ || given_up_) give_back();
+            if (!decided) return decided.error();
             if (result_) return *std::move(result_);
             if (given_up_) return *std::move(given_up_);
             auto own = take_turn();
@@ -127,20 +126,22 @@ Result<Runner::Standing> Runner::read() const {
     return now;
 }
 
-// It is time when there is a result, or none to be hoped for, or this one is the worker.
+// It is time when there is a result, or none to be hoped for, or this one is the worker. Who was too late to begin looks
+// again at once: if the name was forgotten meanwhile, nobody is at it, and no change of the worker's key will tell of it.
 Result<std::optional<Awaited>> Runner::look() {
-    auto now = read();
-    if (!now) return now.error();
-    if (now->result) {
-        result_ = std::move(now->result->value);
-        return std::optional<Awaited>();
-    }
-    const Tries tries = parse_tries(now->tries ? BytesView(now->tries->value) : BytesView());
-    if (now->worker && now->worker->value == mark_) {
-        begun(tries.begun, now->worker->create_revision);  // an answer was lost
-        return std::optional<Awaited>();
-    }
-    if (!now->worker) {
+    for (;;) {
+        auto now = read();
+        if (!now) return now.error();
+        if (now->result) {
+            result_ = std::move(now->result->value);
+            return std::optional<Awaited>();
+        }
+        const Tries tries = parse_tries(now->tries ? BytesView(now->tries->value) : BytesView());
+        if (now->worker && now->worker->value == mark_) {
+            begun(tries.begun, now->worker->create_revision);  // an answer was lost
+            return std::optional<Awaited>();
+        }
+        if (now->worker) return std::optional<Awaited>({worker_key(name_), now->revision});
         if (tries.begun >= options_.tries_max) {
             given_up_ = Error{tries.last.code, "'" + name_ + "': tried " + std::to_string(tries.begun) +
                                                    " times, the last time: " + tries.last.detail};
@@ -150,10 +151,9 @@ Result<std::optional<Awaited>> Runner::look() {
         if (!own) return own.error();
         if (*own) return std::optional<Awaited>();
     }
-    return std::optional<Awaited>({worker_key(name_), now->revision});
 }
 
-// False: another one was quicker, so the worker's key has changed, and the next look tells.
+// False: another one was quicker, or the name was forgotten.
 Result<bool> Runner::begin(const std::optional<KeyValue>& tries, uint64_t number) {
     if (!lease_->alive()) return Error{Code::not_found, "lease " + std::to_string(lease_->id().value) + " has ended"};
     const Bytes counted = tries_key(name_);
@@ -162,9 +162,10 @@ Result<bool> Runner::begin(const std::optional<KeyValue>& tries, uint64_t number
                     tries ? is_of(counted, Compare::Target::mod, tries->mod_revision) : is_missing(counted)};
     txn.then_ops.push_back({protocol::PutRequest{worker_key(name_), mark_, lease_->id()}});
     txn.then_ops.push_back({protocol::PutRequest{counted, std::to_string(number), {}}});
-    perhaps_begun_ = true;
+    const bool perhaps_before = std::exchange(perhaps_begun_, true);
     const auto done = client_->txn(std::move(txn));
     if (!done) return done.error();
+    perhaps_begun_ = done->succeeded || perhaps_before;
     if (done->succeeded) begun(number, done->revision);
     return done->succeeded;
 }
@@ -211,7 +212,8 @@ Result<bool> Runner::end_turn(protocol::TxnRequest txn) {
     }
 }
 
-// What was begun and not heard of: nobody should have to wait until the lease ends.
+// What was begun and not heard of: nobody should have to wait until the lease ends. One that is late, and comes when the
+// name has been forgotten, is not done after this: the client has written something else (docs/protocol.md, "Sessions").
 void Runner::give_back() {
     if (!perhaps_begun_) return;
     const Bytes key = worker_key(name_);

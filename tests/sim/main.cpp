@@ -80,10 +80,7 @@ void print_sum(const Outcome& sum) {
                 number(sum.searches_given_up).c_str());
     std::printf("sim: %s leases, %s of them expired, kept alive %s times\n", number(sum.leases).c_str(),
                 number(sum.leases_expired).c_str(), number(sum.leases_kept_alive).c_str());
-    std::printf(
-        "sim: %s items of queues, handed out %s times; %s turns in lines, %s guarded writes; %s rounds, %s passages\n",
-        number(sum.items).c_str(), number(sum.items_handed_out).c_str(), number(sum.turns).c_str(),
-        number(sum.guarded_writes).c_str(), number(sum.rounds).c_str(), number(sum.passages).c_str());
+    std::printf("sim: %s\n", sum.recipes.words().c_str());
 }
 
 int run_seeds(const Arguments& arguments, const Plants& plants) {

@@ -45,6 +45,11 @@ const std::vector<Row>& all_plants() {
         {"wait_from_now", [](Plants& p) -> bool& { return p.queue.wait_from_now; }},
         {"pass_unlooked", [](Plants& p) -> bool& { return p.gate.pass_unlooked; }},
         {"open_anybody", [](Plants& p) -> bool& { return p.gate.open_anybody; }},
+        {"begin_unlooked", [](Plants& p) -> bool& { return p.once.begin_unlooked; }},
+        {"publish_unguarded", [](Plants& p) -> bool& { return p.once.publish_unguarded; }},
+        {"wait_for_result", [](Plants& p) -> bool& { return p.once.wait_for_result; }},
+        {"add_unguarded", [](Plants& p) -> bool& { return p.counter.add_unguarded; }},
+        {"add_again", [](Plants& p) -> bool& { return p.counter.add_again; }},
         {"claim_late", [](Plants& p) -> bool& { return p.queue.claim_late; }},
     };
     return rows;

@@ -5,9 +5,11 @@
 #include <vector>
 
 #include "tests/sim/barrier_users.hpp"
+#include "tests/sim/counter_users.hpp"
 #include "tests/sim/gate_users.hpp"
 #include "tests/sim/hub.hpp"
 #include "tests/sim/line_users.hpp"
+#include "tests/sim/once_users.hpp"
 #include "tests/sim/queue_workers.hpp"
 #include "tests/sim/subscriber.hpp"
 
@@ -20,6 +22,8 @@ struct Plants {
     LinePlants line;
     BarrierPlants barrier;
     GatePlants gate;
+    OncePlants once;
+    CounterPlants counter;
     bool requests_twice = false;  // the network between members doubles what is forwarded for clients
     // The names for the command line.
     static std::vector<std::string> names();

@@ -14,12 +14,18 @@ constexpr uint64_t patience_ms = 1500;  // until a write without an answer is se
 
 }  // namespace
 
-Send SessionLink::over(World& world, Send first, Send second) {
-    auto link = std::make_shared<SessionLink>(world, first, std::move(second));
+Send SessionLink::over(World& world, Send first, Send second, uint64_t timeout_ms) {
+    auto link = std::make_shared<SessionLink>(world, first, std::move(second), timeout_ms);
     return [link, first](Call call, Answer answer) {
         if (!protocol::can_change(call.op)) return first(std::move(call), std::move(answer));
         link->begin(std::move(call), std::move(answer));
     };
+}
+
+Send SessionLink::perhaps_over(World& world, const std::function<Send()>& connect) {
+    Send plain = connect();
+    if (world.random.chance(50)) return plain;
+    return over(world, std::move(plain), connect());
 }
 
 void SessionLink::begin(Call call, Answer answer) {
@@ -28,6 +34,8 @@ void SessionLink::begin(Call call, Answer answer) {
     auto write = std::make_shared<Write>(Write{std::move(call), std::move(answer)});
     send(write);
     if (world_.random.chance(10)) send(write);
+    if (timeout_ms_ == patient) return;
+    world_.after(timeout_ms_, [self = shared_from_this(), write] { self->give_up(write); });
 }
 
 void SessionLink::send(const std::shared_ptr<Write>& write) {
@@ -74,6 +82,13 @@ void SessionLink::end(const std::shared_ptr<Write>& write, const Result<protocol
     const bool unknown = refused && (write->open > 0 || reply->error.code == Code::conflict);
     if (unknown) return write->answer(Error{Code::uncertain, reply->error.detail});
     write->answer(reply);
+}
+
+// The next write of the session says that nobody waits for this one any more: after that it is not done.
+void SessionLink::give_up(const std::shared_ptr<Write>& write) {
+    if (std::exchange(write->ended, true)) return;
+    session_.close(write->call.ticket);
+    write->answer(Error{Code::uncertain, "no answer in time"});
 }
 
 }  // namespace belfry::sim

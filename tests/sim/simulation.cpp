@@ -1,19 +1,14 @@
 #include "tests/sim/simulation.hpp"
 
-#include <deque>
 #include <memory>
 #include <optional>
 
 #include "sdk/base/hash.hpp"
 #include "tests/sim/administrator.hpp"
-#include "tests/sim/barrier_users.hpp"
 #include "tests/sim/clients.hpp"
 #include "tests/sim/filters.hpp"
-#include "tests/sim/gate_users.hpp"
 #include "tests/sim/lease_holders.hpp"
-#include "tests/sim/line_users.hpp"
 #include "tests/sim/members.hpp"
-#include "tests/sim/queue_workers.hpp"
 #include "tests/sim/registers.hpp"
 #include "tests/sim/request_net.hpp"
 #include "tests/sim/session_link.hpp"
@@ -33,10 +28,7 @@ constexpr uint64_t one_leads_ms = heal_ms + 3'000;
 constexpr uint64_t one_leads_after_removals_ms = heal_ms + 15'000;
 constexpr uint64_t answer_ms = 1'000;  // until the digests are there
 constexpr uint64_t final_writes = 12;
-constexpr uint64_t last_uses_ms = 6'000;  // of recipes, before the end
-constexpr uint64_t uses_end_ms = 2'000;   // after that: what has begun comes to its end, and subscribers hear of it
-constexpr uint64_t final_pushes = 6;
-constexpr uint64_t patient_ms = 25'000;
+constexpr uint64_t last_uses_ms = 6'000;          // of recipes, before the end
 constexpr unsigned private_streams_percent = 35;  // of the subscribers
 
 struct Shape {
@@ -72,13 +64,8 @@ public:
         }
         const uint64_t holders = world_.random.between(1, 3);
         for (uint64_t i = 0; i < holders; ++i) add_holder("h" + std::to_string(i), i);
-        truth_.on_change = [this](const ChangeSet& change) {
-            Status good = queue_.on_change(change);
-            if (good) good = lines_.on_change(change);
-            if (good) good = barrier_.on_change(change);
-            return good ? gate_.on_change(change) : good;
-        };
-        add_recipe(plants);
+        truth_.on_change = [this](const ChangeSet& change) { return recipes_.on_change(change); };
+        recipes_.add_one(plants);
     }
 
     Outcome run() {
@@ -87,11 +74,7 @@ public:
         for (const char* const name : {"r0", "r1", "r2"}) registers_.start(connect(name), name);
         promises_.watch();
         for (auto& holder : holders_) holder->start();
-        if (pusher_) pusher_->start();
-        for (auto& one : workers_) one.start();
-        for (auto& one : in_line_) one.start();
-        for (auto& one : at_barrier_) one.start();
-        for (auto& one : at_gate_) one.start();
+        recipes_.start();
         for (auto& subscriber : subscribers_) {
             world_.after(world_.random.below(4000), [&subscriber] { subscriber->start(); });
         }
@@ -103,7 +86,7 @@ public:
             world_.at(at, [this] { trouble(); });
         world_.at(heal_ms, [this] { heal(); });
         world_.at(final_put_ms, [this] { write_finally(); });
-        world_.at(settle_ms - last_uses_ms, [this] { end_recipes(); });
+        world_.at(settle_ms - last_uses_ms, [this] { recipes_.end(); });
         world_.at(settle_ms, [this] {
             ask_digests();
             ask_leases();
@@ -114,11 +97,8 @@ public:
     }
 
 private:
-    // Half of the clients have sessions.
     Send connect(const Bytes& name) {
-        Send plain = net_.connect(name);
-        if (world_.random.chance(50)) return plain;
-        return SessionLink::over(world_, std::move(plain), net_.connect(name));
+        return SessionLink::perhaps_over(world_, [&] { return net_.connect(name); });
     }
 
     // Who has a session does not choose the number: `conflict` says something else to it. Often they ask the leader itself:
@@ -133,42 +113,6 @@ private:
         const bool has_session = own_number == LeaseId{} && world_.random.chance(50);
         if (has_session) send = SessionLink::over(world_, std::move(send), net_.connect(name));
         holders_.push_back(std::make_unique<LeaseHolder>(world_, ledger_, promises_, std::move(send), name, own_number));
-    }
-
-    // How a user of a recipe asks: with a session it has the patience that its writes are sent again with, and does not
-    // choose the number of its lease (see add_holder()).
-    RecipeClient recipe_client(const Bytes& name, LeaseId number) {
-        if (world_.random.chance(25)) return session_client(name);
-        const LeaseId own_number = world_.random.chance(67) ? number : LeaseId();
-        return {net_.connect(name), name, own_number, world_.random.between(700, 3000)};
-    }
-    RecipeClient session_client(const Bytes& name) {
-        RecipeClient client{net_.connect(name), name, {}, 0};
-        client.send = SessionLink::over(world_, std::move(client.send), net_.connect(name));
-        client.timeout_ms = patient_ms;
-        return client;
-    }
-
-    // One in every other run, for the time that it takes.
-    void add_recipe(const Plants& plants) {
-        const RecipeParts parts{world_, ledger_, promises_};
-        const uint64_t dice = world_.random.below(12), number = 20'000;
-        if (dice < 2) {
-            pusher_ = std::make_unique<QueuePusher>(world_, ledger_, queue_, connect("p0"), "p0");
-            for (uint64_t i = world_.random.between(1, 3); i > 0; --i)
-                workers_.emplace_back(parts, queue_, recipe_client("w" + std::to_string(i), {number + i}), plants.queue);
-        } else if (dice < 4) {
-            for (uint64_t i = world_.random.between(3, 5); i > 0; --i)
-                in_line_.emplace_back(parts, lines_, recipe_client("k" + std::to_string(i), {number + i}), plants.line);
-        } else if (dice < 5) {
-            for (uint64_t i = world_.random.between(3, 4); i > 0; --i)
-                at_barrier_.emplace_back(parts, barrier_, recipe_client("d" + std::to_string(i), {number + i}),
-                                         plants.barrier);
-        } else if (dice < 6) {
-            // Without a session a closing that is late could come after its own release.
-            for (uint64_t i = world_.random.between(3, 5); i > 0; --i)
-                at_gate_.emplace_back(parts, gate_, session_client("g" + std::to_string(i)), plants.gate);
-        }
     }
 
     void add_subscriber(const protocol::FilterSpec& filter, const SubscriberPlants& plants) {
@@ -220,11 +164,7 @@ private:
         registers_.stop();
         for (auto& client : clients_) client->stop();
         for (auto& holder : holders_) holder->stop(world_.random.chance(25));
-        if (pusher_) pusher_->stop();
-        for (auto& one : workers_) one.calm_down();
-        for (auto& one : in_line_) one.calm_down();
-        for (auto& one : at_barrier_) one.calm_down();
-        for (auto& one : at_gate_) one.calm_down();
+        recipes_.calm_down();
         for (auto& subscriber : subscribers_) {
             subscriber->pause(false);
             subscriber->link().lose_until(0);
@@ -238,26 +178,6 @@ private:
         for (uint64_t i = 0; i < final_writes; ++i) {
             clients_[0]->insist((i % 2 == 0 ? "a/" : "d/") + std::to_string(i / 2), "final");
         }
-    }
-
-    // Nothing goes wrong any more: those who wait are not to wait for long.
-    void end_recipes() {
-        queue_.be_quick();
-        lines_.be_quick();
-        barrier_.be_quick();
-        gate_.be_quick();
-        world_.after(uses_end_ms, [this] {
-            for (auto& one : in_line_) one.stop();
-            for (auto& one : at_barrier_) one.stop();
-            for (auto& one : at_gate_) one.stop();
-        });
-        world_.after(uses_end_ms * 2, [this] {  // an item is not to wait for longer than that
-            for (auto& one : workers_) one.stop();
-        });
-        // At once or soon after each other: the last ones come while the workers are about to wait.
-        const uint64_t first_ms = world_.random.below(uses_end_ms / 2), pause_ms = world_.random.below(uses_end_ms / 2);
-        for (uint64_t i = 0; pusher_ && i < final_pushes; ++i)
-            world_.after(first_ms + i * pause_ms / final_pushes, [this] { pusher_->insist(); });
     }
 
     void ask_digests() {
@@ -293,10 +213,7 @@ private:
         for (auto& holder : holders_) {
             if (holder->unanswered() > 0) world_.fail("nobody knows about some leases");
         }
-        queue_.check_end();
-        lines_.check_end();
-        barrier_.check_end();
-        gate_.check_end();
+        recipes_.check_end();
         if (!leases_listed_) world_.fail("the list of leases is missing");
         if (!registers_.check()) ++searches_given_up_;
         if (clients_[0]->acknowledged() < acknowledged_before_ + final_writes) {
@@ -337,12 +254,7 @@ private:
             if (life.expired()) ++outcome.leases_expired;
         }
         outcome.leases_kept_alive = promises_.kept_alive();
-        outcome.items = queue_.pushed();
-        outcome.items_handed_out = queue_.handed_out();
-        outcome.turns = lines_.turns();
-        outcome.guarded_writes = lines_.writes();
-        outcome.rounds = barrier_.rounds();
-        outcome.passages = gate_.passages();
+        outcome.recipes = recipes_.figures();
         outcome.members = members_.hubs().size();
         outcome.changes = administrator_.changes();
         outcome.leaders = members_.leaders();
@@ -360,18 +272,10 @@ private:
     Ledger ledger_{world_, truth_};
     LeasePromises promises_{world_, truth_, ledger_};
     Registers registers_{world_};
-    QueueChecks queue_{world_, truth_};
-    LineChecks lines_{world_};
-    BarrierChecks barrier_{world_};
-    GateChecks gate_{world_, ledger_};
+    Recipes recipes_{{world_, ledger_, promises_}, truth_, net_};
     Administrator administrator_;
     std::vector<std::unique_ptr<Client>> clients_;
     std::vector<std::unique_ptr<LeaseHolder>> holders_;
-    std::unique_ptr<QueuePusher> pusher_;
-    std::deque<QueueWorker> workers_;
-    std::deque<LineUser> in_line_;
-    std::deque<BarrierUser> at_barrier_;
-    std::deque<GateUser> at_gate_;
     std::vector<std::unique_ptr<Subscriber>> subscribers_;
     bool administered_ = false, leases_listed_ = false;
     Send asker_;
@@ -381,32 +285,14 @@ private:
 }  // namespace
 
 void Outcome::add(const Outcome& other) {
-    for (uint64_t Outcome::*figure : {&Outcome::acknowledged,
-                                      &Outcome::deliveries,
-                                      &Outcome::reads,
-                                      &Outcome::register_calls,
-                                      &Outcome::searches_given_up,
-                                      &Outcome::members,
-                                      &Outcome::changes,
-                                      &Outcome::leaders,
-                                      &Outcome::crashes,
-                                      &Outcome::snapshots,
-                                      &Outcome::installs,
-                                      &Outcome::gaps_by_chain,
-                                      &Outcome::gaps_by_mark,
-                                      &Outcome::deltas,
-                                      &Outcome::snapshot_catch_ups,
-                                      &Outcome::leases,
-                                      &Outcome::leases_expired,
-                                      &Outcome::leases_kept_alive,
-                                      &Outcome::items,
-                                      &Outcome::items_handed_out,
-                                      &Outcome::turns,
-                                      &Outcome::guarded_writes,
-                                      &Outcome::rounds,
-                                      &Outcome::passages}) {
+    for (uint64_t Outcome::*figure :
+         {&Outcome::acknowledged, &Outcome::deliveries, &Outcome::reads, &Outcome::register_calls,
+          &Outcome::searches_given_up, &Outcome::members, &Outcome::changes, &Outcome::leaders, &Outcome::crashes,
+          &Outcome::snapshots, &Outcome::installs, &Outcome::gaps_by_chain, &Outcome::gaps_by_mark, &Outcome::deltas,
+          &Outcome::snapshot_catch_ups, &Outcome::leases, &Outcome::leases_expired, &Outcome::leases_kept_alive}) {
         this->*figure += other.*figure;
     }
+    recipes.add(other.recipes);
 }
 
 Outcome simulate(uint64_t seed, const Plants& plants, size_t trace_lines) {

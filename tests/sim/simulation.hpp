@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tests/sim/plants.hpp"
+#include "tests/sim/recipes.hpp"
 
 namespace belfry::sim {
 
@@ -15,7 +16,7 @@ struct Outcome {
     uint64_t members = 0, changes = 0, leaders = 0, crashes = 0, snapshots = 0, installs = 0;
     uint64_t gaps_by_chain = 0, gaps_by_mark = 0, deltas = 0, snapshot_catch_ups = 0;
     uint64_t leases = 0, leases_expired = 0, leases_kept_alive = 0;
-    uint64_t items = 0, items_handed_out = 0, turns = 0, guarded_writes = 0, rounds = 0, passages = 0;
+    RecipeFigures recipes;
     std::vector<std::string> trace;
 
     void add(const Outcome& other);  // the figures

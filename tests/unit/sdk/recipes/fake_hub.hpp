@@ -1,10 +1,12 @@
-// A hub for places in a line, and for consumers of a queue, that gets wrong what it is told to.
+// A hub for places in a line, for consumers of a queue, and for jobs that one of many does, that gets wrong what it is told
+// to.
 #pragma once
 
 #include <zmq.h>
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -66,6 +68,8 @@ public:
         return lost_;
     }
 
+    // Called before each transaction, with its number from 1 on; copies count. To be set before there is any.
+    std::function<void(int number)> before_txn;
     std::atomic<bool> lose_copies = false;                            // of transactions whose answer was lost
     std::atomic<int> lose_answers = 0;                                // of so many transactions that are done
     std::atomic<Code> refuse_deletes = Code::ok, changes = Code::ok;  // their answer
@@ -83,7 +87,11 @@ private:
             while (receive(router_, peer) && receive(router_, frame)) {
                 auto decoded = protocol::decode_requests(frame);
                 if (!decoded) continue;
-                for (auto& request : *decoded) answer(peer, request);
+                for (auto& request : *decoded) {
+                    const bool is_txn = std::holds_alternative<protocol::TxnRequest>(request.op);
+                    if (is_txn && before_txn) before_txn(++txns_);
+                    answer(peer, request);
+                }
             }
         }
     }
@@ -165,7 +173,7 @@ private:
         }
         return {std::erase_if(keys_, [&](const auto& one) { return op.range.contains(one.first); }), {}};
     }
-    // What places and consumers compare: that there is nothing in a range, a key's create or mod revision, a value.
+    // What places, consumers and jobs compare: that there is nothing in a range, a key's create or mod revision, a value.
     bool holds(const protocol::Compare& compare) const {
         const auto found = range(compare.range).kvs;
         if (compare.target == protocol::Compare::Target::version) return found.empty();
@@ -212,6 +220,7 @@ private:
     protocol::TxnRequest lost_;
     uint64_t lost_sequence_ = 0;
     uint64_t revision_ = 10;
+    int txns_ = 0;  // the thread's
     std::thread thread_;
 };
 
