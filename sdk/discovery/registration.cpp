@@ -72,11 +72,13 @@ Status Registration::Impl::stop() {
         moved_.notify_all();
     }
     if (thread_.joinable()) thread_.join();
+    if (lease_ && !lease_->alive()) drop_lease();
+    const Status taken = std::exchange(perhaps_left_, false) ? take_along() : Status();
     const auto lease = std::move(lease_);
-    if (!lease || !lease->alive()) return {};
+    if (!lease || !lease->alive()) return taken;
     const auto revoked = lease->revoke();
     if (!revoked) return revoked.error();
-    return {};
+    return taken;
 }
 
 void Registration::Impl::beat() {
@@ -186,6 +188,7 @@ void Registration::Impl::make_so(const Instance& instance) {
     if (done) done = put(instance);
     if (!done) return failed(done.error());
     failures_ = 0;
+    perhaps_left_ = false;
     look_at_ = Clock::now() + options_.look_interval;
     bool was_registered = false;
     {
@@ -260,6 +263,7 @@ Status Registration::Impl::put(const Instance& instance) {
         protocol::PutRequest own{key_, *value, lease_->id()};
         own.content_type = Bytes(instance_content_type);
         txn.then_ops.push_back({std::move(own)});
+        perhaps_put_ = true;
         const auto done = client_->txn(std::move(txn));
         if (!done) return done.error();
         if (done->succeeded) return {};
@@ -280,12 +284,31 @@ bool Registration::Impl::is_own(const KeyValue& kv) const {
     return std::find(own_leases_.begin(), own_leases_.end(), kv.lease) != own_leases_.end();
 }
 
-// Its key goes with it, if it is alive.
+// Its key goes with it, if it is alive; if it was lost, the hub may give it all its time once more.
 void Registration::Impl::drop_lease() {
     lease_.reset();
+    perhaps_left_ = std::exchange(perhaps_put_, false) || perhaps_left_;
     const std::lock_guard lock(mutex_);
     written_.reset();
     lost_.reset();
+}
+
+// A key that is there with a lease that was lost goes with one that can be ended.
+Status Registration::Impl::take_along() {
+    const auto there = look();
+    if (!there) return there.error();
+    const std::optional<KeyValue>& kv = *there;
+    if (!kv || !is_own(*kv) || (lease_ && kv->lease == lease_->id())) return {};
+    if (Status granted = lease_ ? Status() : grant(); !granted) return granted;
+    protocol::TxnRequest txn;
+    txn.compares = {
+        {KeyRange::one(key_), protocol::Compare::Target::mod, protocol::Compare::Op::equal, kv->mod_revision.value, {}}};
+    protocol::PutRequest own{key_, kv->value, lease_->id()};
+    own.content_type = kv->content_type;
+    txn.then_ops.push_back({std::move(own)});
+    const auto done = client_->txn(std::move(txn));  // refused: it has gone, or is another one's now
+    if (!done) return done.error();
+    return {};
 }
 
 void Registration::Impl::enter(RegistrationState state, const Error& reason) {

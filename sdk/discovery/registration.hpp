@@ -80,8 +80,8 @@ public:
     // Waits until the hub has what is wanted now. `timeout`: not within the time; the last answer is told. `conflict`: it
     // is displaced. `unavailable`: it is withdrawn.
     Status sync(std::chrono::milliseconds timeout) const;
-    // Gone at once, for everybody. Whatever the answer, it is registered no more; after an error others may find it until
-    // its lease ends. Called again: ok.
+    // Gone at once, for everybody, also where its lease was lost just before. Whatever the answer, it is registered no
+    // more; after an error others may find it until its lease ends. Called again: ok.
     Status deregister();
 
     // As it is wanted now; service and id, made or given, never change.

@@ -51,6 +51,7 @@ private:
     Result<std::optional<KeyValue>> look() const;
     bool is_own(const KeyValue& kv) const;
     void drop_lease();
+    Status take_along();
     void enter(RegistrationState state, const Error& reason);
     void failed(const Error& error);
 
@@ -64,6 +65,8 @@ private:
     // its own thread
     std::unique_ptr<Lease> lease_;
     std::deque<LeaseId> own_leases_;  // the newest last
+    bool perhaps_put_ = false;        // with lease_
+    bool perhaps_left_ = false;       // its key, with one before that
     unsigned failures_ = 0;           // in a row
     Clock::time_point try_at_;
     Clock::time_point look_at_;

@@ -1,9 +1,7 @@
 #include "sdk/discovery/service_view.hpp"
 
 #include <condition_variable>
-#include <map>
 #include <mutex>
-#include <set>
 
 namespace belfry {
 
@@ -14,27 +12,11 @@ constexpr std::chrono::milliseconds refusal_poll = 50ms;
 // What the deliveries add up to.
 class ServiceView::State {
 public:
-    explicit State(ServiceViewOptions options) : options_(std::move(options)) {}
+    explicit State(ServiceViewOptions options) : options_(std::move(options)), table_(options_.find, options_.prefix) {}
 
     // The client's I/O thread.
     void take(const Delivery& delivery) {
-        std::map<Bytes, InstanceChange> changes;
-        std::set<Bytes> there;
-        for (const KeyChange& change : delivery.changes) {
-            put(change.key, change.after, changes);
-            if (delivery.is_snapshot) there.insert(change.key);
-        }
-        // A snapshot is all there is.
-        if (delivery.is_snapshot) {
-            std::vector<Bytes> gone;
-            for (const auto& [key, instance] : by_key_) {
-                if (!there.contains(key)) gone.push_back(key);
-            }
-            for (const Bytes& key : gone) put(key, {}, changes);
-            std::erase_if(unreadable_, [&](const Bytes& key) { return !there.contains(key); });
-        }
-        std::vector<InstanceChange> list;
-        for (auto& [key, change] : changes) list.push_back(std::move(change));
+        const std::vector<InstanceChange> list = table_.apply(delivery);
         const bool first = publish(delivery.revision, !list.empty());
         if (options_.on_change && (first || !list.empty())) options_.on_change(list);
     }
@@ -50,7 +32,7 @@ public:
     }
     size_t unreadable() const {
         const std::lock_guard lock(mutex_);
-        return unreadable_count_;
+        return unreadable_;
     }
     bool wait_begun(std::chrono::milliseconds timeout) const {
         std::unique_lock lock(mutex_);
@@ -58,35 +40,14 @@ public:
     }
 
 private:
-    void put(const Bytes& key, const std::optional<KeyValue>& kv, std::map<Bytes, InstanceChange>& changes) {
-        std::optional<Instance> after;
-        unreadable_.erase(key);
-        if (kv) {
-            auto instance = decode_instance(*kv, options_.prefix);
-            if (!instance) unreadable_.insert(key);
-            if (instance && options_.find.wants(*instance)) after = *std::move(instance);
-        }
-        const auto known = by_key_.find(key);
-        std::optional<Instance> before;
-        if (known != by_key_.end()) before = known->second;
-        if (before == after) return;
-        if (after) by_key_[key] = *after;
-        if (!after) by_key_.erase(known);
-        changes[key] = {std::move(before), std::move(after)};
-    }
-
     // True: for the first time.
     bool publish(Revision revision, bool changed) {
         std::shared_ptr<Instances> next;
-        if (changed) {
-            next = std::make_shared<Instances>();
-            next->reserve(by_key_.size());
-            for (const auto& [key, instance] : by_key_) next->push_back(instance);
-        }
+        if (changed) next = std::make_shared<Instances>(table_.all());
         const std::lock_guard lock(mutex_);
         if (next) instances_ = std::move(next);
         revision_ = revision;
-        unreadable_count_ = unreadable_.size();
+        unreadable_ = table_.unreadable();
         moved_.notify_all();
         return !std::exchange(begun_, true);
     }
@@ -94,14 +55,13 @@ private:
     const ServiceViewOptions options_;
 
     // The client's I/O thread.
-    std::map<Bytes, Instance> by_key_;
-    std::set<Bytes> unreadable_;
+    InstanceTable table_;
 
     mutable std::mutex mutex_;
     mutable std::condition_variable moved_;
     std::shared_ptr<const Instances> instances_ = std::make_shared<const Instances>();
     Revision revision_;
-    size_t unreadable_count_ = 0;
+    size_t unreadable_ = 0;
     bool begun_ = false;
 };
 

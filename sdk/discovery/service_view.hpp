@@ -17,15 +17,9 @@
 #include <memory>
 #include <vector>
 
-#include "sdk/client/subscription.hpp"
-#include "sdk/discovery/registry.hpp"
+#include "sdk/discovery/instance_table.hpp"
 
 namespace belfry {
-
-struct InstanceChange {
-    std::optional<Instance> before;  // none: added
-    std::optional<Instance> after;   // none: removed, or not wanted any more (FindOptions)
-};
 
 struct ServiceViewOptions {
     FindOptions find = {};  // what is in the view; the rest is as if it were not there

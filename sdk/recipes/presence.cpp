@@ -1,7 +1,5 @@
 #include "sdk/recipes/presence.hpp"
 
-#include <map>
-
 namespace belfry {
 namespace {
 
@@ -9,42 +7,36 @@ PresentMember member_of(const Bytes& name, const KeyValue& place) {
     return {place.key.substr(name.size() + 1), place.value, place.lease, place.create_revision};
 }
 
-// Who is there as the changes of the folder add up to it.
-class Members {
-public:
-    explicit Members(Bytes name) : name_(std::move(name)) {}
-
-    PresenceChange apply(const DirectoryChange& change) {
-        PresenceChange told;
-        told.revision = change.revision;
-        told.first = change.first;
-        for (const ChildEvent& event : change.events) take(event, told);
-        told.present = present_.size();
-        return told;
-    }
-
-private:
-    void take(const ChildEvent& event, PresenceChange& told) {
-        if (!recipes::is_place(name_, name_ + "/" + event.child.name)) return;
-        std::optional<PresentMember> now;
-        if (event.child.kv) now = member_of(name_, *event.child.kv);
-        const auto known = present_.find(event.child.name);
-        const bool same = now && known != present_.end() && known->second == *now;
-        if (same) return;
-        if (known != present_.end()) {
-            told.left.push_back(known->second);
-            present_.erase(known);
-        }
-        if (!now) return;
-        present_.emplace(event.child.name, *now);
-        told.joined.push_back(*std::move(now));
-    }
-
-    const Bytes name_;
-    std::map<Bytes, PresentMember> present_;
-};
-
 }  // namespace
+
+namespace recipes {
+
+PresenceChange Members::apply(const DirectoryChange& change) {
+    PresenceChange told;
+    told.revision = change.revision;
+    told.first = change.first;
+    for (const ChildEvent& event : change.events) take(event, told);
+    told.present = present_.size();
+    return told;
+}
+
+void Members::take(const ChildEvent& event, PresenceChange& told) {
+    if (!is_place(name_, name_ + "/" + event.child.name)) return;
+    std::optional<PresentMember> now;
+    if (event.child.kv) now = member_of(name_, *event.child.kv);
+    const auto known = present_.find(event.child.name);
+    const bool same = now && known != present_.end() && known->second == *now;
+    if (same) return;
+    if (known != present_.end()) {
+        told.left.push_back(known->second);
+        present_.erase(known);
+    }
+    if (!now) return;
+    present_.emplace(event.child.name, *now);
+    told.joined.push_back(*std::move(now));
+}
+
+}  // namespace recipes
 
 Presence::Presence(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name)
     : place_(std::move(client), std::move(lease), std::move(name)) {}
@@ -72,7 +64,7 @@ Result<std::vector<PresentMember>> Presence::list(Client& client, const Bytes& n
 Result<std::unique_ptr<PresenceObserver>> PresenceObserver::open(std::shared_ptr<Client> client, Bytes name,
                                                                  Callback on_change) {
     if (const Status good = recipes::check_name(name); !good) return good.error();
-    const auto told = [members = std::make_shared<Members>(name),
+    const auto told = [members = std::make_shared<recipes::Members>(name),
                        call = std::move(on_change)](const DirectoryChange& change) {
         const PresenceChange now = members->apply(change);
         if (now.first || !now.joined.empty() || !now.left.empty()) call(now);

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -93,4 +94,22 @@ private:
     State state_ = State::fine;
 };
 
+namespace recipes {
+
+// Who is there as the changes of the folder add up to it.
+class Members {
+public:
+    explicit Members(Bytes name) : name_(std::move(name)) {}  // without a '/' at its end
+
+    PresenceChange apply(const DirectoryChange& change);
+    const std::map<Bytes, PresentMember>& all() const { return present_; }  // by id
+
+private:
+    void take(const ChildEvent& event, PresenceChange& told);
+
+    const Bytes name_;
+    std::map<Bytes, PresentMember> present_;
+};
+
+}  // namespace recipes
 }  // namespace belfry

@@ -308,3 +308,18 @@ TEST_CASE("discovery: without a hub an instance waits, a view stays, and both go
     CHECK(wait_for([&] { return view->staleness() < 2s && ids(*view->instances()) == "a"; }, 20s));
     CHECK(found(registry) == "a");
 }
+
+// The hub gives all leases their whole time once more when it starts: the key is there, with a lease that was lost.
+TEST_CASE("discovery: who deregisters after his lease was lost is gone at once too", "[integration][discovery]") {
+    const TemporaryDirectory directory;
+    HubProcess hub(directory.path() + "/data");
+    REQUIRE(hub.start());
+    const Registry registry(hub.client(2s));
+    const auto a = enter(registry, instance_of("a"), {.ttl = 5s});
+    hub.kill();
+    REQUIRE(wait_for([&] { return a->state() == State::registering; }, 20s));
+    REQUIRE(hub.start());
+    CHECK(a->deregister());
+    CHECK(found(registry) == "");
+    CHECK(a->deregister());
+}

@@ -116,6 +116,11 @@ void LeasedProcess::begin(uint64_t pause_ms) {
     after(pause_ms, [this] { grant(client_.own_number); });
 }
 
+void LeasedProcess::vanish() {
+    ++life_;
+    has_lease_ = false;
+}
+
 // With the number of the last one if that can be had, by some after another try: what it left is not this one's.
 void LeasedProcess::grant(LeaseId number) {
     const protocol::LeaseGrantRequest request{number, parts_.world.random.between(process_ttl_s_min, process_ttl_s_max)};
@@ -159,11 +164,17 @@ void LeasedProcess::keep_alive() {
 }
 
 void LeasedProcess::revoke() {
+    end_lease([this](bool) { begin(parts_.world.random.below(500)); });
+}
+
+void LeasedProcess::end_lease(std::function<void(bool is_gone)> then) {
     const Bytes comment = next_comment();
-    ask(protocol::LeaseRevokeRequest{lease_}, comment, [this, comment](const Result<protocol::Reply>& reply) {
-        if (reply) parts_.promises.answered_revoke(promised_life_, comment, *reply);
-        begin(parts_.world.random.below(500));
-    });
+    has_lease_ = false;
+    ask(protocol::LeaseRevokeRequest{lease_}, comment,
+        [this, comment, then = std::move(then)](const Result<protocol::Reply>& reply) {
+            if (reply) parts_.promises.answered_revoke(promised_life_, comment, *reply);
+            then(reply && reply->error.code == Code::ok);
+        });
 }
 
 }  // namespace belfry::sim

@@ -22,6 +22,7 @@ struct RecipeClient {
     Bytes name;
     LeaseId own_number;   // of its leases, each of which it tries to have under it; 0 = the hub chooses
     uint64_t timeout_ms;  // how long it waits for an answer
+    bool has_session = false;
 };
 
 Bytes hex(uint64_t number, int digits);
@@ -40,6 +41,8 @@ public:
     // Begins anew after a while, by asking for another lease.
     void begin(uint64_t pause_ms);
     void begin_soon() { begin(pause_ms()); }
+    // Gone without a word, for good.
+    void vanish();
     void stop_until(uint64_t time_ms) { stopped_until_ms_ = time_ms; }
     // Stopped by nobody any more.
     void go_on() { stopped_until_ms_ = 0; }
@@ -64,9 +67,12 @@ public:
     // Whether the lease lives, as its holder knows.
     bool alive() const;
     LeaseId lease() const { return lease_; }
+    uint64_t promised_life() const { return promised_life_; }  // of the lease, as LeasePromises counts
     uint64_t lease_ms() const { return ttl_s_ * 1000; }
     // Ends the lease in order, then begins anew.
     void revoke();
+    // Without a lease then; `then` does not hear of it in a later life. True: the hub says so.
+    void end_lease(std::function<void(bool is_gone)> then);
 
     const Bytes& name() const { return client_.name; }
     uint64_t life() const { return life_; }  // how many there were, with this one

@@ -50,6 +50,11 @@ const std::vector<Row>& all_plants() {
         {"wait_for_result", [](Plants& p) -> bool& { return p.once.wait_for_result; }},
         {"add_unguarded", [](Plants& p) -> bool& { return p.counter.add_unguarded; }},
         {"add_again", [](Plants& p) -> bool& { return p.counter.add_again; }},
+        {"presence_unbound", [](Plants& p) -> bool& { return p.presence.unbound; }},
+        {"observer_skips_removals", [](Plants& p) -> bool& { return p.observer.skip_removals; }},
+        {"report_unguarded", [](Plants& p) -> bool& { return p.discovery.report_unguarded; }},
+        {"register_again_never", [](Plants& p) -> bool& { return p.discovery.register_again_never; }},
+        {"forget_lost_lease", [](Plants& p) -> bool& { return p.discovery.forget_lost_lease; }},
         {"claim_late", [](Plants& p) -> bool& { return p.queue.claim_late; }},
     };
     return rows;

@@ -6,11 +6,14 @@
 
 #include "tests/sim/barrier_users.hpp"
 #include "tests/sim/counter_users.hpp"
+#include "tests/sim/deliveries.hpp"
 #include "tests/sim/gate_users.hpp"
 #include "tests/sim/hub.hpp"
 #include "tests/sim/line_users.hpp"
 #include "tests/sim/once_users.hpp"
+#include "tests/sim/presence_users.hpp"
 #include "tests/sim/queue_workers.hpp"
+#include "tests/sim/registrants.hpp"
 #include "tests/sim/subscriber.hpp"
 
 namespace belfry::sim {
@@ -24,6 +27,9 @@ struct Plants {
     GatePlants gate;
     OncePlants once;
     CounterPlants counter;
+    PresencePlants presence;
+    DiscoveryPlants discovery;
+    ObserverPlants observer;
     bool requests_twice = false;  // the network between members doubles what is forwarded for clients
     // The names for the command line.
     static std::vector<std::string> names();

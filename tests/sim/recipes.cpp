@@ -11,7 +11,7 @@ constexpr uint64_t final_pushes = 6;
 constexpr uint64_t patient_ms = 25'000;
 constexpr uint64_t hasty_ms_min = 700, hasty_ms_max = 3'000;  // until an answer is not waited for any more
 constexpr uint64_t own_numbers_from = 20'000;                 // of leases: no holder of leases chooses these
-constexpr uint64_t dice_sides = 18;
+constexpr uint64_t dice_sides = 22;
 
 }  // namespace
 
@@ -19,7 +19,7 @@ void RecipeFigures::add(const RecipeFigures& other) {
     for (uint64_t RecipeFigures::*figure :
          {&RecipeFigures::items, &RecipeFigures::items_handed_out, &RecipeFigures::turns, &RecipeFigures::guarded_writes,
           &RecipeFigures::rounds, &RecipeFigures::passages, &RecipeFigures::job_tries, &RecipeFigures::job_results,
-          &RecipeFigures::adds}) {
+          &RecipeFigures::adds, &RecipeFigures::joined, &RecipeFigures::registrations}) {
         this->*figure += other.*figure;
     }
 }
@@ -28,19 +28,24 @@ std::string RecipeFigures::words() const {
     return std::to_string(items) + " items of queues, handed out " + std::to_string(items_handed_out) + " times; " +
            std::to_string(turns) + " turns in lines, " + std::to_string(guarded_writes) + " guarded writes; " +
            std::to_string(rounds) + " rounds, " + std::to_string(passages) + " passages; " + std::to_string(job_tries) +
-           " tries of jobs, " + std::to_string(job_results) + " results; " + std::to_string(adds) + " additions";
+           " tries of jobs, " + std::to_string(job_results) + " results; " + std::to_string(adds) + " additions; " +
+           std::to_string(joined) + " came to be there, " + std::to_string(registrations) + " registrations";
 }
 
-Recipes::Recipes(RecipeParts parts, const Truth& truth, RequestNet& net)
+Recipes::Recipes(RecipeParts parts, const Truth& truth, RequestNet& net, Subscribe subscribe)
     : parts_(parts),
       world_(parts.world),
+      truth_(truth),
       net_(net),
+      subscribe_(std::move(subscribe)),
       queue_(world_, truth),
       lines_(world_),
       barrier_(world_),
       gate_(world_, parts.ledger),
       once_(world_, parts.ledger),
-      counter_(world_) {}
+      counter_(world_),
+      presence_(world_, truth),
+      discovery_(world_, truth) {}
 
 template <class Action>
 void Recipes::each_user(const Action& action) {
@@ -50,6 +55,8 @@ void Recipes::each_user(const Action& action) {
     for (auto& one : at_gate_) action(one);
     for (auto& one : at_jobs_) action(one);
     for (auto& one : counting_) action(one);
+    for (auto& one : present_) action(one);
+    for (auto& one : registrants_) action(one);
 }
 
 // ---- who is there ----
@@ -63,6 +70,8 @@ void Recipes::add_one(const Plants& plants) {
     if (dice < 6) return add_gate(plants.gate);
     if (dice < 8) return add_once(plants.once);
     if (dice < 9) return add_counter(plants.counter);
+    if (dice < 10) return add_presence(plants.presence, plants.observer);
+    if (dice < 11) return add_discovery(plants.discovery, plants.observer);
 }
 
 void Recipes::add_queue(const QueuePlants& plants) {
@@ -101,6 +110,33 @@ void Recipes::add_counter(const CounterPlants& plants) {
         counting_.emplace_back(world_, parts_.ledger, counter_, counter_client("n" + std::to_string(i)), plants);
 }
 
+// Those who observe the folder of all who are there, and one who observes all that is there at all.
+void Recipes::add_presence(const PresencePlants& plants, const ObserverPlants& of_observers) {
+    for (uint64_t i = world_.random.between(3, 5); i > 0; --i)
+        present_.emplace_back(parts_, presence_, some_client("m" + std::to_string(i), i), plants);
+    for (uint64_t i = world_.random.between(1, 2); i > 0; --i)
+        of_members_.emplace_back(world_, truth_, presence_, subscribe_({"prefix", PresenceKeys::all}), of_observers);
+    const Bytes folder = world_.random.chance(50) ? Bytes() : PresenceKeys::all;
+    of_folders_.emplace_back(world_, truth_, subscribe_({"prefix", folder}), of_observers);
+}
+
+// The hub chooses the numbers of their leases, as for the SDK's.
+void Recipes::add_discovery(const DiscoveryPlants& plants, const ObserverPlants& of_observers) {
+    for (uint64_t i = world_.random.between(3, 5); i > 0; --i) {
+        RecipeClient client = some_client("v" + std::to_string(i), i);
+        client.own_number = {};
+        registrants_.emplace_back(parts_, discovery_, std::move(client), DiscoveryKeys::id(i % DiscoveryKeys::instances),
+                                  plants);
+    }
+    FindOptions passing, zone;
+    passing.passing_only = true;
+    zone.selector = *Selector::parse({"zone=a"});
+    for (const FindOptions& find : {FindOptions(), passing, zone})
+        of_services_.emplace_back(world_, truth_, discovery_, subscribe_({"prefix", DiscoveryKeys::all}), find,
+                                  of_observers);
+    finder_ = std::make_unique<Finder>(parts_, discovery_, net_.connect("hand"), "hand");
+}
+
 // With a session it has the patience that its writes are sent again with, and does not choose the number of its lease:
 // `conflict` says something else to it.
 RecipeClient Recipes::some_client(const Bytes& name, uint64_t number) {
@@ -111,14 +147,14 @@ RecipeClient Recipes::some_client(const Bytes& name, uint64_t number) {
 
 RecipeClient Recipes::session_client(const Bytes& name) {
     Send first = net_.connect(name);
-    return {SessionLink::over(world_, std::move(first), net_.connect(name)), name, {}, patient_ms};
+    return {SessionLink::over(world_, std::move(first), net_.connect(name)), name, {}, patient_ms, true};
 }
 
 // With a session, and a timeout after which its writes are not sent again.
 RecipeClient Recipes::hasty_client(const Bytes& name) {
     Send first = net_.connect(name);
     const uint64_t timeout_ms = world_.random.between(hasty_ms_min, hasty_ms_max);
-    return {SessionLink::over(world_, std::move(first), net_.connect(name), timeout_ms), name, {}, timeout_ms};
+    return {SessionLink::over(world_, std::move(first), net_.connect(name), timeout_ms), name, {}, timeout_ms, true};
 }
 
 // Some of them without a session: what is uncertain may come later then.
@@ -133,6 +169,7 @@ CounterClient Recipes::counter_client(const Bytes& name) {
 
 void Recipes::start() {
     if (pusher_) pusher_->start();
+    if (finder_) finder_->start();
     each_user([](auto& one) { one.start(); });
 }
 
@@ -142,11 +179,14 @@ Status Recipes::on_change(const ChangeSet& change) {
     if (good) good = barrier_.on_change(change);
     if (good) good = gate_.on_change(change);
     if (good) good = once_.on_change(change);
-    return good ? counter_.on_change(change) : good;
+    if (good) good = counter_.on_change(change);
+    if (good) good = presence_.on_change(change);
+    return good ? discovery_.on_change(change) : good;
 }
 
 void Recipes::calm_down() {
     if (pusher_) pusher_->stop();
+    if (finder_) finder_->calm_down();
     each_user([](auto& one) { one.calm_down(); });
 }
 
@@ -156,6 +196,11 @@ void Recipes::end() {
     barrier_.be_quick();
     gate_.be_quick();
     once_.be_quick();
+    presence_.keys().be_quick();
+    discovery_.keys().be_quick();
+    for (auto& one : present_) one.perhaps_vanish();
+    for (auto& one : registrants_) one.perhaps_vanish();
+    if (finder_) finder_->delete_one();
     // An item or a job is not to wait for longer than those are there who take it up.
     const bool is_taken_up = !workers_.empty() || !at_jobs_.empty();
     const uint64_t stay_ms = is_taken_up ? uses_end_ms * 2 : uses_end_ms;
@@ -166,12 +211,18 @@ void Recipes::end() {
         world_.after(first_ms + i * pause_ms / final_pushes, [this] { pusher_->insist(); });
 }
 
-void Recipes::check_end() const {
+void Recipes::check_end() {
     queue_.check_end();
     lines_.check_end();
     barrier_.check_end();
     gate_.check_end();
     once_.check_end();
+    presence_.keys().check_end();
+    discovery_.keys().check_end();
+    for (auto& one : registrants_) one.check_end();
+    for (const auto& one : of_members_) one.check_end();
+    for (const auto& one : of_folders_) one.check_end();
+    for (const auto& one : of_services_) one.check_end();
 }
 
 RecipeFigures Recipes::figures() const {
@@ -185,6 +236,8 @@ RecipeFigures Recipes::figures() const {
     figures.job_tries = once_.tries();
     figures.job_results = once_.results();
     figures.adds = counter_.adds();
+    figures.joined = presence_.joined();
+    figures.registrations = discovery_.registrations();
     return figures;
 }
 

@@ -115,7 +115,7 @@ private:
         holders_.push_back(std::make_unique<LeaseHolder>(world_, ledger_, promises_, std::move(send), name, own_number));
     }
 
-    void add_subscriber(const protocol::FilterSpec& filter, const SubscriberPlants& plants) {
+    Subscriber& add_subscriber(const protocol::FilterSpec& filter, const SubscriberPlants& plants) {
         const bool stream = world_.random.chance(private_streams_percent);
         const std::string name =
             "s" + std::to_string(subscribers_.size()) + ":" + filter.kind + ":" + filter.spec + (stream ? " stream" : "");
@@ -131,6 +131,7 @@ private:
             return members_.publisher(feed);
         };
         subscribers_.back()->link().troubles = {10, world_.random.between(3, 300), world_.random.between(0, 50)};
+        return *subscribers_.back();
     }
 
     void trouble() {
@@ -272,7 +273,9 @@ private:
     Ledger ledger_{world_, truth_};
     LeasePromises promises_{world_, truth_, ledger_};
     Registers registers_{world_};
-    Recipes recipes_{{world_, ledger_, promises_}, truth_, net_};
+    Recipes recipes_{{world_, ledger_, promises_}, truth_, net_, [this](const auto& filter) -> Subscriber& {
+                         return add_subscriber(filter, {});
+                     }};
     Administrator administrator_;
     std::vector<std::unique_ptr<Client>> clients_;
     std::vector<std::unique_ptr<LeaseHolder>> holders_;

@@ -44,6 +44,7 @@ void Subscriber::restart(bool keep) {
         state_.clear();
         checked_ = {};
         state_epoch_.reset();
+        if (on_forgotten) on_forgotten();
     }
     begin(keep && state_epoch_ ? std::optional(checked_) : std::nullopt);
 }
@@ -186,6 +187,7 @@ void Subscriber::check_snapshot(const client::TrackerOutput::Snapshot& snapshot)
     }
     checked_ = snapshot.at;
     state_epoch_ = tracker_->epoch();
+    if (on_snapshot && world_.failure().empty()) on_snapshot(snapshot);
 }
 
 // A filter of change sets begins at a revision. What it then says is lost must be what it was owed: nothing more, no less.
@@ -230,6 +232,7 @@ void Subscriber::check_change(const ChangeSet& change) {
     if (!wanted_.of_changes()) apply_to(state_, change);
     checked_ = change.revision;
     ++deliveries_;
+    if (on_change) on_change(change);
 }
 
 }  // namespace belfry::sim

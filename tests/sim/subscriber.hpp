@@ -50,6 +50,10 @@ public:
     uint64_t deliveries() const { return deliveries_; }
     uint64_t losses() const { return losses_; }  // of a filter of change sets
     SubscriberPlants plants;
+    // What its owner gets, when it has been checked; may be empty. Forgotten: it starts from nothing.
+    std::function<void(const client::TrackerOutput::Snapshot& snapshot)> on_snapshot;
+    std::function<void(const ChangeSet& change)> on_change;
+    std::function<void()> on_forgotten;
 
 private:
     void begin(std::optional<Revision> from);
