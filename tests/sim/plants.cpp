@@ -4,7 +4,11 @@ namespace belfry::sim {
 
 namespace {
 
-using Row = std::pair<std::string, bool& (*)(Plants&)>;
+struct Row {
+    std::string name;
+    bool& (*flag)(Plants&);
+    std::optional<Recipe> recipe = {};
+};
 
 const std::vector<Row>& all_plants() {
     static const std::vector<Row> rows = {
@@ -27,35 +31,35 @@ const std::vector<Row>& all_plants() {
         {"renewals_unshared", [](Plants& p) -> bool& { return p.hub.core.renewals_unshared; }},
         {"end_leases_unasked", [](Plants& p) -> bool& { return p.hub.core.end_leases_unasked; }},
         {"uncertain_as_refused", [](Plants& p) -> bool& { return p.hub.core.uncertain_as_refused; }},
-        {"claim_for_ever", [](Plants& p) -> bool& { return p.hub.core.claims.claim_for_ever; }},
-        {"claim_inherited", [](Plants& p) -> bool& { return p.hub.core.claims.claim_inherited; }},
-        {"claim_own_again", [](Plants& p) -> bool& { return p.hub.core.claims.claim_own_again; }},
-        {"claim_given_back", [](Plants& p) -> bool& { return p.hub.core.claims.claim_given_back; }},
-        {"claim_behind_last", [](Plants& p) -> bool& { return p.hub.core.claims.claim_behind_last; }},
-        {"claim_begun_anew", [](Plants& p) -> bool& { return p.hub.core.claims.claim_begun_anew; }},
-        {"forget_attempts", [](Plants& p) -> bool& { return p.hub.core.claims.forget_attempts; }},
-        {"sweep_claims", [](Plants& p) -> bool& { return p.hub.core.claims.sweep_claims; }},
-        {"keep_orphans", [](Plants& p) -> bool& { return p.hub.core.claims.keep_orphans; }},
+        {"claim_for_ever", [](Plants& p) -> bool& { return p.hub.core.claims.claim_for_ever; }, Recipe::queue},
+        {"claim_inherited", [](Plants& p) -> bool& { return p.hub.core.claims.claim_inherited; }, Recipe::queue},
+        {"claim_own_again", [](Plants& p) -> bool& { return p.hub.core.claims.claim_own_again; }, Recipe::queue},
+        {"claim_given_back", [](Plants& p) -> bool& { return p.hub.core.claims.claim_given_back; }, Recipe::queue},
+        {"claim_behind_last", [](Plants& p) -> bool& { return p.hub.core.claims.claim_behind_last; }, Recipe::queue},
+        {"claim_begun_anew", [](Plants& p) -> bool& { return p.hub.core.claims.claim_begun_anew; }, Recipe::queue},
+        {"forget_attempts", [](Plants& p) -> bool& { return p.hub.core.claims.forget_attempts; }, Recipe::queue},
+        {"sweep_claims", [](Plants& p) -> bool& { return p.hub.core.claims.sweep_claims; }, Recipe::queue},
+        {"keep_orphans", [](Plants& p) -> bool& { return p.hub.core.claims.keep_orphans; }, Recipe::queue},
         {"skip_fetch", [](Plants& p) -> bool& { return p.subscriber.skip_fetch; }},
         {"apply_twice", [](Plants& p) -> bool& { return p.subscriber.apply_twice; }},
-        {"turn_unlooked", [](Plants& p) -> bool& { return p.line.turn_unlooked; }},
-        {"leave_alone", [](Plants& p) -> bool& { return p.barrier.leave_alone; }},
-        {"write_unguarded", [](Plants& p) -> bool& { return p.line.write_unguarded; }},
-        {"acknowledge_unguarded", [](Plants& p) -> bool& { return p.queue.acknowledge_unguarded; }},
-        {"wait_from_now", [](Plants& p) -> bool& { return p.queue.wait_from_now; }},
-        {"pass_unlooked", [](Plants& p) -> bool& { return p.gate.pass_unlooked; }},
-        {"open_anybody", [](Plants& p) -> bool& { return p.gate.open_anybody; }},
-        {"begin_unlooked", [](Plants& p) -> bool& { return p.once.begin_unlooked; }},
-        {"publish_unguarded", [](Plants& p) -> bool& { return p.once.publish_unguarded; }},
-        {"wait_for_result", [](Plants& p) -> bool& { return p.once.wait_for_result; }},
-        {"add_unguarded", [](Plants& p) -> bool& { return p.counter.add_unguarded; }},
-        {"add_again", [](Plants& p) -> bool& { return p.counter.add_again; }},
-        {"presence_unbound", [](Plants& p) -> bool& { return p.presence.unbound; }},
-        {"observer_skips_removals", [](Plants& p) -> bool& { return p.observer.skip_removals; }},
-        {"report_unguarded", [](Plants& p) -> bool& { return p.discovery.report_unguarded; }},
-        {"register_again_never", [](Plants& p) -> bool& { return p.discovery.register_again_never; }},
-        {"forget_lost_lease", [](Plants& p) -> bool& { return p.discovery.forget_lost_lease; }},
-        {"claim_late", [](Plants& p) -> bool& { return p.queue.claim_late; }},
+        {"turn_unlooked", [](Plants& p) -> bool& { return p.line.turn_unlooked; }, Recipe::line},
+        {"leave_alone", [](Plants& p) -> bool& { return p.barrier.leave_alone; }, Recipe::barrier},
+        {"write_unguarded", [](Plants& p) -> bool& { return p.line.write_unguarded; }, Recipe::line},
+        {"acknowledge_unguarded", [](Plants& p) -> bool& { return p.queue.acknowledge_unguarded; }, Recipe::queue},
+        {"wait_from_now", [](Plants& p) -> bool& { return p.queue.wait_from_now; }, Recipe::queue},
+        {"pass_unlooked", [](Plants& p) -> bool& { return p.gate.pass_unlooked; }, Recipe::gate},
+        {"open_anybody", [](Plants& p) -> bool& { return p.gate.open_anybody; }, Recipe::gate},
+        {"begin_unlooked", [](Plants& p) -> bool& { return p.once.begin_unlooked; }, Recipe::once},
+        {"publish_unguarded", [](Plants& p) -> bool& { return p.once.publish_unguarded; }, Recipe::once},
+        {"wait_for_result", [](Plants& p) -> bool& { return p.once.wait_for_result; }, Recipe::once},
+        {"add_unguarded", [](Plants& p) -> bool& { return p.counter.add_unguarded; }, Recipe::counter},
+        {"add_again", [](Plants& p) -> bool& { return p.counter.add_again; }, Recipe::counter},
+        {"presence_unbound", [](Plants& p) -> bool& { return p.presence.unbound; }, Recipe::presence},
+        {"observer_skips_removals", [](Plants& p) -> bool& { return p.observer.skip_removals; }, Recipe::presence},
+        {"report_unguarded", [](Plants& p) -> bool& { return p.discovery.report_unguarded; }, Recipe::discovery},
+        {"register_again_never", [](Plants& p) -> bool& { return p.discovery.register_again_never; }, Recipe::discovery},
+        {"forget_lost_lease", [](Plants& p) -> bool& { return p.discovery.forget_lost_lease; }, Recipe::discovery},
+        {"claim_late", [](Plants& p) -> bool& { return p.queue.claim_late; }, Recipe::queue},
     };
     return rows;
 }
@@ -64,13 +68,15 @@ const std::vector<Row>& all_plants() {
 
 std::vector<std::string> Plants::names() {
     std::vector<std::string> all;
-    for (const auto& [name, flag] : all_plants()) all.push_back(name);
+    for (const Row& row : all_plants()) all.push_back(row.name);
     return all;
 }
 
 bool Plants::set(const std::string& name) {
-    for (const auto& [known, flag] : all_plants()) {
-        if (known == name) return flag(*this) = true;
+    for (const Row& row : all_plants()) {
+        if (row.name != name) continue;
+        recipe = row.recipe;
+        return row.flag(*this) = true;
     }
     return false;
 }

@@ -1,6 +1,7 @@
 // Bugs on purpose: the simulator must find each of them (docs/simulation.md).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@
 
 namespace belfry::sim {
 
+enum class Recipe { queue, line, barrier, gate, once, counter, presence, discovery };
+
 struct Plants {
     HubPlants hub;
     SubscriberPlants subscriber;
@@ -30,7 +33,8 @@ struct Plants {
     PresencePlants presence;
     DiscoveryPlants discovery;
     ObserverPlants observer;
-    bool requests_twice = false;  // the network between members doubles what is forwarded for clients
+    bool requests_twice = false;   // the network between members doubles what is forwarded for clients
+    std::optional<Recipe> recipe;  // what the bug is in, or shows in: each run with it has users of this one
     // The names for the command line.
     static std::vector<std::string> names();
     bool set(const std::string& name);  // false = there is none of this name

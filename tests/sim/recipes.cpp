@@ -1,5 +1,7 @@
 #include "tests/sim/recipes.hpp"
 
+#include <array>
+
 #include "tests/sim/session_link.hpp"
 
 namespace belfry::sim {
@@ -11,7 +13,11 @@ constexpr uint64_t final_pushes = 6;
 constexpr uint64_t patient_ms = 25'000;
 constexpr uint64_t hasty_ms_min = 700, hasty_ms_max = 3'000;  // until an answer is not waited for any more
 constexpr uint64_t own_numbers_from = 20'000;                 // of leases: no holder of leases chooses these
-constexpr uint64_t dice_sides = 22;
+// In every other run one of them, for the time that they take.
+constexpr std::array shares = {Recipe::queue,   Recipe::queue,    Recipe::line,     Recipe::line,
+                               Recipe::barrier, Recipe::gate,     Recipe::once,     Recipe::once,
+                               Recipe::counter, Recipe::presence, Recipe::discovery};
+constexpr uint64_t dice_sides = 2 * shares.size();
 
 }  // namespace
 
@@ -61,17 +67,21 @@ void Recipes::each_user(const Action& action) {
 
 // ---- who is there ----
 
-// One in every other run, for the time that it takes.
 void Recipes::add_one(const Plants& plants) {
     const uint64_t dice = world_.random.below(dice_sides);
-    if (dice < 2) return add_queue(plants.queue);
-    if (dice < 4) return add_line(plants.line);
-    if (dice < 5) return add_barrier(plants.barrier);
-    if (dice < 6) return add_gate(plants.gate);
-    if (dice < 8) return add_once(plants.once);
-    if (dice < 9) return add_counter(plants.counter);
-    if (dice < 10) return add_presence(plants.presence, plants.observer);
-    if (dice < 11) return add_discovery(plants.discovery, plants.observer);
+    const std::optional<Recipe> drawn = dice < shares.size() ? std::optional(shares[dice]) : std::nullopt;
+    const std::optional<Recipe> recipe = plants.recipe ? plants.recipe : drawn;
+    if (!recipe) return;
+    switch (*recipe) {
+        case Recipe::queue: return add_queue(plants.queue);
+        case Recipe::line: return add_line(plants.line);
+        case Recipe::barrier: return add_barrier(plants.barrier);
+        case Recipe::gate: return add_gate(plants.gate);
+        case Recipe::once: return add_once(plants.once);
+        case Recipe::counter: return add_counter(plants.counter);
+        case Recipe::presence: return add_presence(plants.presence, plants.observer);
+        case Recipe::discovery: return add_discovery(plants.discovery, plants.observer);
+    }
 }
 
 void Recipes::add_queue(const QueuePlants& plants) {
