@@ -22,8 +22,8 @@
 // written with the next change, or with that look.
 // Threads: any thread may call; one at a time may deregister or destroy it. It has a thread of its own; on_state runs
 // there. Ownership: keeps its Client alive. Give that a timeout of half the time to live or less (sdk/client/lease.hpp).
-// REQUIRES: not destroyed in a callback of the client, nor in on_state: it waits for a request that is under way, for the
-// client's timeout at most.
+// REQUIRES: not destroyed in a callback of the client, nor in on_state: it waits for a request that is under way, and for
+// those that end it, until one has no answer within the client's timeout.
 #pragma once
 
 #include <functional>
