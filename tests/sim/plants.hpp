@@ -19,7 +19,7 @@
 
 namespace belfry::sim {
 
-enum class Recipe { queue, line, barrier, gate, once, counter, presence, discovery };
+enum class Use { leases, queue, line, barrier, gate, once, counter, presence, discovery };
 
 struct Plants {
     HubPlants hub;
@@ -33,8 +33,8 @@ struct Plants {
     PresencePlants presence;
     DiscoveryPlants discovery;
     ObserverPlants observer;
-    bool requests_twice = false;   // the network between members doubles what is forwarded for clients
-    std::optional<Recipe> recipe;  // what the bug is in, or shows in: each run with it has users of this one
+    bool requests_twice = false;  // the network between members doubles what is forwarded for clients
+    std::optional<Use> use;       // what the bug is in, or shows in: each run with it has users, or many of them
     // The names for the command line.
     static std::vector<std::string> names();
     bool set(const std::string& name);  // false = there is none of this name

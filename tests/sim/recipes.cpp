@@ -14,9 +14,8 @@ constexpr uint64_t patient_ms = 25'000;
 constexpr uint64_t hasty_ms_min = 700, hasty_ms_max = 3'000;  // until an answer is not waited for any more
 constexpr uint64_t own_numbers_from = 20'000;                 // of leases: no holder of leases chooses these
 // In every other run one of them, for the time that they take.
-constexpr std::array shares = {Recipe::queue,   Recipe::queue,    Recipe::line,     Recipe::line,
-                               Recipe::barrier, Recipe::gate,     Recipe::once,     Recipe::once,
-                               Recipe::counter, Recipe::presence, Recipe::discovery};
+constexpr std::array shares = {Use::queue, Use::queue, Use::line,    Use::line,     Use::barrier,  Use::gate,
+                               Use::once,  Use::once,  Use::counter, Use::presence, Use::discovery};
 constexpr uint64_t dice_sides = 2 * shares.size();
 
 }  // namespace
@@ -69,18 +68,19 @@ void Recipes::each_user(const Action& action) {
 
 void Recipes::add_one(const Plants& plants) {
     const uint64_t dice = world_.random.below(dice_sides);
-    const std::optional<Recipe> drawn = dice < shares.size() ? std::optional(shares[dice]) : std::nullopt;
-    const std::optional<Recipe> recipe = plants.recipe ? plants.recipe : drawn;
-    if (!recipe) return;
-    switch (*recipe) {
-        case Recipe::queue: return add_queue(plants.queue);
-        case Recipe::line: return add_line(plants.line);
-        case Recipe::barrier: return add_barrier(plants.barrier);
-        case Recipe::gate: return add_gate(plants.gate);
-        case Recipe::once: return add_once(plants.once);
-        case Recipe::counter: return add_counter(plants.counter);
-        case Recipe::presence: return add_presence(plants.presence, plants.observer);
-        case Recipe::discovery: return add_discovery(plants.discovery, plants.observer);
+    const std::optional<Use> drawn = dice < shares.size() ? std::optional(shares[dice]) : std::nullopt;
+    const std::optional<Use> use = plants.use ? plants.use : drawn;
+    if (!use) return;
+    switch (*use) {
+        case Use::leases: return;  // their holders are there anyway
+        case Use::queue: return add_queue(plants.queue);
+        case Use::line: return add_line(plants.line);
+        case Use::barrier: return add_barrier(plants.barrier);
+        case Use::gate: return add_gate(plants.gate);
+        case Use::once: return add_once(plants.once);
+        case Use::counter: return add_counter(plants.counter);
+        case Use::presence: return add_presence(plants.presence, plants.observer);
+        case Use::discovery: return add_discovery(plants.discovery, plants.observer);
     }
 }
 

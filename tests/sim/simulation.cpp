@@ -29,6 +29,7 @@ constexpr uint64_t one_leads_after_removals_ms = heal_ms + 15'000;
 constexpr uint64_t answer_ms = 1'000;  // until the digests are there
 constexpr uint64_t final_writes = 12;
 constexpr uint64_t last_uses_ms = 6'000;          // of recipes, before the end
+constexpr uint64_t holders_max = 10;              // of leases, where a planted bug is about them
 constexpr unsigned private_streams_percent = 35;  // of the subscribers
 
 struct Shape {
@@ -62,7 +63,7 @@ public:
             const Bytes name = "c" + std::to_string(i);
             clients_.push_back(std::make_unique<Client>(world_, truth_, ledger_, connect(name), name));
         }
-        const uint64_t holders = world_.random.between(1, 3);
+        const uint64_t holders = plants.use == Use::leases ? holders_max : world_.random.between(1, 3);
         for (uint64_t i = 0; i < holders; ++i) add_holder("h" + std::to_string(i), i);
         truth_.on_change = [this](const ChangeSet& change) { return recipes_.on_change(change); };
         recipes_.add_one(plants);
