@@ -8,8 +8,10 @@
 // Promise: every add() that is ok has been done once, whatever answers were lost on the way: the write carries a ticket of
 // the client's session (docs/protocol.md, "Sessions"), and requires that the key is as it was read. Past the ends of the
 // range nothing is done. `uncertain`: no answer came within the client's timeout that says what became of the write: it was
-// done once, or it was not, and nothing of it will be done any more once this client has written something else. get()
-// shows what the number is, not whose doing that is; what must not be counted twice is then not to be added again. Needs
+// done once, or it was not, and nothing of it will be done any more once this client has written something else. (But for
+// a set() that was the client's very first write: no hub knew of its session, and a copy that a paused member holds may
+// still come; docs/protocol.md.) get() shows what the number is, not whose doing that is; what must not be counted twice
+// is then not to be added again. Needs
 // `read` and `write` on the key. Cost: two requests and one log entry for each add(); more while others change it at the
 // same time. For hundreds a second, not for hundreds of thousands. Threads: any; calls are synchronous: not in a callback
 // of the client.
