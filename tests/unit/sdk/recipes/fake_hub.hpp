@@ -21,7 +21,8 @@ namespace belfry::test {
 // A ROUTER with a few keys, and with what it is told to get wrong.
 class FakeHub {
 public:
-    FakeHub() {
+    // `before_txn`: called before each transaction, with its number from 1 on; copies count.
+    explicit FakeHub(std::function<void(int number)> before_txn = {}) : before_txn_(std::move(before_txn)) {
         zmq_bind(router_, "tcp://127.0.0.1:*");
         thread_ = std::thread([this] { run(); });
     }
@@ -68,8 +69,6 @@ public:
         return lost_;
     }
 
-    // Called before each transaction, with its number from 1 on; copies count. To be set before there is any.
-    std::function<void(int number)> before_txn;
     std::atomic<bool> lose_copies = false;                            // of transactions whose answer was lost
     std::atomic<int> lose_answers = 0;                                // of so many transactions that are done
     std::atomic<Code> refuse_deletes = Code::ok, changes = Code::ok;  // their answer
@@ -89,7 +88,7 @@ private:
                 if (!decoded) continue;
                 for (auto& request : *decoded) {
                     const bool is_txn = std::holds_alternative<protocol::TxnRequest>(request.op);
-                    if (is_txn && before_txn) before_txn(++txns_);
+                    if (is_txn && before_txn_) before_txn_(++txns_);
                     answer(peer, request);
                 }
             }
@@ -211,6 +210,7 @@ private:
         return done;
     }
 
+    const std::function<void(int number)> before_txn_;
     void* context_ = zmq_ctx_new();
     void* router_ = zmq_socket(context_, ZMQ_ROUTER);
     std::atomic<bool> stop_ = false;

@@ -13,11 +13,10 @@ using belfry::test::FakeHub;
 
 // Transactions of one who is alone: he looks, then he begins.
 TEST_CASE("once: a name that is forgotten before it can be begun is begun at once", "[once]") {
-    FakeHub hub;
-    hub.put("job/tries", "2 12 no space left");
-    hub.before_txn = [&](int number) {
+    FakeHub hub([&hub](int number) {
         if (number == 2) hub.erase("job/tries");
-    };
+    });
+    hub.put("job/tries", "2 12 no space left");
     const auto client = hub.client();
     uint64_t turn_number = 0;
     const auto result = run_once(client, hub.lease(client), "job", [&](const OnceTurn& turn) -> Result<Bytes> {
@@ -31,12 +30,11 @@ TEST_CASE("once: a name that is forgotten before it can be begun is begun at onc
 }
 
 TEST_CASE("once: who gets another's result gives back what he has perhaps begun", "[once]") {
-    FakeHub hub;
-    hub.lose_copies = true;
-    hub.before_txn = [&](int number) {
+    FakeHub hub([&hub](int number) {
         if (number == 2) hub.lose_answers = 1;
         if (number == 3) hub.put("job/result", "another's");
-    };
+    });
+    hub.lose_copies = true;
     const auto client = hub.client();
     const auto result = run_once(client, hub.lease(client), "job", [](const OnceTurn&) { return Bytes("own"); });
     REQUIRE(result);
