@@ -19,6 +19,7 @@ std::vector<InstanceChange> InstanceTable::apply(const Delivery& delivery) {
         std::erase_if(unreadable_, [&](const Bytes& key) { return !there.contains(key); });
     }
     std::vector<InstanceChange> list;
+    list.reserve(changes.size());
     for (auto& [key, change] : changes) list.push_back(std::move(change));
     return list;
 }

@@ -73,7 +73,7 @@ Status Registration::Impl::stop() {
     }
     if (thread_.joinable()) thread_.join();
     if (lease_ && !lease_->alive()) drop_lease();
-    const Status taken = std::exchange(perhaps_left_, false) ? take_along() : Status();
+    Status taken = std::exchange(perhaps_left_, false) ? take_along() : Status();
     const auto lease = std::move(lease_);
     if (!lease || !lease->alive()) return taken;
     const auto revoked = lease->revoke();
