@@ -67,11 +67,8 @@ Exit list_services(Context& context) {
 }
 
 Exit find(Context& context, const FindOptions& options) {
-    auto client = context.connect();
-    if (!client) return context.fail(client.error());
-    const auto found = Registry(*client).find(context.word(1), options);
+    const auto found = find_instances(context, options);
     if (!found) return context.fail(found.error());
-    for (const Error& error : found->unreadable) context.note("passed over: " + printable(error.detail));
     if (context.settings.json) {
         JsonWriter json;
         json.begin_array();
@@ -146,6 +143,15 @@ Exit run_service(Context& context) {
 }
 
 }  // namespace
+
+Result<FindResult> find_instances(Context& context, const FindOptions& options) {
+    auto client = context.connect();
+    if (!client) return client.error();
+    auto found = Registry(*client).find(context.word(1), options);
+    if (!found) return found.error();
+    for (const Error& error : found->unreadable) context.note("passed over: " + printable(error.detail));
+    return found;
+}
 
 void write_json(JsonWriter& json, const Instance& instance) {
     json.begin_object().field("service", instance.service).field("id", instance.id);

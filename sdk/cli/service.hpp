@@ -12,6 +12,8 @@ namespace belfry::cli {
 extern const Command service_command;
 // A part of it: registered while its command, or this process, runs.
 Exit register_service(Context& context);
+// Asks once for those of the service that the command names, and says which keys are no instances.
+Result<FindResult> find_instances(Context& context, const FindOptions& options);
 // Another part: prints where one instance is, chosen by weight or by the flag --key.
 Exit pick_instance(Context& context, const FindOptions& options);
 

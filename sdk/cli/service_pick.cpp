@@ -1,16 +1,12 @@
 #include "sdk/balance/picker.hpp"
 #include "sdk/cli/service.hpp"
 #include "sdk/cli/text.hpp"
-#include "sdk/discovery/registry.hpp"
 
 namespace belfry::cli {
 
 Exit pick_instance(Context& context, const FindOptions& options) {
-    auto client = context.connect();
-    if (!client) return context.fail(client.error());
-    const auto found = Registry(*client).find(context.word(1), options);
+    const auto found = find_instances(context, options);
     if (!found) return context.fail(found.error());
-    for (const Error& error : found->unreadable) context.note("passed over: " + printable(error.detail));
     const bool keyed = context.has("key");
     Picker picker({.policy = keyed ? Policy::consistent : Policy::weighted});
     picker.update(found->instances);

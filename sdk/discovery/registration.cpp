@@ -254,21 +254,23 @@ Status Registration::Impl::put(const Instance& instance) {
             return Error{Code::conflict,
                          "'" + key_ + "' is registered by somebody else now; give each instance its own id"};
         }
-        protocol::TxnRequest txn;
-        txn.compares = {{KeyRange::one(key_),
-                         protocol::Compare::Target::mod,
-                         protocol::Compare::Op::equal,
-                         kv ? kv->mod_revision.value : 0,
-                         {}}};
-        protocol::PutRequest own{key_, *value, lease_->id()};
-        own.content_type = Bytes(instance_content_type);
-        txn.then_ops.push_back({std::move(own)});
         perhaps_put_ = true;
-        const auto done = client_->txn(std::move(txn));
+        const auto done = client_->txn(putting(*value, kv ? kv->mod_revision : Revision()));
         if (!done) return done.error();
         if (done->succeeded) return {};
     }
     return Error{Code::busy, "'" + key_ + "' is written by others all the time; give each instance its own id"};
+}
+
+// With the lease that there is, if the key is as it was seen; `modified` 0: if there is none.
+protocol::TxnRequest Registration::Impl::putting(Bytes value, Revision modified) const {
+    protocol::TxnRequest txn;
+    txn.compares = {
+        {KeyRange::one(key_), protocol::Compare::Target::mod, protocol::Compare::Op::equal, modified.value, {}}};
+    protocol::PutRequest own{key_, std::move(value), lease_->id()};
+    own.content_type = Bytes(instance_content_type);
+    txn.then_ops.push_back({std::move(own)});
+    return txn;
 }
 
 Result<std::optional<KeyValue>> Registration::Impl::look() const {
@@ -300,13 +302,7 @@ Status Registration::Impl::take_along() {
     const std::optional<KeyValue>& kv = *there;
     if (!kv || !is_own(*kv) || (lease_ && kv->lease == lease_->id())) return {};
     if (Status granted = lease_ ? Status() : grant(); !granted) return granted;
-    protocol::TxnRequest txn;
-    txn.compares = {
-        {KeyRange::one(key_), protocol::Compare::Target::mod, protocol::Compare::Op::equal, kv->mod_revision.value, {}}};
-    protocol::PutRequest own{key_, kv->value, lease_->id()};
-    own.content_type = kv->content_type;
-    txn.then_ops.push_back({std::move(own)});
-    const auto done = client_->txn(std::move(txn));  // refused: it has gone, or is another one's now
+    const auto done = client_->txn(putting(kv->value, kv->mod_revision));  // refused: it has gone, or is another one's now
     if (!done) return done.error();
     return {};
 }

@@ -52,6 +52,7 @@ private:
     bool is_own(const KeyValue& kv) const;
     void drop_lease();
     Status take_along();
+    protocol::TxnRequest putting(Bytes value, Revision modified) const;
     void enter(RegistrationState state, const Error& reason);
     void failed(const Error& error);
 

@@ -63,7 +63,7 @@ void CounterUser::read(std::function<void(const KeyValue* found)> then, std::fun
         if (reply) ledger_.answered_get(CounterKeys::number, floor, *reply);
         const auto* const range = reply ? std::get_if<protocol::RangeReply>(&reply->result) : nullptr;
         if (range == nullptr || reply->error.code != Code::ok) return otherwise();
-        const KeyValue* const found = range->kvs.empty() ? nullptr : &range->kvs[0];
+        const KeyValue* const found = first_of(range);
         last_seen_ = counter_number(found).value_or(last_seen_);
         then(found);
     };

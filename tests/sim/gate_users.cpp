@@ -18,7 +18,7 @@ const KeyRange& closed_key() {
 
 const KeyValue* found_in(const protocol::TxnReply& reply) {
     const auto* const range = reply.replies.empty() ? nullptr : std::get_if<protocol::RangeReply>(&reply.replies[0].reply);
-    return range == nullptr || range->kvs.empty() ? nullptr : &range->kvs[0];
+    return first_of(range);
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ void LeasedProcess::insist(const protocol::TxnRequest& txn, std::optional<protoc
     if (!alive()) return begin_soon();
     write(txn, guard, [this, txn, guard, take](const Result<protocol::Reply>& reply) {
         const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
-        const Code code = reply ? reply->error.code : reply.error().code;
+        const Code code = code_of(reply);
         if (code == Code::ok && done != nullptr) return take(*done, reply->revision);
         if (!may_pass(code) && code != Code::conflict) return begin_soon();
         after(pause_ms(), [this, txn, guard, take] { insist(txn, guard, take); });

@@ -26,8 +26,7 @@ Compare same_as(const KeyValue& kv) {
 }
 
 const KeyValue* key_in(const protocol::TxnReply& reply, size_t place) {
-    const auto* const range = std::get_if<protocol::RangeReply>(&reply.replies.at(place).reply);
-    return range == nullptr || range->kvs.empty() ? nullptr : &range->kvs[0];
+    return first_of(std::get_if<protocol::RangeReply>(&reply.replies.at(place).reply));
 }
 
 // "2 12 no space left"
@@ -129,7 +128,7 @@ void OnceUser::begin(const std::optional<KeyValue>& tries, uint64_t number) {
     const bool perhaps_before = std::exchange(perhaps_begun_, true);
     process_.write(std::move(txn), std::nullopt, [this, number, perhaps_before](const Result<protocol::Reply>& reply) {
         const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
-        const Code code = reply ? reply->error.code : reply.error().code;
+        const Code code = code_of(reply);
         if (code == Code::ok && done != nullptr) {
             perhaps_begun_ = done->succeeded || perhaps_before;
             return done->succeeded ? begun(number, reply->revision) : look();
@@ -167,7 +166,7 @@ void OnceUser::insist(const TxnRequest& txn, bool fails) {
     const auto guard = txn.compares.empty() ? std::nullopt : std::optional(txn.compares[0]);
     process_.write(txn, guard, [this, txn, fails](const Result<protocol::Reply>& reply) {
         const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
-        const Code code = reply ? reply->error.code : reply.error().code;
+        const Code code = code_of(reply);
         if (code == Code::ok && done != nullptr) {
             perhaps_begun_ = false;
             if (done->succeeded && !fails) return told(Code::ok, result());

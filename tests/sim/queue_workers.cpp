@@ -64,7 +64,7 @@ void QueueWorker::txn(TxnRequest txn, std::optional<Compare> guard, bool claims,
                      if (reply && claims) checks_.answered_claim(write.comment, *reply);
                      const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
                      if (reply && reply->error.code == Code::ok && done != nullptr) return take(*done, reply->revision);
-                     const Code code = reply ? reply->error.code : reply.error().code;
+                     const Code code = code_of(reply);
                      if (claims && (may_pass(code) || code == Code::conflict)) must_announce_ = true;
                      process_.after(process_.pause_ms(), [this] { act(); });
                  });

@@ -148,7 +148,7 @@ void Registrant::on_look(const protocol::RangeReply& range) {
     const Instance instance = wanted();
     const auto value = encode_instance(instance);
     if (!value) return world_.fail("an instance: " + value.error().detail);
-    const KeyValue* const there = range.kvs.empty() ? nullptr : &range.kvs[0];
+    const KeyValue* const there = first_of(&range);
     if (there != nullptr && there->value == *value && there->lease == process_.lease()) return is_so(instance);
     const bool is_anothers = there != nullptr && times_registered_ > 0 && !is_own(*there);
     if (is_anothers && !plants_.report_unguarded) return end(State::displaced);
@@ -158,11 +158,11 @@ void Registrant::on_look(const protocol::RangeReply& range) {
 void Registrant::put(const Instance& instance, Revision modified) {
     protocol::PutRequest own{key_, *encode_instance(instance), process_.lease()};
     own.content_type = Bytes(instance_content_type);
-    const Compare as_seen{KeyRange::one(key_), Compare::Target::mod, Compare::Op::equal, modified.value, {}};
+    const Compare unchanged = unchanged_since(modified);
     protocol::TxnRequest txn;
-    if (!plants_.report_unguarded) txn.compares = {as_seen};
+    if (!plants_.report_unguarded) txn.compares = {unchanged};
     txn.then_ops.push_back({std::move(own)});
-    const auto guard = plants_.report_unguarded ? std::nullopt : std::optional(as_seen);
+    const auto guard = plants_.report_unguarded ? std::nullopt : std::optional(unchanged);
     perhaps_put_ = true;
     process_.write(std::move(txn), guard, [this, instance](const auto& reply) { on_put(instance, reply); });
 }
@@ -170,7 +170,7 @@ void Registrant::put(const Instance& instance, Revision modified) {
 // `conflict` is a ticket's: it was done, and the answer is forgotten. Where the lease has ended there is to be another one.
 void Registrant::on_put(const Instance& instance, const Result<protocol::Reply>& reply) {
     const auto* const done = reply ? std::get_if<protocol::TxnReply>(&reply->result) : nullptr;
-    const Code code = reply ? reply->error.code : reply.error().code;
+    const Code code = code_of(reply);
     if (code == Code::ok && done != nullptr && done->succeeded) return is_so(instance);
     if (code == Code::not_found) return process_.begin_soon();
     process_.after(code == Code::ok ? 0 : process_.pause_ms(), [this] { run(); });
@@ -205,11 +205,11 @@ void Registrant::take_along() {
     process_.ask(request, {}, [this](const Result<protocol::Reply>& reply) {
         const auto* const range = reply ? std::get_if<protocol::RangeReply>(&reply->result) : nullptr;
         if (range == nullptr || reply->error.code != Code::ok) return end_lease(false);
-        const KeyValue* const there = range->kvs.empty() ? nullptr : &range->kvs[0];
+        const KeyValue* const there = first_of(range);
         if (there == nullptr || !is_own(*there) || there->lease == process_.lease()) return end_lease(true);
-        const Compare as_seen{KeyRange::one(key_), Compare::Target::mod, Compare::Op::equal, there->mod_revision.value, {}};
-        const protocol::TxnRequest txn{{as_seen}, {{protocol::PutRequest{key_, there->value, process_.lease()}}}, {}};
-        process_.write(txn, as_seen, [this](const auto& done) { end_lease(done && done->error.code == Code::ok); });
+        const Compare unchanged = unchanged_since(there->mod_revision);
+        const protocol::TxnRequest txn{{unchanged}, {{protocol::PutRequest{key_, there->value, process_.lease()}}}, {}};
+        process_.write(txn, unchanged, [this](const auto& done) { end_lease(done && done->error.code == Code::ok); });
     });
 }
 
@@ -242,6 +242,10 @@ bool Registrant::is_settled() {
     Instance now = wanted();
     now.note = written_->note;
     return now == *written_;
+}
+
+Compare Registrant::unchanged_since(Revision modified) const {
+    return {KeyRange::one(key_), Compare::Target::mod, Compare::Op::equal, modified.value, {}};
 }
 
 bool Registrant::is_own(const KeyValue& kv) const {

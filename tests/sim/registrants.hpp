@@ -48,6 +48,7 @@ private:
     HealthRecord::Standing standing() { return record_->at(time()); }
     Instance wanted();
     bool is_settled();
+    protocol::Compare unchanged_since(Revision modified) const;
     bool is_own(const KeyValue& kv) const;
 
     World& world_;
