@@ -1,6 +1,8 @@
 // belfry::Client: requests to a hub.
 //
-//     auto client = belfry::Client::connect({.endpoints = {"tcp://127.0.0.1:7420"}});
+//     auto connected = belfry::Client::connect({.endpoints = {"tcp://127.0.0.1:7420"}});
+//     if (!connected) return fail(connected.error());
+//     const std::shared_ptr<belfry::Client> client = *connected;
 //     auto put = client->put("db/pool/size", "32");
 //     auto get = client->get("db/pool/size");
 //
@@ -96,7 +98,8 @@ class Client {
 public:
     using Completion = std::function<void(Result<protocol::Reply>)>;
 
-    // Starts connecting and returns at once; fails only on malformed endpoints. A hub that is not there shows as
+    // Starts connecting and returns at once. `invalid_argument`: options that cannot be (endpoints, keys, the timeout);
+    // `busy`: no file descriptors are left; otherwise why the key file cannot be used. A hub that is not there shows as
     // `unavailable` on the calls, after their timeout.
     static Result<std::shared_ptr<Client>> connect(ClientOptions options = {});
     ~Client();

@@ -1,15 +1,18 @@
 // belfry::Subscription: a filter's keys, kept equal to the hub's.
 //
-//     auto subscription = belfry::Subscription::open(client, {.filter = {"prefix", "db/"}});
+//     auto opened = belfry::Subscription::open(client, {.filter = {"prefix", "db/"}});
+//     if (!opened) return fail(opened.error());
+//     const std::shared_ptr<belfry::Subscription> subscription = *opened;
 //     subscription->wait_current(5s);
 //     int size = subscription->get_int("db/pool/size", 32);
 //     subscription->bind("db/pool/size", [](auto& change) { resize(change.after); });
 //
 // Promise: after the snapshot every matching change is delivered once, in revision order, with nothing lost, and all keys
 // of one change set at once, whatever the network, the publisher or this process's pauses do. Reconnects by itself. The
-// local view is an immutable tree swapped as a whole: readers never block and see whole change sets. Threads: any thread
-// may read. Callbacks run on the client's I/O thread, one at a time; keep them short. The subscription keeps its Client
-// alive.
+// local view is an immutable tree swapped as a whole: readers never block and see whole change sets.
+// Threads: any thread may read. Callbacks run on the client's I/O thread, one at a time; keep them short. None comes after
+// the destructor has returned, which waits for one that is under way, unless it runs in a callback itself.
+// Ownership: keeps its Client alive.
 #pragma once
 
 #include <chrono>
@@ -53,8 +56,8 @@ struct SubscriptionOptions {
     // and a client that names no feed has no other way.
     bool private_stream = false;
     bool keep_view = true;  // false: no local view, deliveries only (KeyChange.before is then empty)
-    // The filter's kind selects change sets, so there is nothing to view: deliveries only, from `from` on or from now.
-    // Known of `author` and `label`; to be said of kinds that plugins add.
+    // The filter's kind selects change sets, so there is nothing to view: deliveries only, from `from` on or from now, and
+    // keep_view must be false. Known of `author` and `label`; to be said of kinds that plugins add.
     bool of_changes = false;
     std::function<void(const Delivery&)> on_change = {};  // may be empty
 };
@@ -73,6 +76,8 @@ struct SubscriptionFigures {
 
 class Subscription {
 public:
+    // Returns at once. `invalid_argument` or `too_large`: the filter, as far as this side knows it, or a view of a filter
+    // that selects change sets. What the hub says of the filter is told by refused().
     static Result<std::shared_ptr<Subscription>> open(std::shared_ptr<Client> client, SubscriptionOptions options);
     ~Subscription();
     Subscription(const Subscription&) = delete;

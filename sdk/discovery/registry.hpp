@@ -52,9 +52,10 @@ public:
     // `invalid_argument`, `too_large` or `busy` (checks), and as RegistrationOptions::wait_for_hub says: then nothing is
     // registered, or what is goes with its lease.
     Result<std::unique_ptr<Registration>> register_instance(Instance instance, RegistrationOptions options = {}) const;
-    // Linearizable. A service that nobody offers has no instances.
+    // Linearizable. A service that nobody offers has no instances. `too_large`: more than one answer of the hub holds
+    // (limits::range_reply_bytes_max).
     Result<FindResult> find(std::string_view service, const FindOptions& options = {}) const;
-    // By name; linearizable. Reads every instance there is.
+    // By name; linearizable. Reads every instance there is, and fails as find().
     Result<std::vector<ServiceFacts>> services() const;
 
 private:

@@ -11,9 +11,11 @@
 // done once, or it was not, and nothing of it will be done any more once this client has written something else. (But for
 // a set() that was the client's very first write: no hub knew of its session, and a copy that a paused member holds may
 // still come; docs/protocol.md.) get() shows what the number is, not whose doing that is; what must not be counted twice
-// is then not to be added again. Needs `read` and `write` on the key. Cost: two requests and one log entry for each add();
-// more while others change it at the same time. For hundreds a second, not for hundreds of thousands. Threads: any; calls
-// are synchronous: not in a callback of the client.
+// is then not to be added again.
+// Needs `read` and `write` on the key. Cost: two requests and one log entry for each add(); more while others change it at
+// the same time. For hundreds a second, not for hundreds of thousands.
+// Threads: any; calls are synchronous: not in a callback of the client.
+// Ownership: keeps its Client alive.
 #pragma once
 
 #include <functional>

@@ -10,9 +10,11 @@
 //
 // Promise: first one change that lists all children as added (also none), then every change of a child, once, in the order
 // of revisions, and all of one change set together. Nothing is lost over reconnects and fail-overs. What compaction took
-// from one who was away for long comes as one change: what is different now. Made of a Subscription of the prefix, and so
-// of its cost: every key below is in memory. Needs `read` or `watch` on the prefix "FOLDER/". Threads: on_change runs on
-// the client's I/O thread; keep it short. Never after the destructor has returned.
+// from one who was away for long comes as one change: what is different now.
+// Made of a Subscription of the prefix, and so of its cost: every key below is in memory. Needs `read` or `watch` on the
+// prefix "FOLDER/".
+// Threads: on_change runs on the client's I/O thread; keep it short. Never after the destructor has returned.
+// Ownership: keeps its Client alive.
 #pragma once
 
 #include <map>

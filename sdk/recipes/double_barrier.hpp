@@ -17,9 +17,11 @@
 // before, and no second call by the same object, is counted for another. Whoever was named and did not hear of it yet holds
 // the round open until he did, or until his lease ends. Nobody's leave() returns ok before each of the round has called
 // leave(), given up, or its lease has ended. Who comes when N are in waits for the next round. A round whose members have
-// all gone without a word is removed by who comes next. No promise: that all N are still there when the last one gets in;
-// one may have died meanwhile. A lease is a member's life: several objects may share one, and count as several. Needs the
-// rights read, write, delete and lease on the prefix NAME/. Cost: each look reads the keys below NAME/. Rounds of hundreds.
+// all gone without a word is removed by who comes next.
+// No promise: that all N are still there when the last one gets in; one may have died meanwhile.
+// A lease is a member's life: several objects may share one, and count as several.
+// Needs the rights read, write, delete and lease on the prefix NAME/. Cost: each look reads the keys below NAME/. Rounds of
+// hundreds.
 // Threads: one at a time; calls are synchronous: not in a callback of the client.
 // Ownership: keeps its client and its lease alive.
 #pragma once

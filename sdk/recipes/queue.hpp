@@ -21,8 +21,9 @@
 // In the hub (docs/queues.md): NAME/item/P/SEQUENCE, NAME/held/P/SEQUENCE for each that is handed out,
 // NAME/dead/P/SEQUENCE, NAME/closed, and NAME/user/LEASE-OBJECT for each consumer, bound to its lease.
 // Needs the rights read, write, delete and lease on the prefix NAME/; to push, write on NAME/item/ and read on NAME/closed.
-// Bounds: 4,096 items are held at once; values as any value's. Every idle consumer asks when something comes. A part of a
-// name behind its first '/' is not item, held, dead or user: one queue would be within another.
+// Bounds: limits::claims_standing_max items (4,096) are held at once; values as any value's. Every idle consumer asks when
+// something comes. A part of a name behind its first '/' is not item, held, dead or user: one queue would be within
+// another.
 // Threads: one at a time for each object. Calls are synchronous: not in a callback of the client.
 // Ownership: keeps its client and its lease alive.
 #pragma once
@@ -64,7 +65,8 @@ public:
     // At the end of those with its priority. The answer is the item's id. Sent again under the client's session until there
     // is an answer, so it is pushed once; `uncertain`: perhaps it was pushed.
     Result<Bytes> push(BytesView value, unsigned priority = queue_priority);
-    // All of them or none, one behind the other; 1 to limits::txn_ops_max, 2 MB together.
+    // All of them or none, one behind the other; 1 to limits::txn_ops_max - 1 (another operation looks whether the queue is
+    // closed: `invalid_argument` past it), and together what fits limits::frame_bytes_max (`too_large`).
     Result<std::vector<Bytes>> push(std::span<const Bytes> values, unsigned priority = queue_priority);
 
     // Nothing is handed out from now on, until open() or until there are so many items (0 = only by open()). Who pushes or
@@ -72,7 +74,7 @@ public:
     Status close(uint64_t until_items = 0);
     Status open();
     Result<QueueStatus> status();
-    // The first ones in the order in which they are handed out, `most` at most, or 64 MiB of them.
+    // The first ones in the order in which they are handed out, `most` at most, or limits::range_reply_bytes_max of them.
     Result<std::vector<QueueEntry>> peek(size_t most);
     Result<std::vector<QueueEntry>> dead_letters(size_t most);
     // Puts a dead letter at the end of the queue again, as a new item with no attempts. `not_found`: there is none.

@@ -6,15 +6,19 @@
 //     ...                                        // beside two others at most
 //     uploads.release();
 //
-// Each object is for one permit. Promise: no more than `permits` have one at a time, each until release(), the end of its
-// lease or somebody who deletes its key by hand. Nobody is overtaken by who came later. A permit that is given back wakes
-// the one who gets it and the one behind him, however many wait (recipes/line.hpp). The number of permits is the key
-// NAME/permits. Whoever finds the line empty sets his; while somebody has a permit or waits for one, whoever comes with
-// another number hears `conflict`, and nothing is changed. fencing_token() is greater than that of whoever got his permit
-// before. Several have one at a time, so that the greatest does not tell who is too late: what is done elsewhere has no
-// fence here. guard() as with Lock. No promise: what Lock does not promise. One who waits and is paused, or dead, holds up
-// those behind him until his lease ends, even if permits are free. In the hub: a key below NAME/permits/ for each who has a
-// permit or waits; its value says who. A Lock called NAME is something else. Rights, threads, ownership: as Lock.
+// Each object is for one permit.
+// Promise: no more than `permits` have one at a time, each until release(), the end of its lease or somebody who deletes
+// its key by hand. Nobody is overtaken by who came later. A permit that is given back wakes the one who gets it and the one
+// behind him, however many wait (recipes/line.hpp).
+// The number of permits is the key NAME/permits. Whoever finds the line empty sets his; while somebody has a permit or
+// waits for one, whoever comes with another number hears `conflict`, and nothing is changed.
+// fencing_token() is greater than that of whoever got his permit before. Several have one at a time, so that the greatest
+// does not tell who is too late: what is done elsewhere has no fence here. guard() as with Lock.
+// No promise: what Lock does not promise. One who waits and is paused, or dead, holds up those behind him until his lease
+// ends, even if permits are free.
+// In the hub: a key below NAME/permits/ for each who has a permit or waits; its value says who. A Lock called NAME is
+// something else.
+// Rights, threads, ownership: as Lock.
 #pragma once
 
 #include "sdk/recipes/holder.hpp"

@@ -10,10 +10,12 @@
 // overtaken by those who come later to share, however many; and those who wait behind it go together.
 // fencing_token() is greater than that of every Lock that was held before, and smaller than that of every one after. Of
 // those who share at one time each has another token, in any order: the other side, if it remembers the greatest, must
-// remember only those of Locks. guard() as with Lock. No promise: what Lock does not promise. Nor may one who shares become
-// the only one: unlock, then lock, and look again at what was read; a Lock taken meanwhile, by the same process too, waits
-// for the shared one. In the hub: as Lock, with "-shared" at the end of the key. An SDK from before this does not see such
-// keys: its locks would not wait for them. Rights, threads, ownership: as Lock.
+// remember only those of Locks. guard() as with Lock.
+// No promise: what Lock does not promise. Nor may one who shares become the only one: unlock, then lock, and look again at
+// what was read; a Lock taken meanwhile, by the same process too, waits for the shared one.
+// In the hub: as Lock, with "-shared" at the end of the key. An SDK from before this does not see such keys: its locks
+// would not wait for them.
+// Rights, threads, ownership: as Lock.
 #pragma once
 
 #include "sdk/recipes/lock.hpp"

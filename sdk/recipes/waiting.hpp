@@ -19,7 +19,7 @@ namespace belfry::recipes {
 // How long something may take. A request that is under way when it is over is waited for, at most the client's timeout.
 struct Patience {
     std::chrono::steady_clock::time_point until;
-    std::function<bool()> cancelled = {};  // asked some ten times a second while there is nothing to do; may be empty
+    std::function<bool()> cancelled = {};  // asked some twenty times a second while there is nothing to do; may be empty
 
     static Patience of(std::chrono::milliseconds timeout, std::function<bool()> cancelled = {});
 };
