@@ -1,9 +1,8 @@
 // The data directory and what must be true of it before anything runs.
 //
 //   DIR/LOCK            held by the running process
-//   DIR/identity        one "name = value" a line: format, epoch, member, directory, store, log; and, after the state was
-//   moved
-//                       into another store, state: the folder that it is in
+//   DIR/identity        one "name = value" a line: format, epoch, member, directory, store, log; after the state
+//                       was moved into another store also state: the folder that it is in
 //   DIR/acquaintances   with which data directory each other member came first, "member directory" a line
 //   DIR/running         boot id of the machine while a hub runs on the state store; removed by a clean stop
 //   DIR/boundary        where the log begins: index, term and the raft configuration in force there

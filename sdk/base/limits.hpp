@@ -44,7 +44,7 @@ inline constexpr size_t label_bytes_max = 64;
 // Of a value: every media type that is registered fits.
 inline constexpr size_t content_type_bytes_max = 64;
 inline constexpr size_t filter_spec_bytes_max = 1024;
-// A record of the hub's own (a policy, later a user or a role): names as keys; what it says is written by a person.
+// A record of the hub's own (a policy, a user, a role): names as keys; what it says is written by a person.
 inline constexpr size_t record_name_bytes_max = 480;
 inline constexpr size_t record_content_bytes_max = 256 * 1024;
 // All of them are in every member's memory.

@@ -37,6 +37,7 @@ Exit run_del(Context& context) {
     if (context.settings.json) {
         JsonWriter json;
         json.begin_object().field("revision", result->revision).field("deleted", result->deleted);
+        if (options.dry_run) json.field("dry_run", true);
         if (context.has("prev")) {
             json.name("previous").begin_array();
             for (const KeyValue& kv : result->previous) write_json(json, kv);

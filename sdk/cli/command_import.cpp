@@ -262,7 +262,7 @@ Exit run_import(Context& context) {
 const Command import_command = {
     .name = "import",
     .summary = "write a whole file or folder of configuration",
-    .usage = "FILE|FOLDER|- [--prefix FOLDER] [--format F] [--delete-missing] | --stdin-kv",
+    .usage = "FILE|FOLDER|- [--prefix FOLDER] [--format F] [--delete-missing] [FLAGS] | --stdin-kv",
     .details =
         "A folder: each regular file is a key, named by its path (links are not followed). JSON, TOML: nested names "
         "joined\n"

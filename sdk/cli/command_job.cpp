@@ -138,8 +138,8 @@ const Command job_command = {
     .name = "job",
     .summary = "jobs that are handed to workers, who report how far they are and give a result back",
     .usage =
-        "post BOARD JOB|-|@FILE [--priority N] | work BOARD [--follow] [--wait TIME] -- COMMAND ARGUMENT... | list BOARD | "
-        "result BOARD ID [--wait TIME] [--forget] | forget BOARD ID",
+        "post BOARD JOB|-|@FILE [--priority N] | work BOARD [--follow] [--wait TIME] [FLAGS] -- COMMAND ARGUMENT... | "
+        "list BOARD | result BOARD ID [--wait TIME] [--forget] | forget BOARD ID",
     .details =
         "`work` takes the next job and runs COMMAND with it as its standard input. What COMMAND writes to its standard\n"
         "output, up to 1 MiB, is the job's result; its last whole line so far is what others see as its progress. If it\n"

@@ -82,8 +82,8 @@ const Command plugin_command = {
     .summary = "plugins: begin a new one, check one, list those of a cluster",
     .usage = "new KIND NAME [DIR] | check FILE.so [SPEC]... [-v] | list",
     .details =
-        "`new` writes a project into DIR (or ./NAME): a small plugin that works, and a test. KIND is filter, state_store,\n"
-        "log_store or transport.\n"
+        "`new` writes a project into DIR (or ./NAME): a small plugin that works, and a test. KIND is filter, validator,\n"
+        "state_store, log_store or transport.\n"
         "`check` loads the file into this process, prints its descriptor and runs the conformance suite of each of its "
         "kinds "
         "in\n"

@@ -118,6 +118,14 @@ Exit set_policy(Context& context) {
 
 // ---- list and show ----
 
+void write_rules(JsonWriter& json, const Policy& policy) {
+    json.name("rules").begin_array();
+    for (const auto& rule : policy.rules) {
+        json.begin_object().field("kind", rule.kind).field("spec", rule.spec).end_object();
+    }
+    json.end_array();
+}
+
 Exit list_policies(Context& context) {
     auto client = context.connect();
     if (!client) return context.fail(client.error());
@@ -127,15 +135,17 @@ Exit list_policies(Context& context) {
     json.begin_array();
     for (const Record& record : *records) {
         const auto policy = protocol::decode_policy(record.name, record.content);
-        std::string kinds;
-        if (policy) {
-            for (const auto& rule : policy->rules) kinds += (kinds.empty() ? "" : ", ") + rule.kind;
-        }
         const Bytes pattern = record.name.substr(protocol::policy_prefix.size());
         if (context.settings.json) {
-            json.begin_object().field("pattern", pattern).field("rules", kinds).field("version", record.version);
-            json.field("author", record.author).field("time_ms", record.time_ms).end_object();
+            json.begin_object().field("pattern", pattern);
+            if (policy) write_rules(json, *policy);  // else of a newer release
+            json.field("version", record.version).field("author", record.author).field("time_ms", record.time_ms);
+            json.end_object();
         } else {
+            std::string kinds;
+            if (policy) {
+                for (const auto& rule : policy->rules) kinds += (kinds.empty() ? "" : ", ") + rule.kind;
+            }
             context.line(printable(pattern) + "\t" + (policy ? kinds : "(of a newer release)") + "\tversion " +
                          std::to_string(record.version) + "\t" + printable(record.author));
         }
@@ -156,11 +166,9 @@ Exit show(Context& context) {
     if (!policy) return context.fail(policy.error());
     if (context.settings.json) {
         JsonWriter json;
-        json.begin_object().field("pattern", policy->pattern).field("version", found->version).name("rules").begin_array();
-        for (const auto& rule : policy->rules) {
-            json.begin_object().field("kind", rule.kind).field("spec", rule.spec).end_object();
-        }
-        context.line(json.end_array().end_object().take());
+        json.begin_object().field("pattern", policy->pattern).field("version", found->version);
+        write_rules(json, *policy);
+        context.line(json.end_object().take());
         return Exit::ok;
     }
     for (const auto& rule : policy->rules) {
@@ -186,8 +194,8 @@ const Command policy_command = {
     .name = "policy",
     .summary = "which values keys may take: checked at every write",
     .usage =
-        "set PATTERN [--schema FILE] [--rules FILE] [--quota-keys N] [--quota-bytes SIZE] | list | show PATTERN | remove "
-        "PATTERN",
+        "set PATTERN [--schema FILE] [--rules FILE] [--command NAME] [--rule KIND=FILE] [--quota-keys N] "
+        "[--quota-bytes SIZE] [FLAGS] | list | show PATTERN | remove PATTERN",
     .details =
         "A policy is about every key that matches its pattern (a glob: `app/*/db`, `tls/**`). The leader asks its rules\n"
         "before a write is taken; a write that one of them refuses changes nothing, and neither do the others of its\n"

@@ -107,8 +107,8 @@ const Command put_command = {
     .name = "put",
     .summary = "write a key",
     .usage =
-        "KEY VALUE|-|@FILE [--comment TEXT] [--label LABEL]... [--type TYPE] [--cas REV] [--prev] [--sequential] "
-        "[--dry-run]",
+        "KEY VALUE|-|@FILE [--comment TEXT] [--label LABEL]... [--type TYPE] [--lease ID] [--cas REV] [--prev] "
+        "[--sequential] [--literal] [--dry-run]",
     .details =
         "VALUE is the text itself, - for standard input, or @FILE for the octets of a file. Other users of the machine\n"
         "can see a command line: give secrets by - or @FILE. Prints the revision of the change.\n"

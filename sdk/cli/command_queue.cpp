@@ -166,7 +166,8 @@ const Command queue_command = {
     .name = "queue",
     .summary = "work that is handed out in order, each item to one at a time",
     .usage =
-        "push NAME VALUE|-|@FILE [--priority N] | take NAME [--most N] [--wait TIME] [--follow] [-- COMMAND ARGUMENT...] | "
+        "push NAME VALUE|-|@FILE [--priority N] | take NAME [--most N] [--wait TIME] [--follow] [FLAGS] "
+        "[-- COMMAND ARGUMENT...] | "
         "take NAME --peek | status NAME | close NAME [--until N] | open NAME | dead NAME | revive NAME ID | purge NAME",
     .details =
         "An item that was pushed is handed out, to one at a time, until it is acknowledged. `take` waits for the next "

@@ -33,10 +33,12 @@ Exit run_txn(Context& context) {
     if (context.settings.json) {
         JsonWriter json;
         json.begin_object().field("revision", result->revision);
+        if (options.dry_run) json.field("dry_run", true);
         write_json(json.name("txn"), reply);
         context.line(json.end_object().take());
     } else {
-        context.out << txn_text(reply) << "revision " << result->revision.value << '\n';
+        context.out << txn_text(reply);
+        context.line(options.dry_run ? "nothing was changed" : "revision " + std::to_string(result->revision.value));
     }
     return reply.succeeded ? Exit::ok : Exit::negative;
 }
@@ -46,7 +48,7 @@ Exit run_txn(Context& context) {
 const Command txn_command = {
     .name = "txn",
     .summary = "compare, then change several keys at once",
-    .usage = "[FILE|-] [--json] [--comment TEXT] [--label LABEL]...",
+    .usage = "[FILE|-] [--json] [--comment TEXT] [--label LABEL]... [--dry-run]",
     .details =
         "Reads a transaction: compares under `if`, what to do if all of them hold under `then`, otherwise under `else`.\n"
         "Exit 1 if they did not hold. Words with blanks are put in double quotes (\\n \\t \\\\ \\\" \\xHH inside).\n\n"

@@ -35,7 +35,8 @@ std::string flag_lines(std::span<const Flag> flags) {
 
 constexpr std::string_view exit_codes =
     "Exit codes: 0 ok, 1 not found / compare failed / different, 2 usage, 3 unavailable (not done), 4 uncertain (perhaps\n"
-    "done), 5 refused, 6 compacted, 7 other.\n";
+    "done), 5 refused, 6 compacted, 7 other. A command that runs another program answers as that one did; 126, 127 if it\n"
+    "could not be run, 128 + N if signal N ended it.\n";
 
 Exit run_help(Context& context) {
     if (context.arguments.words().empty()) return context.out << overview(), Exit::ok;

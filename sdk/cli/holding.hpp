@@ -1,5 +1,5 @@
-// What the commands that hold something by a lease have in common: `lock`, `semaphore`, `elect`, `queue take` and `job
-// work`.
+// What the commands that hold something by a lease have in common: `lock`, `semaphore`, `elect`, `barrier`, `once`,
+// `queue take` and `job work`.
 #pragma once
 
 #include <functional>

@@ -11,7 +11,6 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto probe_interval_min = 10ms;
 constexpr auto look_again = 10ms;
 // That no view has reached yet: a hub that answers and does not publish. The oldest is kept, it is reached first.
 constexpr size_t probes_max = 64;

@@ -24,9 +24,12 @@
 
 namespace belfry {
 
+// Asking more often than this would tell nothing new: an answer takes about as long.
+inline constexpr std::chrono::milliseconds probe_interval_min{10};
+
 struct LocalTableOptions {
     Bytes prefix = {};
-    std::chrono::milliseconds probe_interval{1000};  // 10 ms at least
+    std::chrono::milliseconds probe_interval{1000};  // probe_interval_min at least
     bool private_stream = false;                     // as SubscriptionOptions has it
 };
 

@@ -71,12 +71,14 @@ TEST_CASE("policy: set, tried, shown, removed; dry runs of writes", "[integratio
     CHECK(belfry_at(hub, {"policy", "set", "n/*", "--rules", rules, "--expect", "0"}).exit_code == 0);
     CHECK(belfry_at(hub, {"policy", "set", "n/*", "--rules", rules, "--expect", "0"}).exit_code == 1);
     CHECK(has(belfry_at(hub, {"policy", "show", "n/*"}).output, R"("min": 1)"));
+    CHECK(has(belfry_at(hub, {"policy", "list", "-o", "json"}).output, R"("rules":[{"kind":"rules","spec":)"));
     CHECK(belfry_at(hub, {"put", "n/1", "0"}).exit_code == 5);
     CHECK(belfry_at(hub, {"put", "n/1", "0", "--dry-run"}).exit_code == 5);
     CHECK(belfry_at(hub, {"put", "n/1", "7", "--dry-run"}).output == "OK, nothing was changed\n");
     CHECK(belfry_at(hub, {"get", "n/1"}).exit_code == 1);
     CHECK(belfry_at(hub, {"put", "n/1", "7"}).output == "OK revision 1\n");
     CHECK(has(belfry_at(hub, {"del", "n/", "--prefix", "--dry-run"}).output, "1 key would be deleted"));
+    CHECK(has(belfry_at(hub, {"del", "n/1", "--dry-run", "-o", "json"}).output, R"("dry_run":true)"));
     CHECK(belfry_at(hub, {"get", "n/1"}).output == "7\n");
     hub.kill();
     REQUIRE(hub.start());

@@ -60,7 +60,7 @@ HOMES = {
     "xxhash": ["sdk/base"],
 }
 # Pure: computes only.
-PURE = ["hub/model", "hub/feed", "hub/core", "hub/raft", "hub/log", "sdk/client/tracker", "sdk/client/catch_up", "sdk/base/match",
+PURE = ["hub/model", "hub/feed", "hub/core", "hub/raft", "hub/log", "sdk/client/tracker", "sdk/base/match",
         "sdk/base/prng", "sdk/balance/chooser", "sdk/balance/outliers", "sdk/balance/ring", "sdk/dns/message", "sdk/dns/responder"]
 PURE_BANNED = ["thread", "mutex", "condition_variable", "atomic", "chrono", "ctime", "time.h", "random", "fstream", "iostream",
                "filesystem", "future", "sys/", "unistd.h", "fcntl.h", "netinet/", "poll.h"]

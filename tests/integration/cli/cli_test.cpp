@@ -479,6 +479,10 @@ TEST_CASE("belfry: a value's content type is kept, shown, and read by", "[integr
     CHECK_FALSE(has(shell.out, "content_type"));
     CHECK(shell.run({"put", "t", "v", "--dry-run", "-o", "json"}) == 0);
     CHECK(has(shell.out, "\"dry_run\":true"));
+    CHECK(shell.run({"txn", "--dry-run", "-o", "json"}, "then\n  put t v\n") == 0);
+    CHECK(has(shell.out, "\"dry_run\":true"));
+    CHECK(shell.run({"txn", "--dry-run"}, "then\n  put t v\n") == 0);
+    CHECK(shell.out.ends_with("nothing was changed\n"));
     // A subscriber has it too, and its digest is the hub's.
     const auto client = shell.hub.client();
     const auto subscription = Subscription::open(client, {.filter = {"prefix", "app/"}});
