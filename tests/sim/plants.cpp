@@ -59,6 +59,8 @@ const std::vector<Row>& all_plants() {
         {"report_unguarded", [](Plants& p) -> bool& { return p.discovery.report_unguarded; }, Use::discovery},
         {"register_again_never", [](Plants& p) -> bool& { return p.discovery.register_again_never; }, Use::discovery},
         {"forget_lost_lease", [](Plants& p) -> bool& { return p.discovery.forget_lost_lease; }, Use::discovery},
+        {"bury_unguarded", [](Plants& p) -> bool& { return p.queue.bury_unguarded; }, Use::queue},
+        {"bury_early", [](Plants& p) -> bool& { return p.queue.bury_early; }, Use::queue},
         {"claim_late", [](Plants& p) -> bool& { return p.queue.claim_late; }, Use::queue},
     };
     return rows;

@@ -55,12 +55,16 @@ Status QueueChecks::on_change(const ChangeSet& change) {
     for (const Event& event : change.events) {
         const auto item = below(QueueKeys::items, event.kv.key);
         if (good && item && event.type == EventType::erase) good = on_erased_item(change, *item);
+        const auto dead = below(QueueKeys::dead, event.kv.key);
+        const auto orphan = dead ? orphans_.find(*dead) : orphans_.end();
+        if (good && orphan != orphans_.end()) good = on_buried_item(change, *dead, orphan->second);
     }
     for (const Event& event : change.events) {
         const Bytes& key = event.kv.key;
         if (!good || !key.starts_with(QueueKeys::all)) continue;
         const auto claim = below(QueueKeys::claims, key);
         const auto result = below(QueueKeys::results, key);
+        const auto dead = below(QueueKeys::dead, key);
         const bool is_put = event.type == EventType::put;
         if (key == QueueKeys::closed) {
             good = on_closed(event);
@@ -74,6 +78,8 @@ Status QueueChecks::on_change(const ChangeSet& change) {
             orphans_.erase(*claim);
         } else if (result && (!is_put || event.kv.version != 1)) {
             good = wrong_item(*result, "its result is written twice");
+        } else if (dead) {
+            good = on_dead_letter(change, event, *dead);
         }
     }
     return good ? check_order(change) : good;
@@ -135,10 +141,44 @@ Status QueueChecks::on_erased_item(const ChangeSet& change, const Bytes& rest) {
         return wrong_item(rest, "is acknowledged by " + change.author + ", who does not hold it");
     if (!has(change, EventType::erase, QueueKeys::claims + rest))
         return wrong_item(rest, "is acknowledged, and its claim stays");
+    if (has(change, EventType::put, QueueKeys::dead + rest)) {
+        const Status good = on_buried_item(change, rest, item->second);
+        items_.erase(item);
+        return good;
+    }
     if (!has(change, EventType::put, QueueKeys::results + item->second.value))
         return wrong_item(rest, "is acknowledged without its result");
     items_.erase(item);
     ++acknowledged_;
+    return {};
+}
+
+// Or one that was erased by hand while somebody held it.
+Status QueueChecks::on_buried_item(const ChangeSet& change, const Bytes& rest, const Item& item) {
+    if (item.claim->author != change.author) return wrong_item(rest, "is buried by " + change.author);
+    if (item.claim->mark.attempts <= QueueKeys::attempts_max)
+        return wrong_item(rest, "is buried after " + std::to_string(item.claim->mark.attempts) + " attempts");
+    if (has(change, EventType::put, QueueKeys::results + item.value))
+        return wrong_item(rest, "is buried, and has a result");
+    dead_[rest] = item.value;
+    ++buried_;
+    return {};
+}
+
+// Its item went before in the same change; when the letter goes, what it holds has come as another item.
+Status QueueChecks::on_dead_letter(const ChangeSet& change, const Event& event, const Bytes& rest) {
+    const auto letter = dead_.find(rest);
+    if (letter == dead_.end()) return wrong_item(rest, "has a dead letter, and was not buried");
+    if (event.type == EventType::put) {
+        const bool right = event.kv.version == 1 && event.kv.value == letter->second;
+        return right ? Status() : wrong_item(rest, "its dead letter is not what was pushed");
+    }
+    const auto revives = [&](const Event& one) {
+        return one.type == EventType::put && below(QueueKeys::items, one.kv.key) && one.kv.value == letter->second;
+    };
+    if (std::none_of(change.events.begin(), change.events.end(), revives))
+        return wrong_item(rest, "its dead letter is gone, and it was not pushed anew");
+    dead_.erase(letter);
     return {};
 }
 

@@ -5,6 +5,8 @@
 //                 attempt more than the last time; and nothing that could be had is passed over for one behind it
 //   acknowledged  by the process that it was handed out to last, once, together with its result
 //   given back    likewise
+//   buried        likewise, once it was handed out more often than attempts_max; what it held is in its dead letter, which
+//                 goes when it is pushed anew
 //   erased by hand    whoever holds it may still acknowledge it or give it back; its claim does not outlast the next ones
 // and that every claim is answered as the log has it, nothing waits for long when all is quiet, and nothing is left.
 #pragma once
@@ -25,6 +27,8 @@ struct QueueKeys {
     static constexpr const char* claims = "q/held/";
     static constexpr const char* users = "q/user/";
     static constexpr const char* closed = "q/closed";
+    static constexpr const char* dead = "q/dead/";
+    static constexpr uint64_t attempts_max = 2;        // small, so that many are buried
     static constexpr const char* results = "q/done/";  // the simulator's own: what is written with an acknowledgement
 };
 
@@ -52,6 +56,7 @@ public:
     uint64_t pushed() const { return pushed_; }
     uint64_t handed_out() const { return handed_out_; }
     uint64_t acknowledged() const { return acknowledged_; }
+    uint64_t buried() const { return buried_; }
 
 private:
     struct Claim {
@@ -71,6 +76,8 @@ private:
     Status on_item(const KeyValue& kv);
     Status on_claim(const ChangeSet& change, const KeyValue& kv);
     Status on_erased_item(const ChangeSet& change, const Bytes& rest);
+    Status on_buried_item(const ChangeSet& change, const Bytes& rest, const Item& item);
+    Status on_dead_letter(const ChangeSet& change, const Event& event, const Bytes& rest);
     Status on_closed(const Event& event);
     Status check_order(const ChangeSet& change) const;
 
@@ -78,11 +85,12 @@ private:
     const Truth& truth_;
     std::map<Bytes, Item> items_;    // by the rest of the key
     std::map<Bytes, Item> orphans_;  // items that were erased by hand, and their claims stand
+    std::map<Bytes, Bytes> dead_;    // what is in the letters
     Bytes eraser_;
     std::map<Bytes, Bytes> last_push_;  // by priority
     std::optional<Closed> closed_;
     bool by_hand_ = false, quick_ = false;
-    uint64_t pushed_ = 0, handed_out_ = 0, acknowledged_ = 0;
+    uint64_t pushed_ = 0, handed_out_ = 0, acknowledged_ = 0, buried_ = 0;
 };
 
 }  // namespace belfry::sim

@@ -57,6 +57,7 @@ void QueuePusher::act() {
     const uint64_t dice = world_.random.below(100);
     if (dice < 4) return close();
     if (dice < 12 && !keys_.empty()) return erase_one();
+    if (dice < 20) return revive_one();
     // Others work slowly: what is there is not to grow for ever.
     if (checks_.waiting() < 20) push(1 + dice % 3, false);
 }
@@ -95,6 +96,26 @@ void QueuePusher::insist() { push(1, true); }
 void QueuePusher::erase_one() {
     const size_t back = world_.random.below(std::min<uint64_t>(keys_.size(), erased_from_last));
     write(DeleteRequest{KeyRange::one(keys_[keys_.size() - 1 - back])}, true, [](const auto&) {});
+}
+
+void QueuePusher::revive_one() {
+    RangeRequest letters;
+    letters.range = KeyRange::prefix(QueueKeys::dead);
+    letters.limit = 1;
+    send_({letters, next_comment()}, [this](const Result<protocol::Reply>& reply) {
+        const auto* const found = reply ? std::get_if<protocol::RangeReply>(&reply->result) : nullptr;
+        if (found == nullptr || found->kvs.empty() || stopped_) return;
+        const KeyValue& letter = found->kvs[0];
+        TxnRequest txn;
+        const uint64_t as_it_was = letter.mod_revision.value;
+        txn.compares = {{KeyRange::one(letter.key), Compare::Target::mod, Compare::Op::equal, as_it_was, {}}};
+        const Bytes priority = letter.key.substr(Bytes(QueueKeys::dead).size(), 2);
+        txn.then_ops = {{PutRequest{QueueKeys::items + priority, letter.value, {}, false, {}, true}},
+                        {DeleteRequest{KeyRange::one(letter.key)}}};
+        write(std::move(txn), true, [this](const Result<protocol::Reply>& done) {
+            if (done) checks_.answered_push(*done);
+        });
+    });
 }
 
 void QueuePusher::stop() {

@@ -1,5 +1,5 @@
 // Whoever pushes to a queue, step by step as sdk/recipes/queue.hpp does it, closes it now and then, and opens it; and
-// erases an item by hand, whether somebody holds it or not.
+// erases an item by hand, whether somebody holds it or not, or pushes what is in a dead letter anew.
 #pragma once
 
 #include "tests/sim/call.hpp"
@@ -32,6 +32,7 @@ private:
     void act();
     void push(uint64_t items, bool insist);
     void erase_one();
+    void revive_one();
     void close();
     void open();
     using Answered = std::function<void(const Result<protocol::Reply>&)>;

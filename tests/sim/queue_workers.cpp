@@ -50,6 +50,7 @@ void QueueWorker::begin() {
 
 void QueueWorker::act() {
     if (!process_.alive()) return process_.begin_soon();
+    if (find_worn_out() != held_.end()) return bury_soon();
     if (!held_.empty()) return work();
     if (must_announce_) return announce();
     if (!stopped_) claim();
@@ -99,7 +100,7 @@ void QueueWorker::read_claim(const protocol::TxnReply& reply, Revision at) {
             held_[got.item.key.substr(Bytes(QueueKeys::items).size())] = {got.item.value, got.attempts, at};
     }
     if (!reply.succeeded) must_announce_ = !is_announced(reply);
-    if (!held_.empty()) return work();
+    if (!held_.empty()) return act();
     if (must_announce_) return announce();
     if (const KeyValue* const closed = closed_in(reply)) {
         open_if_complete(
@@ -169,6 +170,36 @@ bool QueueWorker::is_worth_a_look(const ChangeSet& change) const {
         if (!of_claim) return key.starts_with(QueueKeys::items) || key == QueueKeys::closed;
         const auto mark = protocol::decode_claim(event.kv.value);
         return !mark || mark->lease == LeaseId{};
+    });
+}
+
+// ---- tried too often ----
+
+QueueWorker::Items::const_iterator QueueWorker::find_worn_out() const {
+    const uint64_t most = plants_.bury_early ? QueueKeys::attempts_max - 1 : QueueKeys::attempts_max;
+    return std::find_if(held_.begin(), held_.end(), [most](const auto& one) { return one.second.attempts > most; });
+}
+
+// Now and then it is stopped just before.
+void QueueWorker::bury_soon() {
+    if (!calm_ && world_.random.chance(15))
+        process_.stop_until(world_.now() + process_.lease_ms() + world_.random.below(2000));
+    process_.after(world_.random.below(50), [this] { bury(); });
+}
+
+void QueueWorker::bury() {
+    const auto found = find_worn_out();
+    if (found == held_.end()) return act();
+    const auto& [rest, held] = *found;
+    TxnRequest txn;
+    if (!plants_.bury_unguarded) txn.compares = {guard(rest, held)};
+    txn.then_ops = {{DeleteRequest{KeyRange::one(QueueKeys::items + rest)}},
+                    {DeleteRequest{KeyRange::one(QueueKeys::claims + rest)}},
+                    {PutRequest{QueueKeys::dead + rest, held.value, {}}}};
+    const auto only = txn.compares.empty() ? std::nullopt : std::optional(txn.compares[0]);
+    this->txn(std::move(txn), only, false, [this, rest = rest](const protocol::TxnReply&, Revision) {
+        held_.erase(rest);
+        act();
     });
 }
 

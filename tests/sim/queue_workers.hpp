@@ -16,6 +16,8 @@ struct QueuePlants {
     bool acknowledge_unguarded = false;  // without the comparison that it is still held
     bool wait_from_now = false;          // for what comes after asking, not after what was seen
     bool claim_late = false;             // though it has looked what it holds since it sent the claim
+    bool bury_unguarded = false;         // without the comparison that it is still held
+    bool bury_early = false;             // though it may be tried once more
 };
 
 class QueueWorker {
@@ -47,6 +49,10 @@ private:
     void announce();
     void wait(uint64_t until_ms);
     bool is_worth_a_look(const ChangeSet& change) const;
+    // Those that were tried too often go to the dead letters, before anything is done with the others.
+    Items::const_iterator find_worn_out() const;
+    void bury_soon();
+    void bury();
     void work();
     void finish();
     void acknowledge(size_t most, bool claims);

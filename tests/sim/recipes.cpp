@@ -22,19 +22,20 @@ constexpr uint64_t dice_sides = 2 * shares.size();
 
 void RecipeFigures::add(const RecipeFigures& other) {
     for (uint64_t RecipeFigures::*figure :
-         {&RecipeFigures::items, &RecipeFigures::items_handed_out, &RecipeFigures::turns, &RecipeFigures::guarded_writes,
-          &RecipeFigures::rounds, &RecipeFigures::passages, &RecipeFigures::job_tries, &RecipeFigures::job_results,
-          &RecipeFigures::adds, &RecipeFigures::joined, &RecipeFigures::registrations}) {
+         {&RecipeFigures::items, &RecipeFigures::items_handed_out, &RecipeFigures::items_buried, &RecipeFigures::turns,
+          &RecipeFigures::guarded_writes, &RecipeFigures::rounds, &RecipeFigures::passages, &RecipeFigures::job_tries,
+          &RecipeFigures::job_results, &RecipeFigures::adds, &RecipeFigures::joined, &RecipeFigures::registrations}) {
         this->*figure += other.*figure;
     }
 }
 
 std::string RecipeFigures::words() const {
-    return std::to_string(items) + " items of queues, handed out " + std::to_string(items_handed_out) + " times; " +
-           std::to_string(turns) + " turns in lines, " + std::to_string(guarded_writes) + " guarded writes; " +
-           std::to_string(rounds) + " rounds, " + std::to_string(passages) + " passages; " + std::to_string(job_tries) +
-           " tries of jobs, " + std::to_string(job_results) + " results; " + std::to_string(adds) + " additions; " +
-           std::to_string(joined) + " came to be there, " + std::to_string(registrations) + " registrations";
+    return std::to_string(items) + " items of queues, handed out " + std::to_string(items_handed_out) + " times, " +
+           std::to_string(items_buried) + " buried; " + std::to_string(turns) + " turns in lines, " +
+           std::to_string(guarded_writes) + " guarded writes; " + std::to_string(rounds) + " rounds, " +
+           std::to_string(passages) + " passages; " + std::to_string(job_tries) + " tries of jobs, " +
+           std::to_string(job_results) + " results; " + std::to_string(adds) + " additions; " + std::to_string(joined) +
+           " came to be there, " + std::to_string(registrations) + " registrations";
 }
 
 Recipes::Recipes(RecipeParts parts, const Truth& truth, RequestNet& net, Subscribe subscribe)
@@ -239,6 +240,7 @@ RecipeFigures Recipes::figures() const {
     RecipeFigures figures;
     figures.items = queue_.pushed();
     figures.items_handed_out = queue_.handed_out();
+    figures.items_buried = queue_.buried();
     figures.turns = lines_.turns();
     figures.guarded_writes = lines_.writes();
     figures.rounds = barrier_.rounds();

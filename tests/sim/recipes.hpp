@@ -14,7 +14,7 @@
 namespace belfry::sim {
 
 struct RecipeFigures {
-    uint64_t items = 0, items_handed_out = 0, turns = 0, guarded_writes = 0, rounds = 0, passages = 0;
+    uint64_t items = 0, items_handed_out = 0, items_buried = 0, turns = 0, guarded_writes = 0, rounds = 0, passages = 0;
     uint64_t job_tries = 0, job_results = 0, adds = 0;
     uint64_t joined = 0, registrations = 0;
 
