@@ -65,35 +65,53 @@ Result<ClaimReply> Keyspace::claim(const ClaimRequest& request) {
     std::vector<Bytes> orphans;  // claims of items that are gone
     size_t octets = 0;
     size_t room = belfry::limits::claims_standing_max - claims->all.size();  // for claims of items that had none
+    bool waits_for_room = false;
     auto claim = claims->all.begin();
     const auto pass = [&] {
         if (!claim->is_new && orphans.size() < belfry::limits::claim_items_max && !plants_.keep_orphans)
             orphans.push_back(request.claims + claim->rest);
         ++claim;
     };
+    const auto is_taken = [&](const Claims::One& one) { return one.held || (one.is_new && !plants_.claim_given_back); };
+    const auto hand_out = [&](BytesView key, const Version& version, uint64_t attempts) {
+        const size_t more = key.size() + version.value.size() + version.content_type.size();
+        const bool fits =
+            reply.items.size() < request.limit && (reply.items.empty() || octets + more <= belfry::limits::claim_bytes_max);
+        if (!fits) return !(reply.more = true);
+        octets += more;
+        reply.items.push_back({to_key_value(key, version), attempts + 1});
+        return true;
+    };
+    // The item that this claim is of.
+    const auto meet = [&](BytesView key, const Version& version) {
+        const Claims::One& one = *claim++;
+        reply.held += is_taken(one) ? 1 : 0;
+        return is_taken(one) || hand_out(key, version, plants_.forget_attempts ? 0 : one.attempts);
+    };
     const auto visit = [&](BytesView key, const Version& version) {
         const BytesView rest = key.substr(request.items.size());
         while (claim != claims->all.end() && claim->rest < rest) pass();
-        const bool known = claim != claims->all.end() && claim->rest == rest;
-        const bool taken = known && (claim->held || (claim->is_new && !plants_.claim_given_back));
-        const uint64_t attempts = known && !plants_.forget_attempts ? claim->attempts : 0;
-        if (known) {
-            reply.held += taken ? 1 : 0;
-            ++claim;
-        }
-        if (taken) return true;
+        if (claim != claims->all.end() && claim->rest == rest) return meet(key, version);
         if (plants_.claim_behind_last && !claims->all.empty() && rest < claims->all.back().rest) return true;
-        const size_t more = key.size() + version.value.size() + version.content_type.size();
-        reply.more = reply.items.size() == request.limit || (!known && (room == 0 || claims->cut)) ||
-                     (!reply.items.empty() && octets + more > belfry::limits::claim_bytes_max);
-        if (reply.more) return false;
-        octets += more;
-        if (!known) --room;
-        reply.items.push_back({to_key_value(key, version), attempts + 1});
+        waits_for_room = room == 0 || claims->cut;
+        if (waits_for_room) return !(reply.more = true);
+        if (!hand_out(key, version, 0)) return false;
+        --room;
         return true;
     };
     const KeyRange items = KeyRange::prefix(request.items);
     if (Status scanned = scan_current(items, Direction::forward, visit); !scanned) return scanned.error();
+    // What has a claim already needs no room, and claims of items that are gone make some.
+    while (waits_for_room && claim != claims->all.end()) {
+        const Bytes key = request.items + claim->rest;
+        const auto item = current(key);
+        if (!item) return item.error();
+        if (!*item) {
+            pass();
+        } else if (!meet(key, **item)) {
+            break;
+        }
+    }
     while ((!reply.more || plants_.sweep_claims) && claim != claims->all.end()) pass();
     if (Status put = put_claims(request, reply.items); !put) return put.error();
     if (Status erased = erase_claims(orphans); !erased) return erased.error();

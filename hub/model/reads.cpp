@@ -34,6 +34,9 @@ size_t bytes_of(const KeyValue& kv) {
 // A sorted range copies what it looks at: so many octets count for a key (check_reach).
 constexpr size_t sorted_octets_per_key = belfry::limits::range_reply_bytes_max / hub::limits::scan_keys_max;
 
+// Of a change record that is read for one key: so many octets take as long as a key of a scan.
+constexpr size_t record_octets_per_step = 1024;
+
 bool is_everything(const KeyRange& range) { return range.is_open() && range.begin <= BytesView("\0", 1); }
 
 bool before(const KeyValue& left, const KeyValue& right, SortTarget target) {
@@ -231,7 +234,13 @@ Result<protocol::HistoryReply> Keyspace::history(const protocol::HistoryRequest&
         if (found) link = *found;
     }
     size_t bytes = 0;
+    size_t steps = 0;
     while (link.previous != Previous::nothing) {
+        if (steps > hub::limits::scan_keys_max) {
+            if (reply.versions.empty()) return too_many("history");
+            reply.more = true;
+            break;
+        }
         const Version version = link.before;
         const bool lives = link.previous == Previous::live;
         const bool dropped = version.mod <= meta_.compacted;
@@ -241,6 +250,7 @@ Result<protocol::HistoryReply> Keyspace::history(const protocol::HistoryRequest&
         if (!dropped) {
             const Result<BytesView> record = change_record(version.mod);
             if (!record) return record.error();
+            steps += 1 + record->size() / record_octets_per_step;
             ChangeReader reader(*record, version.mod);
             const Result<ChangeEvent> event = reader.find(request.key);
             if (!event) return event.error().code == Code::not_found ? damaged("changes", 0) : event.error();

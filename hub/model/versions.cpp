@@ -148,9 +148,11 @@ Result<std::optional<Version>> Keyspace::at(BytesView key, Revision when, Steps&
     return walk(key, *erased, when, steps);
 }
 
-// From the change at `mod`, which is newer than `when`, back to the version of then.
+// From the change at `mod`, which is newer than `when`, back to the version of then; nothing if that is too far (cut).
 Result<std::optional<Version>> Keyspace::walk(BytesView key, Revision mod, Revision when, Steps& steps) {
     for (;;) {
+        steps.cut = steps.taken > steps.max;
+        if (steps.cut) return std::optional<Version>();
         const Result<ChangeEvent> event = find_change(key, mod, steps);
         if (!event) return event.error();
         if (event->previous == ChangeEvent::Previous::nothing) return std::optional<Version>();
@@ -240,15 +242,20 @@ Status Keyspace::scan_old(const KeyRange& range, Revision when, const Visit& vis
             continue;
         }
         const Page::Item& item = page.items[page.next++];
-        steps.reached = item.key;
         std::optional<Version> version;
         if (!item.record.empty()) {
             version = *decode_current(item.record);
         } else {
+            // The first key to the end, however far: whoever pages must get on.
+            const size_t max = steps.max;
+            if (steps.reached.empty()) steps.max = SIZE_MAX;
             const auto walked = walk(item.key, item.mod, when, steps);
+            steps.max = max;
             if (!walked) return walked.error();
+            if (steps.cut) return {};
             version = *walked;
         }
+        steps.reached = item.key;
         if (version && !visit(item.key, *version)) return {};
     }
 }

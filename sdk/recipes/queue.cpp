@@ -136,7 +136,8 @@ Result<uint64_t> Queue::purge() {
     if (!dead) return dead.error();
     const auto lease = Lease::grant(client_, {.ttl = purge_ttl});
     if (!lease) return lease.error();
-    for (uint64_t erased = dead->deleted;;) {
+    uint64_t erased = dead->deleted;
+    for (bool perhaps_last = false;;) {
         TxnRequest take, erase;
         take.then_ops = {{protocol::ClaimRequest{items_of(name_), claims_of(name_), (*lease)->id(), random_u64(),
                                                  limits::claim_items_max}}};
@@ -145,7 +146,11 @@ Result<uint64_t> Queue::purge() {
         const auto* claimed =
             taken->replies.empty() ? nullptr : std::get_if<protocol::ClaimReply>(&taken->replies[0].reply);
         if (claimed == nullptr) return Error{Code::corrupt, "the hub answered without what was claimed"};
-        if (claimed->items.empty()) return erased;
+        // The first claim may have made room, by erasing claims of items that are gone.
+        if (claimed->items.empty() && !claimed->more) return erased;
+        if (claimed->items.empty() && perhaps_last)
+            return Error{Code::busy, "purge: of " + name_ + " as many are held as may be; others are left"};
+        perhaps_last = claimed->items.empty();
         for (const protocol::ClaimedItem& one : claimed->items) {
             const KeyRange claim = KeyRange::one(claims_of(name_) + one.item.key.substr(items_of(name_).size()));
             erase.compares.push_back({claim, Compare::Target::mod, Compare::Op::equal, taken->revision.value, {}});

@@ -186,6 +186,20 @@ TEST_CASE("claims: not more stand than may, and an answer has its bound", "[mode
     const uint64_t other = grant_lease(hub);
     CHECK(claim(hub, other, 20).items.front().attempts == 2);
 
+    // One in front that waits for room does not keep those from being had that need none.
+    push(hub, "v", items + "!");
+    const p::ClaimReply behind = claim(hub, other, 20);
+    REQUIRE(behind.items.size() == 20);
+    CHECK(behind.items.front().attempts == 2);
+    CHECK(behind.held == 20);
+    CHECK(behind.more);
+    // Nor does it keep claims from going whose items are gone, and then it has its room.
+    hub.apply(erase(items + "0", items + "~"));
+    CHECK(claim(hub, other, 20).items.empty());
+    const p::ClaimReply front = claim(hub, other, 20);
+    REQUIRE(front.items.size() == 1);
+    CHECK(front.items.front().item.key.starts_with(items + "!"));
+
     Hub large("storage_memory");
     const uint64_t of_large = grant_lease(large);
     for (int i = 0; i < 3; ++i) push(large, Bytes(limits::claim_bytes_max / 2, 'v'));

@@ -61,6 +61,33 @@ TEST_CASE("old reads: keys that one delete took do not cost a search of all of i
     CHECK(hub.value("k119999", keys) == "");
 }
 
+TEST_CASE("old reads: the way back of one key is bounded too", "[model]") {
+    Hub hub("storage_memory");
+    constexpr uint64_t changes = hub::limits::scan_keys_max + 10;
+    hub.begin();
+    hub.apply(put("a", "1"));
+    for (uint64_t i = 0; i < changes; ++i) hub.apply(put("k", ""));
+    hub.commit();
+    CHECK(hub.value("k", changes - 100) == "");
+    p::RangeRequest oldest = all(2);
+    oldest.range = KeyRange::one("k");
+    CHECK(hub.keys().range(oldest).error().code == Code::too_large);
+    // Behind another key it ends the page; as the first of one it is walked back to the end.
+    const auto first = hub.keys().snapshot({{}, {2}, "", 0}, *prefix(""));
+    REQUIRE(first);
+    CHECK((first->more && first->kvs.size() == 1 && first->after_key == "a"));
+    const auto second = hub.keys().snapshot({{}, {2}, first->after_key, 0}, *prefix(""));
+    CHECK((second && !second->more && second->kvs.size() == 1));
+    p::HistoryRequest past;
+    past.key = "k";
+    past.limit = 1;
+    past.before = {3};  // at which it changed: the way begins there
+    const auto at_once = hub.keys().history(past);
+    CHECK((at_once && at_once->versions.size() == 1 && at_once->versions[0].kv.mod_revision == Revision{2}));
+    past.before = {1};  // at which it did not
+    CHECK(hub.keys().history(past).error().code == Code::too_large);
+}
+
 TEST_CASE("txn: all ranges of one answer hold 64 MiB together, and change and keep the same for it", "[model]") {
     Hub hub("storage_memory");
     for (int i = 0; i < 24; ++i) hub.apply(put("k" + std::to_string(100 + i), Bytes(belfry::limits::value_bytes_max, 'v')));
