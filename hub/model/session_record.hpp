@@ -20,16 +20,17 @@ inline constexpr uint8_t session_format = 1;
 
 // What a write was answered.
 struct Kept {
-    enum class Kind : uint8_t { nothing = 0, put = 1, answer = 2, dropped = 3 };  // on disk; nothing: it has not come
+    enum class Kind : uint8_t { put = 1, answer = 2, dropped = 3 };  // on disk
+    uint64_t sequence = 0;
     Revision revision;
-    Kind kind = Kind::nothing;
+    Kind kind = Kind::put;
     Bytes answer;
 };
 
 struct Session {
     uint64_t used_s = 0;  // when its last write was applied, by the sessions' clock
     uint64_t acknowledged = 0;
-    std::vector<Kept> kept;  // of the writes acknowledged + 1, + 2 ...; the last one has come
+    std::vector<Kept> kept;  // of the writes that have come, above `acknowledged`, in order
 };
 
 void encode_session(const Session& session, Bytes& out);  // appends

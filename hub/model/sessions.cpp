@@ -15,7 +15,7 @@ namespace {
 
 // In memory, roughly. Every member counts with the same numbers: they decide what is refused.
 constexpr size_t session_bytes = 192;
-constexpr size_t kept_bytes = 48;
+constexpr size_t kept_bytes = 56;
 constexpr size_t gone_slots_kept_max = 1024;  // at the front of a vector: taken out many at a time
 
 RevisionKey key_of(uint64_t id) { return revision_key({id}); }
@@ -113,6 +113,13 @@ Status Sessions::write_back() {
 
 // ---- the table ----
 
+std::vector<Kept>::const_iterator Sessions::Live::place_of(uint64_t sequence) const {
+    if (kept.empty() || kept.back().sequence < sequence) return kept.end();
+    const auto first = kept.begin() + static_cast<std::ptrdiff_t>(gone);
+    const auto is_before = [](const Kept& one, uint64_t wanted) { return one.sequence < wanted; };
+    return std::lower_bound(first, kept.end(), sequence, is_before);
+}
+
 void Sessions::insert(uint64_t id, Session session) {
     Live live;
     static_cast<Session&>(live) = std::move(session);
@@ -153,14 +160,12 @@ void Sessions::touch(uint64_t id, Live& session, uint64_t now_s) {
 
 void Sessions::acknowledge(Live& session, uint64_t up_to) {
     if (up_to <= session.acknowledged) return;
-    const size_t count = static_cast<size_t>(std::min<uint64_t>(up_to - session.acknowledged, session.slots()));
-    for (size_t i = 0; i < count; ++i) {
-        Bytes& answer = session.kept[session.gone + i].answer;
+    for (; session.slots() > 0 && session.kept[session.gone].sequence <= up_to; ++session.gone) {
+        Bytes& answer = session.kept[session.gone].answer;
         session.answer_bytes -= answer.size();
         bytes_ -= kept_bytes + answer.size();
         Bytes().swap(answer);
     }
-    session.gone += count;
     session.acknowledged = up_to;
     if (session.gone < gone_slots_kept_max) return;
     session.kept.erase(session.kept.begin(), session.kept.begin() + static_cast<std::ptrdiff_t>(session.gone));
@@ -181,10 +186,8 @@ std::optional<Outcome> Sessions::admit(const protocol::Ticket& ticket, uint64_t 
     touch(ticket.session, session, now_s);
     acknowledge(session, ticket.acknowledged);
     if (auto known = find(session, ticket)) return known;
-    const size_t slots = static_cast<size_t>(ticket.sequence - session.acknowledged);
-    BELFRY_ASSERT(slots <= belfry::limits::session_window_max);
-    const size_t more = slots > session.slots() ? (slots - session.slots()) * kept_bytes : 0;
-    if (bytes_ + more > sessions_bytes_max) {
+    BELFRY_ASSERT(ticket.sequence - session.acknowledged <= belfry::limits::session_window_max);
+    if (bytes_ + kept_bytes > sessions_bytes_max) {
         return refusal(Code::busy, "the hub keeps the answers of too many unacknowledged writes; nothing was changed");
     }
     return std::nullopt;
@@ -212,11 +215,10 @@ std::optional<Outcome> Sessions::find(const Live& session, const protocol::Ticke
         return refusal(Code::conflict, "write " + std::to_string(ticket.sequence) +
                                            " of this session was acknowledged, its answer is no longer kept");
     }
-    const uint64_t slot = ticket.sequence - session.acknowledged - 1;
-    if (slot >= session.slots()) return std::nullopt;
-    const Kept& kept = session.kept[session.gone + static_cast<size_t>(slot)];
+    const auto found = session.place_of(ticket.sequence);
+    if (found == session.kept.end() || found->sequence != ticket.sequence) return std::nullopt;
+    const Kept& kept = *found;
     switch (kept.kind) {
-        case Kept::Kind::nothing: return std::nullopt;
         case Kept::Kind::put: return Outcome{kept.revision, protocol::ReplyResult(protocol::PutReply{})};
         case Kept::Kind::answer: return decode_answer(kept);
         case Kept::Kind::dropped: break;
@@ -234,12 +236,8 @@ void Sessions::keep(const protocol::Ticket& ticket, Outcome& outcome) {
     BELFRY_ASSERT(found != sessions_.end());
     Live& session = found->second;
     BELFRY_ASSERT(ticket.sequence > session.acknowledged);
-    const size_t slot = static_cast<size_t>(ticket.sequence - session.acknowledged - 1);
-    if (slot >= session.slots()) {
-        bytes_ += (slot + 1 - session.slots()) * kept_bytes;
-        session.kept.resize(session.gone + slot + 1);
-    }
-    Kept& kept = session.kept[session.gone + slot];
+    Kept& kept = *session.kept.insert(session.place_of(ticket.sequence), Kept{ticket.sequence, {}, {}, {}});
+    bytes_ += kept_bytes;
     kept.revision = *outcome.revision;
     const auto* const put = outcome.reply ? std::get_if<protocol::PutReply>(&*outcome.reply) : nullptr;
     if (put != nullptr && !put->previous && put->key.empty()) {

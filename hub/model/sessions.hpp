@@ -59,12 +59,14 @@ public:
     size_t bytes() const { return bytes_; }
 
 private:
-    // The slots before `acknowledged` stay for a while: `gone` of them stand at the front of `kept`.
+    // Those up to `acknowledged` stay for a while: `gone` of them stand at the front of `kept`.
     struct Live : Session {
         size_t gone = 0;
         size_t answer_bytes = 0;
         bool is_unwritten = false;
         size_t slots() const { return kept.size() - gone; }
+        // Of this write, or where it belongs: at the end, mostly.
+        std::vector<Kept>::const_iterator place_of(uint64_t sequence) const;
     };
     using Table = std::unordered_map<uint64_t, Live>;
 

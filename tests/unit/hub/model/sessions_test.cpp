@@ -174,17 +174,35 @@ TEST_CASE("sessions: past the bound a new one is refused, until an old one may g
 TEST_CASE("sessions: unacknowledged writes are bounded over all sessions", "[model]") {
     Hub hub("storage_memory");
     hub.begin();
-    uint64_t id = 0;
-    Code code = Code::ok;
-    while (code == Code::ok && id < 1000) {
-        code = code_of(hub.apply(plain_put("a", "1"), 0, {}, {++id, belfry::limits::session_window_max, 0}));
+    p::PutRequest large = put("a", Bytes(800, 'v'));
+    hub.apply(large);
+    constexpr uint64_t writes = 60;  // whose answers are kept, all of them
+    uint64_t id = 1, sequence = 0;
+    while (code_of(hub.apply(large, 0, {}, {id, ++sequence, 0})) == Code::ok) {
+        REQUIRE(id < 2000);
+        if (sequence == writes) ++id, sequence = 0;
     }
-    CHECK(code == Code::busy);
-    CHECK(id > 200);
+    CHECK(code_of(hub.apply(large, 0, {}, {id, sequence, 0})) == Code::busy);
+    CHECK(id > 1000);
     // Room is made by acknowledging.
-    const uint64_t last = belfry::limits::session_window_max;
-    CHECK(hub.apply(plain_put("a", "1"), 0, {}, {1, last + 1, last}).reply);
-    CHECK(hub.apply(plain_put("a", "1"), 0, {}, {id, 100, 0}).reply);
+    CHECK(hub.apply(large, 0, {}, {1, writes + 1, writes}).reply);
+    CHECK(hub.apply(large, 0, {}, {id, sequence, 0}).reply);
+    hub.commit();
+}
+
+TEST_CASE("sessions: what has not come takes no room", "[model]") {
+    Hub hub("storage_memory");
+    hub.begin();
+    constexpr uint64_t last = belfry::limits::session_window_max;
+    for (uint64_t id = 1; id <= 2000; ++id) REQUIRE(hub.apply(plain_put("a", "1"), 0, {}, {id, last, 0}).reply);
+    // In any order, and each once.
+    for (const uint64_t sequence : {uint64_t{7}, uint64_t{5}, last - 1, uint64_t{1}})
+        CHECK(hub.apply(plain_put("a", "2"), 0, {}, {1, sequence, 0}).change);
+    for (const uint64_t sequence : {uint64_t{5}, last, uint64_t{1}, uint64_t{7}, last - 1})
+        CHECK_FALSE(hub.apply(plain_put("a", "2"), 0, {}, {1, sequence, 0}).change);
+    CHECK(hub.apply(plain_put("a", "2"), 0, {}, {1, 6, 5}).change);
+    CHECK(code_of(hub.apply(plain_put("a", "2"), 0, {}, {1, 5, 5 - 1})) == Code::conflict);
+    CHECK_FALSE(hub.apply(plain_put("a", "2"), 0, {}, {1, 7, 5}).change);
     hub.commit();
 }
 
@@ -250,18 +268,17 @@ TEST_CASE("sessions: a record cut or changed anywhere is refused or spells itsel
     Session rich;
     rich.used_s = 300;
     rich.acknowledged = 1ull << 40;
-    rich.kept.resize(200);
-    rich.kept[0] = {{7}, Kept::Kind::put, {}};
-    rich.kept[198] = {{8}, Kept::Kind::answer, "octets"};
-    rich.kept[199] = {{300}, Kept::Kind::dropped, {}};
+    rich.kept = {{rich.acknowledged + 1, {7}, Kept::Kind::put, {}},
+                 {rich.acknowledged + 199, {8}, Kept::Kind::answer, "octets"},
+                 {rich.acknowledged + 200, {300}, Kept::Kind::dropped, {}}};
     Bytes octets;
     encode_session(rich, octets);
     const auto read = decode_session(octets);
     REQUIRE(read);
     CHECK(read->acknowledged == rich.acknowledged);
-    REQUIRE(read->kept.size() == 200);
-    CHECK(read->kept[198].answer == "octets");
-    CHECK(read->kept[100].kind == Kept::Kind::nothing);
+    REQUIRE(read->kept.size() == 3);
+    CHECK(read->kept[1].answer == "octets");
+    CHECK(read->kept[1].sequence == rich.acknowledged + 199);
     std::mt19937 random(5);
     for (int i = 0; i < 20000; ++i) {
         Bytes damaged = octets.substr(0, 1 + random() % octets.size());
