@@ -310,12 +310,12 @@ TEST_CASE("barrier: `belfry barrier` keeps others waiting until it is opened", "
     std::this_thread::sleep_for(200ms);
     CHECK(waiter.wait(0) == -1);
     CHECK(one.run({"barrier", "open", "b"}).output == "OK open\n");
-    CHECK(waiter.wait(5) == 0);
+    CHECK(waiter.wait(20) == 0);
     CHECK(one.exit_of({"barrier", "open", "b"}) == 1);
     Process holder(one.line({"barrier", "hold", "b"}), output + "1");
     REQUIRE(wait_for([&] { return read_text(output + "1").starts_with("OK closed, lease "); }));
     holder.signal(SIGINT);
-    CHECK(holder.wait(3) == 0);
+    CHECK(holder.wait(20) == 0);
     CHECK(one.exit_of({"barrier", "wait", "b", "--wait", "0s"}) == 0);
 }
 
@@ -332,19 +332,19 @@ TEST_CASE("barrier: `belfry barrier join` begins with the last one, and ends wit
 
     const std::string output = one.directory.path() + "/output", flag = one.directory.path() + "/flag";
     Process first(join("echo begins; exit 3"), output);
-    REQUIRE(wait_for([&] { return in_line(*client, "step") == 1; }, 10s));
+    REQUIRE(wait_for([&] { return in_line(*client, "step") == 1; }));
     CHECK(read_text(output).empty());
     Process second(join("until test -e " + flag + "; do sleep 0.05; done"), output + "2");
-    REQUIRE(wait_for([&] { return read_text(output) == "begins\n"; }, 10s));
+    REQUIRE(wait_for([&] { return read_text(output) == "begins\n"; }));
     CHECK(first.wait(0) == -1);  // the second one is still at it
     std::ofstream(flag).put(10);
-    CHECK(first.wait(10) == 3);
-    CHECK(second.wait(10) == 0);
+    CHECK(first.wait(20) == 3);
+    CHECK(second.wait(20) == 0);
     CHECK(keys_below(*client, "step") == 0);
 
     Process dying(join("echo begins; exec sleep 100"), output + "3"), left(join("true"), output + "4");
-    REQUIRE(wait_for([&] { return read_text(output + "3") == "begins\n"; }, 10s));
+    REQUIRE(wait_for([&] { return read_text(output + "3") == "begins\n"; }));
     CHECK(left.wait(0) == -1);
     dying.signal(SIGKILL);
-    CHECK(left.wait(10) == 0);  // when its lease has ended
+    CHECK(left.wait(20) == 0);  // when its lease has ended
 }

@@ -188,7 +188,7 @@ TEST_CASE("cluster: with keys, members know each other and nobody else is let in
     std::filesystem::permissions(key, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
     cluster.at(away).kill();
     cluster.at(away).launch();
-    CHECK(cluster.at(away).process().wait(10) == 1);
+    CHECK(cluster.at(away).process().wait(20) == 1);
     CHECK(cluster.at(away).log().find("chmod 600") != std::string::npos);
 }
 

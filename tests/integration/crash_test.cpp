@@ -125,7 +125,7 @@ TEST_CASE("crash: a subscriber that is paused for two seconds ends equal", "[int
     subscriber.signal(SIGCONT);
     std::this_thread::sleep_for(4s);
     subscriber.signal(SIGTERM);
-    CHECK(subscriber.wait(10) == 0);
+    CHECK(subscriber.wait(20) == 0);
     const auto digest = client->digest({.filter = {"prefix", "p/"}, .at = {}});
     REQUIRE(digest.ok());
     char hex[32];

@@ -212,7 +212,7 @@ TEST_CASE("election: `belfry elect` leads until a signal, and --observe prints w
     std::this_thread::sleep_for(300ms);
     CHECK(text("2").empty());
     first.signal(SIGINT);
-    CHECK(first.wait(3) == 0);
+    CHECK(first.wait(20) == 0);
     REQUIRE(wait_for([&] { return text("2").starts_with("{\"leads\":true,\"value\":\"b:80\",\"token\":"); }));
     CHECK(run_program(one.line({"elect", "e", "c:80", "--wait", "200ms"})).exit_code == 1);
     CHECK(run_program(one.line({"elect", "e"})).exit_code == 2);
@@ -221,17 +221,17 @@ TEST_CASE("election: `belfry elect` leads until a signal, and --observe prints w
     const std::string lines = text("json");
     CHECK(std::count(lines.begin(), lines.end(), '\n') == 3);
     observer.signal(SIGTERM);
-    CHECK(observer.wait(3) == 0);
+    CHECK(observer.wait(20) == 0);
     json.signal(SIGTERM);
-    CHECK(json.wait(3) == 0);
+    CHECK(json.wait(20) == 0);
     // Paused for longer than its time: it says that it does not lead any more.
     Process third(one.line({"elect", "f", "c:80", "--ttl", "1s"}), output + "3");
     REQUIRE(wait_for([&] { return text("3").starts_with("OK"); }));
     third.signal(SIGSTOP);
     CHECK(wait_for([&] { return !Election::leader(*one.hub.client(), "f"); }));
     third.signal(SIGCONT);
-    CHECK(third.wait(3) == 4);
+    CHECK(third.wait(20) == 4);
     CHECK(text("3").find("uncertain: does not lead any more: lease ") != std::string::npos);
     second.signal(SIGTERM);
-    CHECK(second.wait(3) == 0);
+    CHECK(second.wait(20) == 0);
 }

@@ -112,7 +112,7 @@ TEST_CASE("examples: all of them work on, on three hubs of which the leader is k
     for (const auto& one : running) {
         for (const auto& process : one->processes) {
             INFO(one->text());
-            const int code = process->wait(10);
+            const int code = process->wait(20);
             CHECK((code == 0 || code == 128 + SIGTERM));  // the assigner of jobs does not wait for its job then
         }
     }

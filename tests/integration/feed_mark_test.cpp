@@ -66,7 +66,7 @@ Round pause_and_burst(const HubProcess& hub, const std::string& directory) {
     subscriber.signal(SIGCONT);
     std::this_thread::sleep_for(settle_time);  // marks come, and what is missing is fetched
     subscriber.signal(SIGTERM);
-    REQUIRE(subscriber.wait(10) == 0);
+    REQUIRE(subscriber.wait(20) == 0);
     const auto digest = client->digest({.filter = {"prefix", "p/"}, .at = {}});
     REQUIRE(digest.ok());
     return {pause, read_text(report), *digest};

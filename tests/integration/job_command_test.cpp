@@ -67,9 +67,9 @@ TEST_CASE("job: how far it is can be seen; a worker that is stopped or killed is
         const std::string output = one.directory.path() + "/output" + std::to_string(number);
         Process worker(
             one.line({"job", "work", "b", "--follow", "--ttl", "2s", "--worker", "w1", "--", "sh", "-c", script}), output);
-        REQUIRE(wait_for([&] { return one.run({"job", "list", "b"}).output == id + "\tworking\tw1\tstep 2\n"; }, 10s));
+        REQUIRE(wait_for([&] { return one.run({"job", "list", "b"}).output == id + "\tworking\tw1\tstep 2\n"; }));
         worker.signal(number);
-        if (number == SIGTERM) CHECK(worker.wait(10) == 0);
+        if (number == SIGTERM) CHECK(worker.wait(20) == 0);
         CHECK(one.exit_of({"job", "work", "b", "--wait", "10s", "--", "sh", "-c", "cat >/dev/null; echo by the next"}) ==
               0);
         CHECK(one.run({"job", "result", "b", id, "--forget"}).output == "by the next\n");

@@ -159,7 +159,7 @@ TEST_CASE("lease: `keep-alive` goes on until a signal, or says that the lease ha
         std::this_thread::sleep_for(2s);
         CHECK(one.exit_of({"lease", "timetolive", "7"}) == 0);
         keeper.signal(SIGINT);
-        CHECK(keeper.wait(2) == 0);
+        CHECK(keeper.wait(20) == 0);
     }
     const std::string lines = read_text(output);
     CHECK(std::count(lines.begin(), lines.end(), '\n') >= 5);
@@ -167,7 +167,7 @@ TEST_CASE("lease: `keep-alive` goes on until a signal, or says that the lease ha
     Process keeper(one.line({"lease", "keep-alive", "7"}), output);
     std::this_thread::sleep_for(300ms);
     REQUIRE(one.exit_of({"lease", "revoke", "7"}) == 0);
-    CHECK(keeper.wait(2) == 1);
+    CHECK(keeper.wait(20) == 1);
     CHECK(has(read_text(output), "not_found: there is no lease 7"));
 }
 
@@ -183,7 +183,7 @@ TEST_CASE("lease: a holder that was stopped for longer hears it when it goes on"
     CHECK(wait_for([&] { return one.exit_of({"get", "k"}) == 1; }, 3s));
     CHECK(keeper.wait(0) == -1);
     keeper.signal(SIGCONT);
-    CHECK(keeper.wait(3) == 1);
+    CHECK(keeper.wait(20) == 1);
     CHECK(has(read_text(output), "not_found: there is no lease 7"));
 }
 

@@ -100,7 +100,7 @@ TEST_CASE("member disk: a failed sync stops the member with its reason, and nobo
         const uint64_t failing = of_the_leader ? leader : leader % 3 + 1;
         INFO("the disk of member " << failing << " fails, " << leader << " leads" << cluster.logs());
         troubles[failing]->fail_syncs(true);
-        CHECK(cluster.at(failing).process().wait(10) == 1);
+        CHECK(cluster.at(failing).process().wait(20) == 1);
         const std::string log = cluster.at(failing).log();
         CHECK(log.find("cannot be synced: Input/output error") != std::string::npos);
         CHECK(load.writes_go_on(50, 10s));

@@ -201,10 +201,10 @@ TEST_CASE("once: `belfry once` runs its command once, and prints what it wrote e
     Process waiter(job("echo never"), output + "2");
     std::this_thread::sleep_for(200ms);
     waiter.signal(SIGINT);
-    CHECK(waiter.wait(3) == 130);
+    CHECK(waiter.wait(20) == 130);
     Process follower(job("printf 'try %s\\n' $BELFRY_ONCE_TRY"), output + "3");
     worker.signal(SIGKILL);
-    CHECK(follower.wait(10) == 0);
+    CHECK(follower.wait(20) == 0);
     CHECK(read_text(output + "3") == "try 2\n");
     const auto later = one.run({"once", "job", "-o", "json", "--", "echo", "never"});
     CHECK(later.exit_code == 0);

@@ -86,7 +86,7 @@ TEST_CASE("queue: the item of a `belfry queue take` that is stopped, or killed, 
         const std::string output = one.directory.path() + "/output" + std::to_string(number);
         Process holder(one.line({"queue", "take", "q", "--ttl", "2s", "--", "sh", "-c", "echo $$; exec sleep 100"}),
                        output);
-        REQUIRE(wait_for([&] { return read_text(output).ends_with("\n"); }, 10s));
+        REQUIRE(wait_for([&] { return read_text(output).ends_with("\n"); }));
         const int command = std::stoi(read_text(output));
         holder.signal(number);
         Consumer next(client, lease_of(client, 30s), "q");
@@ -99,7 +99,7 @@ TEST_CASE("queue: the item of a `belfry queue take` that is stopped, or killed, 
         if (number != SIGSTOP) continue;
         CHECK(kill(command, 0) == 0);
         holder.signal(SIGCONT);
-        CHECK(holder.wait(10) == 4);
+        CHECK(holder.wait(20) == 4);
         CHECK(read_text(output).find("uncertain: item 5/") != std::string::npos);
         CHECK(kill(command, 0) != 0);  // and was waited for
     }
@@ -116,14 +116,14 @@ TEST_CASE("queue: a stop signal is handed on, and what is not done goes back at 
     Process worker(one.line({"queue", "take", "q", "--follow", "--most", "2", "--", "sh", "-c",
                              "trap 'exit 0' TERM; echo runs; while :; do sleep 0.05; done"}),
                    output);
-    REQUIRE(wait_for([&] { return read_text(output) == "runs\n"; }, 10s));
+    REQUIRE(wait_for([&] { return read_text(output) == "runs\n"; }));
     CHECK(queue.status()->held == 2);
     worker.signal(SIGINT);
-    CHECK(worker.wait(10) == 0);
+    CHECK(worker.wait(20) == 0);
     CHECK(*queue.status() == QueueStatus{1, 0, 0, false});  // the first one was acknowledged all the same
     CHECK(queue.peek(1)->at(0).value == "b");
     Process waiter(one.line({"queue", "take", "other"}), output + "2");
-    REQUIRE(wait_for([&] { return !below(*client, "other/user/").empty(); }, 10s));
+    REQUIRE(wait_for([&] { return !below(*client, "other/user/").empty(); }));
     waiter.signal(SIGINT);
-    CHECK(waiter.wait(10) == 130);
+    CHECK(waiter.wait(20) == 130);
 }

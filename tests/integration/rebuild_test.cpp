@@ -82,7 +82,7 @@ TEST_CASE("rebuild: a member with a damaged log is named, and replaced by one co
     CHECK(has(log, std::filesystem::path(file).filename().string()));
     CHECK(has(log, "belfry member replace " + std::to_string(damaged)));
     cluster.at(damaged).launch();
-    CHECK(cluster.at(damaged).process().wait(10) == 1);
+    CHECK(cluster.at(damaged).process().wait(20) == 1);
     CHECK(load.writes_go_on(20, 5s));
 
     // The one command; the new member has the old one's address.
@@ -124,7 +124,7 @@ TEST_CASE("rebuild: a member that lost its disk cannot come back under its old i
     lost.kill();
     std::filesystem::remove_all(lost.data_dir());
     lost.launch();
-    CHECK(lost.process().wait(10) == 1);
+    CHECK(lost.process().wait(20) == 1);
     INFO(lost.log());
     CHECK(has(lost.log(), "with another data directory"));
     CHECK(has(lost.log(), "belfry member replace " + std::to_string(emptied)));

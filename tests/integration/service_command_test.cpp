@@ -62,7 +62,7 @@ TEST_CASE("`belfry service` registers a command, finds, lists and watches", "[in
         one.run({"service", "pick", "web", "--label", "zone=x", "-o", "json"}).output.starts_with(R"({"service":"web",)"));
     CHECK(one.exit_of({"service", "pick", "web", "--label", "!zone"}) == 1);
     service.signal(SIGTERM);
-    CHECK(service.wait(10) == 7);
+    CHECK(service.wait(20) == 7);
     CHECK(one.exit_of({"service", "find", "web"}) == 1);
     CHECK(wait_for([&] {
         return read_text(output + "1") ==
@@ -70,7 +70,7 @@ TEST_CASE("`belfry service` registers a command, finds, lists and watches", "[in
                "removed\ta\t[::1]:8080\tpassing\tweight 100\tzone=x\t\n";
     }));
     watcher.signal(SIGINT);
-    CHECK(watcher.wait(10) == 0);
+    CHECK(watcher.wait(20) == 0);
 
     for (const auto& wrong : std::vector<std::vector<std::string>>{{"service", "register", "web"},
                                                                    {"service", "register", "web", "--address", "a"},
@@ -117,5 +117,5 @@ TEST_CASE("`belfry service register`: a check takes an instance out and lets it 
     CHECK(wait_for([&] { return health() == "warning"; }, 20s));
     CHECK(registry.find("web")->instances.at(0).note == "exit 1");
     service.signal(SIGTERM);
-    CHECK(service.wait(10) == 0);
+    CHECK(service.wait(20) == 0);
 }

@@ -328,8 +328,8 @@ TEST_CASE("sharing: holders that are stopped, and waiters that are killed, are f
     CHECK(held.held());
     CHECK(Clock::now() - begin >= 1s);
     reader.signal(SIGCONT), permit.signal(SIGCONT);
-    CHECK(reader.wait(10) == 4);
-    CHECK(permit.wait(10) == 4);
+    CHECK(reader.wait(20) == 4);
+    CHECK(permit.wait(20) == 4);
     CHECK(read_text(output + "a").find("uncertain: the lock is lost: lease ") != std::string::npos);
     CHECK(read_text(output + "b").find("uncertain: the permit is lost: lease ") != std::string::npos);
 }
@@ -361,7 +361,7 @@ TEST_CASE("sharing: `belfry lock --shared` and `belfry semaphore` run commands, 
     CHECK(one.exit_of({"semaphore", "y", "--", "true"}) == 2);
     CHECK(one.exit_of({"semaphore", "y", "--permits", "0"}) == 2);
     reader.signal(SIGINT), permit.signal(SIGINT);
-    CHECK(reader.wait(5) == 0);
-    CHECK(permit.wait(5) == 0);
+    CHECK(reader.wait(20) == 0);
+    CHECK(permit.wait(20) == 0);
     CHECK(in_line(*client, "x") + in_line(*client, "y/permits") == 0);
 }

@@ -66,8 +66,8 @@ std::vector<uint64_t> ClusterProcesses::ids() const {
     return ids;
 }
 
-uint64_t figure(const HubProcess& hub, const std::string& name, uint64_t missing) {
-    const auto status = hub.client(300ms)->status();
+uint64_t figure(const HubProcess& hub, const std::string& name, uint64_t missing, std::chrono::milliseconds timeout) {
+    const auto status = hub.client(timeout)->status();
     if (!status) return missing;
     for (const auto& [known, value] : status->figures) {
         if (known == name && std::holds_alternative<uint64_t>(value)) return std::get<uint64_t>(value);
@@ -76,10 +76,11 @@ uint64_t figure(const HubProcess& hub, const std::string& name, uint64_t missing
 }
 
 uint64_t ClusterProcesses::leader(std::chrono::milliseconds patience) const {
+    constexpr auto answer_max = 300ms;  // of each, and some may be dead
     const auto end = std::chrono::steady_clock::now() + patience;
     while (std::chrono::steady_clock::now() < end) {
         std::map<uint64_t, size_t> votes;
-        for (const auto& [id, member] : members_) ++votes[figure(*member, "raft.leader")];
+        for (const auto& [id, member] : members_) ++votes[figure(*member, "raft.leader", 0, answer_max)];
         for (const auto& [id, count] : votes) {
             if (id != 0 && count > members_.size() / 2) return id;
         }

@@ -29,7 +29,7 @@ public:
     std::vector<uint64_t> ids() const;
 
     // Whom a majority of those that answer holds for the leader; waits for one. 0: none within the time.
-    uint64_t leader(std::chrono::milliseconds patience = std::chrono::milliseconds(10'000)) const;
+    uint64_t leader(std::chrono::milliseconds patience = std::chrono::milliseconds(20'000)) const;
     // All members' endpoints, `first` in front.
     ClientOptions client_options(uint64_t first = 1) const;
     std::shared_ptr<Client> client(std::chrono::milliseconds timeout = std::chrono::milliseconds(5000),
@@ -45,7 +45,8 @@ private:
     std::map<uint64_t, std::unique_ptr<HubProcess>> members_;
 };
 
-// A number of a member's status; `missing` if it does not answer.
-uint64_t figure(const HubProcess& hub, const std::string& name, uint64_t missing = 0);
+// A number of a member's status; `missing` if it does not answer within the time.
+uint64_t figure(const HubProcess& hub, const std::string& name, uint64_t missing = 0,
+                std::chrono::milliseconds timeout = std::chrono::milliseconds(5000));
 
 }  // namespace belfry::test

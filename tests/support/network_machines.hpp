@@ -48,10 +48,10 @@ public:
         }
         return std::move(*Client::connect(options));
     }
-    // As the members say it; 0: none within 10 s.
+    // As the members say it; 0: none within 20 s.
     unsigned leader() const {
         const auto asked = client(1, 2s);
-        for (const auto end = std::chrono::steady_clock::now() + 10s; std::chrono::steady_clock::now() < end;) {
+        for (const auto end = std::chrono::steady_clock::now() + 20s; std::chrono::steady_clock::now() < end;) {
             const auto reply = asked->call(protocol::MembersRequest{});
             if (reply && reply->error.code == Code::ok)
                 return static_cast<unsigned>(std::get<protocol::MembersReply>(reply->result).leader);

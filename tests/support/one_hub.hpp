@@ -30,9 +30,9 @@ struct OneHub {
     int exit_of(std::vector<std::string> words) const { return run(std::move(words)).exit_code; }
 };
 
-// False: it did not come true within the time.
+// False: it did not come true within the time, which is long: a disk may stall for seconds, more than once.
 inline bool wait_for(const std::function<bool()>& condition,
-                     std::chrono::milliseconds patience = std::chrono::milliseconds(5000)) {
+                     std::chrono::milliseconds patience = std::chrono::milliseconds(20'000)) {
     const auto end = std::chrono::steady_clock::now() + patience;
     while (!condition()) {
         if (std::chrono::steady_clock::now() >= end) return false;
