@@ -113,7 +113,7 @@ TEST_CASE("election: who lost it proclaims nothing, and the next leads with a gr
     const auto client = one.hub.client();
     Seen seen;
     const auto observer = ElectionObserver::open(client, "e", seen.callback());
-    const auto lease = lease_of(client, 1s);
+    const auto lease = lease_of(client, 2s);
     Election first(client, lease, "e");
     Election second(client, lease_of(client), "e");
     CHECK(first.proclaim("early").error().code == Code::conflict);
@@ -126,7 +126,7 @@ TEST_CASE("election: who lost it proclaims nothing, and the next leads with a gr
     CHECK(Election::leader(*client, "e")->token == first.fencing_token());
     REQUIRE(seen.wait_for_last("a2"));
     lease->release();  // as if this process did not come to keep it alive
-    REQUIRE(second.campaign("b", 5s));
+    REQUIRE(second.campaign("b", 20s));
     CHECK_FALSE(first.leads());
     CHECK(first.proclaim("late").error().code == Code::conflict);
     CHECK(second.fencing_token() > first.fencing_token());
@@ -206,9 +206,10 @@ TEST_CASE("election: `belfry elect` leads until a signal, and --observe prints w
     Process json(one.line({"elect", "e", "--observe", "-o", "json"}), output + "json");
     REQUIRE(wait_for([&] { return text("") == "belfry elect: nobody leads\n"; }));
     REQUIRE(wait_for([&] { return text("json") == "{\"leads\":false}\n"; }));
-    Process first(one.line({"elect", "e", "a:80", "--ttl", "2s"}), output + "1");
+    Process first(one.line({"elect", "e", "a:80"}), output + "1");
     REQUIRE(wait_for([&] { return text("1").starts_with("OK elected, e/"); }));
     Process second(one.line({"elect", "e", "b:80", "-o", "json"}), output + "2");
+    REQUIRE(wait_for([&] { return in_line(*one.hub.client(), "e") == 2; }));
     std::this_thread::sleep_for(300ms);
     CHECK(text("2").empty());
     first.signal(SIGINT);
@@ -225,7 +226,7 @@ TEST_CASE("election: `belfry elect` leads until a signal, and --observe prints w
     json.signal(SIGTERM);
     CHECK(json.wait(20) == 0);
     // Paused for longer than its time: it says that it does not lead any more.
-    Process third(one.line({"elect", "f", "c:80", "--ttl", "1s"}), output + "3");
+    Process third(one.line({"elect", "f", "c:80", "--ttl", "2s"}), output + "3");
     REQUIRE(wait_for([&] { return text("3").starts_with("OK"); }));
     third.signal(SIGSTOP);
     CHECK(wait_for([&] { return !Election::leader(*one.hub.client(), "f"); }));

@@ -154,7 +154,7 @@ TEST_CASE("presence: who comes and goes is told of, who is gone without a word w
     };
     REQUIRE(settled({}));
     REQUIRE(client->put("p/note", "no member"));
-    const auto mortal = lease_of(client, 1s);
+    const auto mortal = lease_of(client, 2s);
     {
         Presence second(client, mortal, "p");
         Presence third(client, lease_of(client), "p");
@@ -174,7 +174,7 @@ TEST_CASE("presence: who comes and goes is told of, who is gone without a word w
         const auto begin = Clock::now();
         CHECK(settled({"- second", "2"}));
         CHECK(Clock::now() >= mortal->expires_at());
-        CHECK(Clock::now() - begin < 4s);
+        CHECK(Clock::now() - begin < 7s);  // within three, on a disk that does not stall
     }
     CHECK(settled({"- third", "1"}));
     CHECK(Presence::list(*client, "").error().code == Code::invalid_argument);
