@@ -10,6 +10,7 @@
 
 #include "sdk/client/subscription.hpp"
 #include "tests/support/cluster_processes.hpp"
+#include "tests/support/one_hub.hpp"
 #include "tests/support/witness.hpp"
 
 using namespace belfry;
@@ -17,6 +18,8 @@ using namespace belfry::test;
 using namespace std::chrono_literals;
 
 namespace {
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 uint64_t ms_since(std::chrono::steady_clock::time_point start) {
     return static_cast<uint64_t>((std::chrono::steady_clock::now() - start) / 1ms);
@@ -121,9 +124,9 @@ TEST_CASE("cluster: a handed over leadership costs no client an error", "[integr
         REQUIRE(reply);
         CHECK(reply->leader == before % 3 + 1);
     }
+    CHECK(wait_for([&] { return done > 50; }));
     end_writers();
     INFO(done << " writes, the slowest took " << slowest_ms << " ms");
-    CHECK(done > 50);
     CHECK(failed == 0);
 }
 
@@ -180,9 +183,8 @@ TEST_CASE("cluster: with keys, members know each other and nobody else is let in
     std::filesystem::remove(key);
     REQUIRE(run_program({program("belfry"), "keygen", key}).exit_code == 0);
     cluster.at(away).launch();
-    std::this_thread::sleep_for(1500ms);
+    CHECK(wait_for([&] { return has(cluster.at(leader).log(), "a stranger with the public key"); }));
     CHECK(figure(cluster.at(away), "raft.leader") == 0);
-    CHECK(cluster.at(leader).log().find("a stranger with the public key") != std::string::npos);
     CHECK(cluster.at(leader).client()->put("k", "on").ok());
     // A key that others may read is no key.
     std::filesystem::permissions(key, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
@@ -202,7 +204,6 @@ TEST_CASE("cluster: a member of another cluster is refused and named", "[integra
     using Change = protocol::MemberChangeRequest;
     REQUIRE(ask(*cluster.client(), Change{Change::Kind::add, 3, cluster.endpoint(3)}));
     stray.launch();
-    std::this_thread::sleep_for(1s);
-    CHECK(stray.log().find("it belongs to another cluster") != std::string::npos);
+    CHECK(wait_for([&] { return has(stray.log(), "it belongs to another cluster"); }));
     CHECK(figure(stray, "raft.leader") == 0);
 }

@@ -6,7 +6,7 @@
 #include <random>
 #include <thread>
 
-#include "tests/support/hub_process.hpp"
+#include "tests/support/one_hub.hpp"
 #include "tests/support/witness.hpp"
 
 using namespace belfry;
@@ -23,8 +23,15 @@ TEST_CASE("consistency: what clients see across 20 kills is linearizable", "[int
         std::vector<std::unique_ptr<Witness>> witnesses;
         for (unsigned number = 1; number <= 4; ++number)
             witnesses.push_back(std::make_unique<Witness>(hub.client(400ms), number));
+        const auto answered = [&] {
+            uint64_t sum = 0;
+            for (const auto& witness : witnesses) sum += witness->answered();
+            return sum;
+        };
         std::mt19937 random(11);
         while (kills_ns.size() < 20) {
+            // Work goes on: a hub that nobody has found yet is killed in the middle of nothing.
+            REQUIRE(wait_for([&, before = answered()] { return answered() > before; }));
             std::this_thread::sleep_for(std::chrono::milliseconds(20 + random() % 150));
             kills_ns.push_back(now_ns());
             hub.kill();

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "sdk/client/subscription.hpp"
-#include "tests/support/hub_process.hpp"
+#include "tests/support/one_hub.hpp"
 
 using namespace belfry;
 using namespace belfry::test;
@@ -80,39 +80,41 @@ TEST_CASE("crash: kill -9 at 50 random moments under load loses no acknowledged 
     {
         Writer first(hub, 1), second(hub, 2), third(hub, 3);
         std::mt19937 random(42);
-        for (int kills = 0; kills < 50; ++kills) {
+        for (uint64_t kills = 0; kills < 50; ++kills) {
+            REQUIRE(wait_for([&] { return first.acknowledged_count() > kills; }));  // there is something to lose
             std::this_thread::sleep_for(std::chrono::milliseconds(20 + random() % 150));
             hub.kill();
             REQUIRE(hub.start());
             auto client = hub.client();
             for (Writer* writer : {&first, &second, &third}) writer->check(*client);
         }
-        CHECK(first.acknowledged_count() > 50);
+        CHECK(first.acknowledged_count() >= 50);
         first.finish(), second.finish(), third.finish();
     }
     auto client = hub.client();
     const auto digest = client->digest({.filter = {"prefix", ""}, .at = {}});
     REQUIRE(digest.ok());
-    REQUIRE((*subscription)->wait_revision(digest->at, 15s));
+    REQUIRE((*subscription)->wait_revision(digest->at, 30s));
     CHECK((*subscription)->figures().digest == digest->digest);
     CHECK(hub.stop() == 0);
 }
 
 TEST_CASE("crash: a subscriber that is paused for two seconds ends equal", "[integration][feed]") {
+    constexpr int changes = 5000;
     const TemporaryDirectory directory;
     HubProcess hub(directory.path() + "/data");
     REQUIRE(hub.start());
     const auto options = hub.client_options();
     const std::string report = directory.path() + "/report", ready = directory.path() + "/ready";
-    Process subscriber({program("belfry"), "--endpoint", options.endpoints[0], "--feed", options.feed_endpoints[0],
-                        "subscribe", "p/", "--report", report, "--ready", ready},
-                       directory.path() + "/subscriber.log");
-    for (int tries = 0; tries < 200 && read_text(ready).empty(); ++tries) std::this_thread::sleep_for(20ms);
-    REQUIRE_FALSE(read_text(ready).empty());
+    Process subscriber(
+        {program("belfry"), "--endpoint", options.endpoints[0], "--feed", options.feed_endpoints[0], "subscribe", "p/",
+         "--until-revision", std::to_string(changes), "--report", report, "--ready", ready},
+        directory.path() + "/subscriber.log");
+    REQUIRE(wait_for([&] { return !read_text(ready).empty(); }));
     auto client = hub.client(20s);
     subscriber.signal(SIGSTOP);
     std::vector<std::future<Result<protocol::Reply>>> puts;
-    for (int number = 0; number < 5000; ++number) {
+    for (int number = 0; number < changes; ++number) {
         const std::string key = "p/" + std::to_string(number % 500);
         while (puts.size() > 1000) {
             REQUIRE(puts.back().get().ok());
@@ -123,9 +125,7 @@ TEST_CASE("crash: a subscriber that is paused for two seconds ends equal", "[int
     for (auto& put : puts) REQUIRE(put.get().ok());
     std::this_thread::sleep_for(2s);
     subscriber.signal(SIGCONT);
-    std::this_thread::sleep_for(4s);
-    subscriber.signal(SIGTERM);
-    CHECK(subscriber.wait(20) == 0);
+    CHECK(subscriber.wait(60) == 0);
     const auto digest = client->digest({.filter = {"prefix", "p/"}, .at = {}});
     REQUIRE(digest.ok());
     char hex[32];

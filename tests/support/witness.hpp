@@ -31,6 +31,8 @@ public:
         if (thread_.joinable()) thread_.join();
         return history_;
     }
+    // So many of its operations were answered, up to now.
+    uint64_t answered() const { return answered_; }
     // What it was told instead of an answer, after the client's own repetitions; a few of them. Once it is finished.
     const std::vector<std::string>& errors() const { return errors_; }
 
@@ -48,6 +50,7 @@ private:
         operation.called = now_ns();
         const Code code = carry_out(operation);
         operation.returned = now_ns();
+        if (code == Code::ok) ++answered_;
         if (code != Code::ok && errors_.size() < errors_max) errors_.push_back(last_error_);
         if (code == Code::uncertain && operation.kind != Operation::Kind::get) operation.returned = Operation::never;
         if (code != Code::ok && operation.returned != Operation::never) return;  // certainly not done
@@ -92,6 +95,7 @@ private:
     std::vector<Operation> history_;
     std::vector<std::string> errors_;
     std::string last_error_;
+    std::atomic<uint64_t> answered_{0};
     std::atomic<bool> stop_{false};
     std::thread thread_;
 };
