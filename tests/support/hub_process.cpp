@@ -25,6 +25,8 @@ TemporaryDirectory::~TemporaryDirectory() {
     fs::remove_all(path_, ignored);
 }
 
+std::string memory_base() { return fs::exists("/dev/shm") ? "/dev/shm" : "/tmp"; }
+
 HubProcess::HubProcess(std::string data_dir, std::vector<std::string> settings)
     : data_dir_(std::move(data_dir)), settings_(std::move(settings)), port_(free_port_pair()) {
     settings_.insert(settings_.begin(), "log.settings.segment_bytes=4194304");

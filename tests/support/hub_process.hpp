@@ -24,6 +24,9 @@ private:
     std::string path_;
 };
 
+// Where files are in memory, for a test that no disk may delay; /tmp if that is nowhere here.
+std::string memory_base();
+
 std::string program(const std::string& name);  // path of a program of this build: "belfryd"
 
 // What a program printed, and how it ended.
