@@ -3,7 +3,9 @@
 
 #include <signal.h>
 
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <thread>
 
 #include "tests/support/one_hub.hpp"
 #include "tests/support/queues.hpp"
@@ -31,20 +33,24 @@ TEST_CASE("jobs: posted, worked on for all to see, done; the result is there unt
     CHECK(board.forget(*id).error().code == Code::not_found);
 
     Worker worker(client, lease_of(client, 30s), "b", {.name = "ann"});
-    const auto job = worker.take(5s);
+    const auto job = worker.take(20s);
     REQUIRE(job);
     CHECK(job->id == *id);
     CHECK(job->value == "sum");
     REQUIRE(worker.report(*job, "half"));
     CHECK(*board.list() == std::vector<JobState>{{*id, Stage::working, "ann", "half", 1}});
     std::vector<JobState> seen;
+    std::atomic<int> times_seen = 0;
     std::thread finishes([&] {
-        std::this_thread::sleep_for(300ms);
+        wait_for([&] { return times_seen >= 1; });
         (void)worker.report(*job, "nearly");
-        std::this_thread::sleep_for(300ms);
+        wait_for([&] { return times_seen >= 2; });
         (void)worker.finish(*job, "42");
     });
-    const auto result = board.wait_result(*id, 20s, [&](const JobState& now) { seen.push_back(now); });
+    const auto result = board.wait_result(*id, 60s, [&](const JobState& now) {
+        seen.push_back(now);
+        ++times_seen;
+    });
     finishes.join();
     REQUIRE(result);
     CHECK(*result == JobResult{false, "42"});
@@ -67,16 +73,16 @@ TEST_CASE("jobs: what fails is tried again, and after so many times the assigner
     const auto lease = lease_of(client, 30s);
     Worker worker(client, lease, "b", {.attempts_max = 2});
     const auto id = board.post("x");
-    const auto first = worker.take(5s);
+    const auto first = worker.take(20s);
     REQUIRE(first);
     REQUIRE(worker.report(*first, "began"));
     REQUIRE(worker.fail(*first, "no luck"));
     CHECK(*board.list() == std::vector<JobState>{{*id, Stage::waiting, "", "", 1}});
-    const auto second = worker.take(5s);
+    const auto second = worker.take(20s);
     REQUIRE(second);
     CHECK(second->attempts == 2);
     REQUIRE(worker.fail(*second, "no luck again"));
-    CHECK(*board.wait_result(*id, 5s) == JobResult{true, "no luck again"});
+    CHECK(*board.wait_result(*id, 20s) == JobResult{true, "no luck again"});
 
     // A job of which every worker dies is given up by the next one who gets it.
     const auto deadly = board.post("deadly");
@@ -84,11 +90,11 @@ TEST_CASE("jobs: what fails is tried again, and after so many times the assigner
         const auto own = one.hub.client();
         const auto short_lived = lease_of(own, 30s);
         Worker victim(own, short_lived, "b", {.attempts_max = 2});
-        REQUIRE(victim.take(5s));
+        REQUIRE(victim.take(20s));
         REQUIRE(client->revoke_lease(short_lived->id()));
     }
     CHECK(worker.take(1s).error().code == Code::timeout);
-    const auto told = board.wait_result(*deadly, 5s);
+    const auto told = board.wait_result(*deadly, 20s);
     REQUIRE(told);
     CHECK(told->failed);
     CHECK(told->value == "given up: it was handed out 2 times, and nobody finished it");
@@ -103,7 +109,7 @@ TEST_CASE("jobs: of results that nobody fetches the oldest go", "[integration][j
     std::vector<Bytes> ids;
     for (size_t i = 0; i <= job_results_trim_every; ++i) {
         ids.push_back(*board.post("x"));
-        const auto job = worker.take(5s);
+        const auto job = worker.take(20s);
         REQUIRE(job);
         REQUIRE(worker.finish(*job, std::to_string(i)));
     }
@@ -115,7 +121,7 @@ TEST_CASE("jobs: of results that nobody fetches the oldest go", "[integration][j
     JobBoard longest(client, Bytes(432, 'n'));
     REQUIRE(longest.post("x"));
     Worker other(client, lease_of(client, 30s), Bytes(432, 'n'));
-    const auto job = other.take(5s);
+    const auto job = other.take(20s);
     REQUIRE(job);
     CHECK(other.report(*job, "p"));
     CHECK(other.finish(*job, "r"));
@@ -136,7 +142,7 @@ TEST_CASE("jobs: a worker that is killed in the middle is followed by another, a
     {
         Process first({"env", "BELFRY_ENDPOINT=" + endpoint, program("belfry-example-jobs"), "work", "first"},
                       output + "1");
-        REQUIRE(wait_for([&] { return state().progress.starts_with("2 of"); }));
+        REQUIRE(wait_for([&] { return !state().progress.empty(); }));
         CHECK(state().worker == "first");
         first.signal(SIGKILL);
     }
