@@ -22,8 +22,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using State = RegistrationState;
 
-// For what a view hears late on a busy machine.
-constexpr auto slack = sanitized ? 10s : 1s;
+// For what a view hears late on a busy machine, whose disk may stall.
+constexpr auto slack = sanitized ? 10s : 5s;
 
 Instance instance_of(const std::string& id, uint16_t port = 80, std::map<std::string, std::string> labels = {}) {
     return {.service = "web", .id = id, .address = "10.0.0.5", .port = port, .labels = std::move(labels)};
@@ -188,9 +188,12 @@ TEST_CASE("discovery: without a beat it is critical, then gone, and with one it 
     const auto view = open_view(one.hub.client(), {.on_change = told.changes()});
     constexpr auto beat_ttl = sanitized ? 3000ms : 600ms;
     const auto a = enter(registry, instance_of("a"), {.beat_ttl = beat_ttl});
-    for (const auto end = Clock::now() + beat_ttl * 2; Clock::now() < end; std::this_thread::sleep_for(20ms)) a->beat();
+    Clock::time_point last;
+    for (const auto end = Clock::now() + beat_ttl * 2; Clock::now() < end; std::this_thread::sleep_for(20ms)) {
+        last = Clock::now();
+        a->beat();
+    }
     CHECK(found(registry, {{}, true}) == "a");
-    const auto last = Clock::now();
     CHECK(wait_for([&] { return found(registry) == "a" && found(registry, {{}, true}) == ""; }, beat_ttl + slack));
     CHECK(Clock::now() - last >= beat_ttl - 50ms);
     CHECK(wait_for([&] { return found(registry) == ""; }, beat_ttl + slack));
@@ -243,11 +246,11 @@ TEST_CASE("discovery: nobody vanishes while the leader of three is killed, and v
     const uint64_t leader = cluster.leader();
     REQUIRE(leader != 0);
     constexpr uint16_t count = 9;
-    constexpr auto ttl = sanitized ? 20s : 3s;
+    constexpr auto ttl = sanitized ? 20s : 5s;
     Told states;
     std::vector<std::unique_ptr<Registration>> registrations;
     for (uint16_t i = 0; i < count; ++i) {
-        const Registry registry(cluster.client(1s, 1 + i % 3));
+        const Registry registry(cluster.client(ttl / 2, 1 + i % 3));
         registrations.push_back(
             enter(registry, instance_of("i" + std::to_string(i)), {.ttl = ttl, .on_state = states.states()}));
     }
@@ -276,7 +279,7 @@ TEST_CASE("discovery: nobody vanishes while the leader of three is killed, and v
     registrations[0]->report(Health::critical, "after the fail-over");
     REQUIRE(registrations[0]->sync(20s));
     registrations.pop_back();
-    const Registry registry(cluster.client(1s, 1 + leader % 3));
+    const Registry registry(cluster.client(5s, 1 + leader % 3));
     registrations.push_back(enter(registry, instance_of("later")));
     const auto now = registry.find("web");
     REQUIRE(now);

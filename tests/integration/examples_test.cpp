@@ -93,7 +93,7 @@ TEST_CASE("examples: all of them work on, on three hubs of which the leader is k
         for (const auto& one : running) all += one->text();
         return all;
     };
-    const bool began = wait_for([&] { return all_reach(std::vector<size_t>(running.size(), 2)); }, 30s);
+    const bool began = wait_for([&] { return all_reach(std::vector<size_t>(running.size(), 2)); }, 90s);
     INFO(texts());
     REQUIRE(began);
     const uint64_t leader = cluster.leader();
@@ -102,7 +102,7 @@ TEST_CASE("examples: all of them work on, on three hubs of which the leader is k
     std::this_thread::sleep_for(1s);  // what was under way has ended
     std::vector<size_t> wanted;
     for (const auto& one : running) wanted.push_back(one->signs() + 2);
-    const bool went_on = wait_for([&] { return all_reach(wanted); }, 30s);
+    const bool went_on = wait_for([&] { return all_reach(wanted); }, 60s);
     INFO(texts());
     CHECK(went_on);
     CHECK(cluster.at(leader).start());

@@ -25,7 +25,7 @@ constexpr double growth_kib_max = sanitized ? 1024 * 1024 : 30 * 1024;
 class Stranger {
 public:
     Stranger(void* context, int kind, const std::string& endpoint) : socket_(zmq_socket(context, kind)) {
-        const int zero = 0, wait_ms = 3000;
+        const int zero = 0, wait_ms = 10'000;
         zmq_setsockopt(socket_, ZMQ_LINGER, &zero, sizeof zero);
         zmq_setsockopt(socket_, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
         zmq_connect(socket_, endpoint.c_str());

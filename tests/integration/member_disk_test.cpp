@@ -25,7 +25,7 @@ std::string state_of(const HubProcess& member) {
 }
 
 bool comes_to(const HubProcess& member, const std::vector<std::string>& states) {
-    for (const auto end = std::chrono::steady_clock::now() + 15s; std::chrono::steady_clock::now() < end;) {
+    for (const auto end = std::chrono::steady_clock::now() + 30s; std::chrono::steady_clock::now() < end;) {
         if (std::find(states.begin(), states.end(), state_of(member)) != states.end()) return true;
         std::this_thread::sleep_for(100ms);
     }
@@ -60,7 +60,7 @@ void disk_of_a_member_is_full(bool of_the_leader) {
     write_until_full(cluster, full);
     INFO("member " << full << " is full, " << leader << " led" << cluster.logs());
     REQUIRE(comes_to(cluster.at(full), {"log full", "store full"}));
-    CHECK(load.writes_go_on(100, 10s));
+    CHECK(load.writes_go_on(100, 30s));
     CHECK(load.longest_pause_ms() < pause_ms_max);
     CHECK(cluster.leader() != full);
     CHECK(cluster.client()->put("while", "full").ok());
@@ -103,7 +103,7 @@ TEST_CASE("member disk: a failed sync stops the member with its reason, and nobo
         CHECK(cluster.at(failing).process().wait(20) == 1);
         const std::string log = cluster.at(failing).log();
         CHECK(log.find("cannot be synced: Input/output error") != std::string::npos);
-        CHECK(load.writes_go_on(50, 10s));
+        CHECK(load.writes_go_on(50, 30s));
         troubles[failing]->fail_syncs(false);  // another disk, the same data
         REQUIRE(cluster.at(failing).start());
     }

@@ -109,6 +109,7 @@ TEST_CASE("plugin: a hub runs with a log store that came from a file", "[integra
         directory.path() + "/log");
     ClientOptions options;
     options.endpoints = {endpoint};
+    options.timeout = std::chrono::seconds(20);  // it starts meanwhile
     auto client = Client::connect(options);
     REQUIRE(client.ok());
     const auto put = (*client)->put("k", "v");

@@ -154,7 +154,7 @@ TEST_CASE("policy: a program of the operator's decides, within its time", "[inte
     HubProcess hub(directory.path() + "/data");
     hub.use_config(file(directory, "belfry.toml",
                         "[[plugins]]\npath = \"" + plugin + "\"\nsettings = { directory = \"" + directory.path() +
-                            "/programs\", timeout = \"1s\" }\n"));
+                            "/programs\", timeout = \"2s\" }\n"));
     const bool started = hub.start();
     INFO(hub.log());
     REQUIRE(started);

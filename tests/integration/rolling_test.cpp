@@ -43,7 +43,7 @@ void roll(ClusterProcesses& cluster, Change change) {
             CHECK(figure(cluster.at(id % members + 1), "raft.leader") != id);
             CHECK(figure(cluster.at(id % members + 1), "raft.leader") != 0);
         }
-        CHECK(load.writes_go_on(5, 5s));
+        CHECK(load.writes_go_on(5, 20s));
         change(id);
         REQUIRE(cluster.at(id).start());
         REQUIRE(has_caught_up(cluster, id));

