@@ -36,8 +36,14 @@ TEST_CASE("crash: a hub that loses power keeps what it acknowledged, on every st
         REQUIRE(started);
         auto client = hub.client();
         for (const auto& [key, value] : acknowledged) REQUIRE(client->get(key)->value == value);
-        const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300 + chance() % 400);
-        while (std::chrono::steady_clock::now() < end) {
+        // And until there is enough to lose, however slow the disk is.
+        const auto begin = std::chrono::steady_clock::now(), end = begin + std::chrono::milliseconds(300 + chance() % 400);
+        const size_t wanted = 6u * static_cast<size_t>(round + 1);
+        const auto goes_on = [&] {
+            const auto now = std::chrono::steady_clock::now();
+            return now < end || (acknowledged.size() < wanted && now < begin + 20s);
+        };
+        while (goes_on()) {
             const std::string key = "app/" + std::to_string(chance() % 60);
             const std::string value = std::to_string(acknowledged.size()) + std::string(chance() % 3000, 'v');
             if (client->put(key, value).ok()) acknowledged[key] = value;

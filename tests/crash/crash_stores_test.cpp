@@ -66,7 +66,7 @@ std::string run_and_kill(const std::vector<std::string>& prefix, std::vector<std
     line.insert(line.end(), arguments.begin(), arguments.end());
     fs::remove(output);  // what an earlier one said
     Process writer(line, output);
-    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
     const std::string awaited = until_synced ? "s " : "";
     while (read_text(output).find(awaited) == std::string::npos || read_text(output).empty()) {
         if (writer.wait(0) != -1 || std::chrono::steady_clock::now() > patience)

@@ -59,7 +59,8 @@ void HubProcess::run_as(std::string daemon, std::vector<std::string> prefix) {
     prefix_ = std::move(prefix);
 }
 
-bool HubProcess::is_ready(int tries_max) {
+bool HubProcess::is_ready() {
+    constexpr int tries_max = 100;
     for (int tries = 0; tries < tries_max; ++tries) {
         const auto answer = client(200ms)->get("ready?");
         if (answer.ok() || answer.error().code == Code::not_found) return true;

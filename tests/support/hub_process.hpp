@@ -43,7 +43,7 @@ public:
     bool start() { return launch(), is_ready(); }
     void launch();
     // Waits for its first answer to a read; false: it ended, or refused or was silent so often (20 s if silent); see log().
-    bool is_ready(int tries_max = 100);
+    bool is_ready();
     // From the next launch on: another program instead of this build's belfryd, in front of it other words (`env A=B`).
     void run_as(std::string daemon, std::vector<std::string> prefix = {});
     void use_config(std::string path) { config_ = std::move(path); }  // likewise; the constructor's settings win
