@@ -18,8 +18,8 @@ namespace belfry::testing {
 
 using namespace std::chrono_literals;
 
-inline constexpr auto patience = 5s;  // for what must happen
-inline constexpr auto moment = 50ms;  // for what must not
+inline constexpr auto patience = 20s;  // for what must happen
+inline constexpr auto moment = 50ms;   // for what must not
 
 // A release counter: every frame given to a transport must come back exactly once.
 class FrameSource {

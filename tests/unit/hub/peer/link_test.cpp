@@ -80,7 +80,7 @@ private:
 
 template <class Condition>
 bool soon(Condition condition) {
-    for (int i = 0; i < 500; ++i) {
+    for (int i = 0; i < 2000; ++i) {
         if (condition()) return true;
         std::this_thread::sleep_for(10ms);
     }

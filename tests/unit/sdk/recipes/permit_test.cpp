@@ -114,7 +114,7 @@ TEST_CASE("permits: a put of the one ahead is seen though its changes are not to
         std::this_thread::sleep_for(100ms);
         hub.erase(other_permit(1));
         hub.put(other_permit(3));
-        std::this_thread::sleep_for(400ms);
+        std::this_thread::sleep_for(1s);
         hub.erase(other_permit(2));
     });
     CHECK(place.wait(Patience::of(5s)));

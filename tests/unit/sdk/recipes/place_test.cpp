@@ -105,7 +105,7 @@ TEST_CASE("place: who may not watch, or whose lease or key is gone, hears so") {
     hub.ended = true;
     const auto begin = Clock::now();
     CHECK(place.wait(Patience::of(1h)).error().code == Code::not_found);
-    CHECK(Clock::now() - begin < 3s);
+    CHECK(Clock::now() - begin < 20s);
     CHECK(place.join("", Patience::of(1s)).error().code == Code::not_found);
 }
 
