@@ -251,7 +251,7 @@ TEST_CASE("barrier: rounds go on and no wake-up is lost while the leader of thre
     REQUIRE(cluster.start());
     const uint64_t leader = cluster.leader();
     REQUIRE(leader != 0);
-    const auto own = cluster.client(2s, 1 + leader % 3);
+    const auto own = cluster.client(5s, 1 + leader % 3);
     Barrier barrier(own, lease_of(own, 20s), "gate");
     REQUIRE(barrier.hold());
     Crowd crowd;

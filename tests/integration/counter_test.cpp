@@ -107,10 +107,10 @@ TEST_CASE("counter: each add counts once while the leader of three is killed", "
             }
         });
     }
-    CHECK(wait_for([&] { return added > 50; }, 20s));
+    CHECK(wait_for([&] { return added > 50; }, 60s));
     cluster.at(leader).kill();
     const int64_t before = added;
-    CHECK(wait_for([&] { return added > before + 50; }, 20s));
+    CHECK(wait_for([&] { return added > before + 50; }, 60s));
     stop = true;
     for (auto& thread : threads) thread.join();
     INFO(cluster.logs());

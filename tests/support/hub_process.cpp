@@ -25,7 +25,12 @@ TemporaryDirectory::~TemporaryDirectory() {
     fs::remove_all(path_, ignored);
 }
 
-std::string memory_base() { return fs::exists("/dev/shm") ? "/dev/shm" : "/tmp"; }
+std::string memory_base() {
+    constexpr uintmax_t room_min = 1 << 30;  // a container's may be small
+    std::error_code error;
+    const fs::space_info room = fs::space("/dev/shm", error);
+    return !error && room.available >= room_min ? "/dev/shm" : "/tmp";
+}
 
 HubProcess::HubProcess(std::string data_dir, std::vector<std::string> settings)
     : data_dir_(std::move(data_dir)), settings_(std::move(settings)), port_(free_port_pair()) {

@@ -24,7 +24,7 @@ private:
     std::string path_;
 };
 
-// Where files are in memory, for a test that no disk may delay; /tmp if that is nowhere here.
+// Where files are in memory, for a test that no disk may delay; /tmp where there is no room for them.
 std::string memory_base();
 
 std::string program(const std::string& name);  // path of a program of this build: "belfryd"

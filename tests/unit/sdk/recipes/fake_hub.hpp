@@ -35,7 +35,7 @@ public:
     std::shared_ptr<Client> client() const {
         ClientOptions options;
         options.endpoints = {endpoint_of(router_)};
-        options.timeout = std::chrono::milliseconds(300);
+        options.timeout = std::chrono::milliseconds(600);
         options.author = "test";
         return *Client::connect(options);
     }
