@@ -2,65 +2,13 @@
 
 #include <sstream>
 
+#include "sdk/base/toml_depth.hpp"
 #include "sdk/values/document.hpp"
 #include "sdk/values/tree_builder.hpp"
 
 namespace belfry::values {
 
 namespace {
-
-// The library makes a table for every dot of a name before we see anything, and takes them down by recursion. So the depth
-// is counted first, by the text alone: brackets, and the dots of the name that is being read.
-class DepthCount {
-public:
-    explicit DepthCount(std::string_view text) : text_(text) {}
-
-    bool too_deep() {
-        while (at_ < text_.size() && depth_ <= 2 * document_depth_max) step();
-        return depth_ > 2 * document_depth_max;
-    }
-
-private:
-    void step() {
-        const char c = text_[at_];
-        if (c == '"' || c == '\'') return skip_text(c);
-        ++at_;
-        switch (c) {
-            case '#': at_ = std::min(text_.find('\n', at_), text_.size()); break;
-            case '.': ++dots_.back(), ++depth_; break;
-            case '[':
-            case '{': dots_.push_back(0), ++depth_; break;
-            case ']':
-            case '}':
-                forget_name();
-                if (dots_.size() > 1) dots_.pop_back(), --depth_;
-                break;
-            case ',':
-            case '\n': forget_name(); break;
-            default: break;
-        }
-    }
-    void forget_name() {
-        depth_ -= dots_.back();
-        dots_.back() = 0;
-    }
-    void skip_text(char quote) {
-        const std::string three(3, quote);
-        const bool lines = text_.substr(at_, 3) == three;
-        at_ += lines ? 3 : 1;
-        while (at_ < text_.size()) {
-            if (lines ? text_.substr(at_, 3) == three : text_[at_] == quote) break;
-            if (!lines && text_[at_] == '\n') return;
-            at_ += quote == '"' && text_[at_] == '\\' ? 2 : 1;
-        }
-        at_ = std::min(at_ + (lines ? 3 : 1), text_.size());
-    }
-
-    const std::string_view text_;
-    size_t at_ = 0;
-    size_t depth_ = 0;
-    std::vector<size_t> dots_ = {0};  // of the name being read, for each open bracket
-};
 
 template <class T>
 std::string streamed(const T& moment) {
@@ -97,7 +45,8 @@ bool add(const toml::node& node, TreeBuilder& tree) {
 }  // namespace
 
 Result<Node> parse_toml(std::string_view text) {
-    if (DepthCount(text).too_deep()) {
+    static_assert(limits::toml_depth_max >= 2 * document_depth_max);
+    if (too_deep_line(text)) {
         return Error{Code::too_large, "nested deeper than " + std::to_string(document_depth_max)};
     }
     try {

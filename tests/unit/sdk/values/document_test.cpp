@@ -151,6 +151,13 @@ TEST_CASE("document: 64 deep is read, 65 is refused, and a million deep too", "[
     const std::string dots(5000, '.');
     CHECK(Document::parse("a = \"" + dots + "\\\"" + dots + "\" # " + dots + "\nb = '''\n" + dots + "'\n'''\nc = '[['\n",
                           Form::toml));
+    // One or two quotes stand before those that end a text, and what follows is counted.
+    for (const std::string text : {R"("""a"""")", R"("""a""""")", "'''a''''", "'''a'''''"}) {
+        INFO(text);
+        CHECK(parsed("a = " + text, Form::toml).get_string("/a", "") == text.substr(3, text.size() - 6));
+        CHECK(refusal("x = [" + text + ", {" + nested(200'000, "a.", "", "b = 1}]"), Form::toml) ==
+              "nested deeper than 64");
+    }
 }
 
 TEST_CASE("yaml: an alias stands for what it names, and a bomb of them is refused", "[values]") {
