@@ -10,6 +10,7 @@
 
 #include "hub/settings/keys.hpp"
 #include "hub/settings/settings.hpp"
+#include "sdk/base/toml_depth.hpp"
 
 namespace belfry::hub::settings {
 
@@ -216,6 +217,10 @@ Result<Settings> parse_settings(std::string_view text, std::string_view file_nam
     Parser parser(file_name);
     if (text.size() > file_bytes_max) {
         return Error{Code::too_large, std::string(file_name) + ": larger than 1 MiB; this is no file of settings"};
+    }
+    if (const auto line = too_deep_line(text)) {
+        return Error{Code::too_large, std::string(file_name) + ":" + std::to_string(*line) + ": nested deeper than " +
+                                          std::to_string(limits::toml_depth_max)};
     }
     const toml::parse_result result = toml::parse(text);
     if (!result) {

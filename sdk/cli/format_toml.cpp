@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "sdk/base/content_type.hpp"
+#include "sdk/base/toml_depth.hpp"
 #include "sdk/cli/items.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/nesting.hpp"
@@ -163,6 +164,10 @@ void write_nest(const Nest& nest, const std::string& heading, std::string& out) 
 }  // namespace
 
 Status read_toml_items(std::string_view text, const ItemSink& sink, const SkipSink& skip) {
+    if (const auto line = too_deep_line(text)) {
+        return Error{Code::too_large,
+                     "line " + std::to_string(*line) + ": nested deeper than " + std::to_string(limits::toml_depth_max)};
+    }
     toml::table table;
     try {
         table = toml::parse(text);

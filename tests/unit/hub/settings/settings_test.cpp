@@ -243,6 +243,15 @@ TEST_CASE("settings: the sample file names every key with its default, and descr
     }
 }
 
+TEST_CASE("settings: a name of 200,000 parts is refused, and told where", "[settings]") {
+    std::string deep;
+    for (int i = 0; i < 200'000; ++i) deep += "a.";
+    const auto refused = parse_settings("data_dir = \"x\"\n" + deep + "b = 1\n", "belfry.toml");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Code::too_large);
+    CHECK(refused.error().detail == "belfry.toml:2: nested deeper than 128");
+}
+
 TEST_CASE("settings: a missing file is not_found, a directory is an error", "[settings]") {
     CHECK(load_settings("/nonexistent/belfry.toml").error().code == Code::not_found);
     CHECK_FALSE(load_settings("/").ok());

@@ -123,6 +123,9 @@ TEST_CASE("agent: bounds of a file", "[agent]") {
     for (size_t i = 0; i <= services_max; ++i)
         services += "[[service]]\nname = \"s" + std::to_string(i) + "\"\naddress = \"a\"\nport = 1\n";
     CHECK(wrong(services) == "agent.toml:1: service: 256 services are the bound");
+    std::string deep;
+    for (int i = 0; i < 200'000; ++i) deep += "a.";
+    CHECK(wrong("[dns]\n" + deep + "b = 1\n") == "agent.toml:2: nested deeper than 128");
     CHECK(read_settings("/no/such/file").error().code == Code::io);
     CHECK(read_settings("/no/such/file").error().detail == "/no/such/file: No such file or directory");
 }

@@ -210,6 +210,17 @@ TEST_CASE("toml: typed values become their text", "[cli][items]") {
     CHECK(wrong.error().detail.starts_with("line 2"));
 }
 
+TEST_CASE("toml: a name of 200,000 parts is refused, and told where", "[cli][items]") {
+    std::string text = "a = 1\n";
+    for (int i = 0; i < 200'000; ++i) text += "b.";
+    Collected collected;
+    const Status read = read_toml_items(text + "c = 1\n", collected.sink(), collected.skip());
+    REQUIRE_FALSE(read);
+    CHECK(read.error().code == Code::too_large);
+    CHECK(read.error().detail == "line 2: nested deeper than 128");
+    CHECK(collected.items.empty());
+}
+
 TEST_CASE("lines: names and values as sysctl prints them", "[cli][items]") {
     Collected read;
     const char* text =
