@@ -171,6 +171,8 @@ int serve(const settings::Settings& settings) {
         } else {
             logger.error("cannot run", {{"reason", error.detail}, {"code", code}});
         }
+    // Ignored is inherited over exec, and then no validator's program would be seen to end.
+    std::signal(SIGCHLD, SIG_DFL);
         return exit_failed;
     };
     // Signals go to the one thread that waits for them; blocked before any other thread exists.

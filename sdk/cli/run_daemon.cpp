@@ -35,7 +35,11 @@ Exit run_daemon(Context& context, std::vector<std::string> arguments) {
         return context.fail({Code::io, "cannot run '" + arguments[0] + "': " + std::strerror(error)});
     }
     int outcome = 0;
-    while (::waitpid(child, &outcome, 0) < 0 && errno == EINTR) continue;
+    pid_t waited = 0;
+    do waited = ::waitpid(child, &outcome, 0);
+    while (waited < 0 && errno == EINTR);
+    if (waited != child)
+        return context.fail({Code::io, "how '" + arguments[0] + "' ended was not seen: " + std::strerror(errno)});
     if (WIFEXITED(outcome) && WEXITSTATUS(outcome) == 0) return Exit::ok;
     return WIFEXITED(outcome) && WEXITSTATUS(outcome) == 2 ? Exit::usage : Exit::other;
 }

@@ -272,6 +272,13 @@ TEST_CASE("lock: `belfry lock` runs a command that knows its token, and ends as 
     CHECK(in_line(*client, "x") == 0);
 }
 
+TEST_CASE("lock: a command's end is seen also where SIGCHLD was ignored by who started `belfry`", "[integration][lock]") {
+    const OneHub one;
+    std::vector<std::string> words = one.line({"lock", "x", "--", "sh", "-c", "exit 3"});
+    words.insert(words.begin(), {"env", "--ignore-signal=CHLD"});
+    CHECK(run_program(words).exit_code == 3);
+}
+
 TEST_CASE("lock: a signal is handed on to the command, and the lock is kept while it still runs", "[integration][lock]") {
     const OneHub one;
     const std::string output = one.directory.path() + "/output", flag = one.directory.path() + "/flag";

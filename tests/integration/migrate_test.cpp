@@ -106,6 +106,16 @@ TEST_CASE("migrate: from each store into each other, the same state, writes go o
     check_whole(data, digest);
 }
 
+TEST_CASE("migrate: a failure is told also where SIGCHLD was ignored by who started `belfry`", "[integration][migrate]") {
+    const TemporaryDirectory directory;
+    std::vector<std::string> words = {program("belfry"), "store", "migrate", "--data", directory.path() + "/none"};
+    words.insert(words.end(), {"--from", "storage_lmdb", "--to", "storage_sqlite"});
+    const auto usual = run_program(words);
+    CHECK(usual.exit_code == 7);
+    words.insert(words.begin(), {"env", "--ignore-signal=CHLD"});
+    CHECK(run_program(words).exit_code == usual.exit_code);
+}
+
 TEST_CASE("migrate: names and directories that are wrong change nothing", "[integration][migrate]") {
     const TemporaryDirectory directory;
     const std::string data = directory.path() + "/data";

@@ -1,6 +1,10 @@
 #include "sdk/cli/commands.hpp"
 
+#include <unistd.h>
+
 #include <catch2/catch_test_macros.hpp>
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -238,3 +242,20 @@ TEST_CASE("commands: a file that is not there is no answer of the hub's, and no 
         CHECK(outcome.err.find("usage:") == std::string::npos);
     }
 }
+TEST_CASE("commands: a daemon whose end nobody sees has not succeeded", "[cli][commands]") {
+    const std::string path = std::getenv("PATH");
+    char folder[] = "/tmp/belfry-cli-XXXXXX";
+    REQUIRE(::mkdtemp(folder) != nullptr);
+    const std::string daemon = std::string(folder) + "/belfryd";  // unless a real one is beside this program
+    REQUIRE(::symlink("/bin/false", daemon.c_str()) == 0);
+    ::setenv("PATH", folder, 1);
+    std::signal(SIGCHLD, SIG_IGN);
+    const Outcome unseen = run_line({"store", "migrate", "--data", "/nowhere", "--from", "a", "--to", "b"});
+    std::signal(SIGCHLD, SIG_DFL);
+    ::setenv("PATH", path.c_str(), 1);
+    ::unlink(daemon.c_str());
+    ::rmdir(folder);
+    CHECK(unseen.exit == Exit::other);
+    CHECK(unseen.err.find("ended was not seen") != std::string::npos);
+}
+
