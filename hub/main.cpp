@@ -1,6 +1,5 @@
 // belfryd: the daemon. Reads settings, starts the server, waits for SIGTERM or SIGINT.
 #include <pthread.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -19,6 +18,7 @@
 #include "hub/shell/restore.hpp"
 #include "hub/shell/server.hpp"
 #include "sdk/base/hash.hpp"
+#include "sdk/base/open_files.hpp"
 
 namespace {
 
@@ -109,15 +109,6 @@ Result<Flags> parse_flags(const std::vector<std::string>& arguments) {
     return flags;
 }
 
-// Each client and subscriber takes a file. The usual soft limit of 1,024 exists for programs that use select(); this one
-// may have what the hard limit allows. Failure changes nothing.
-void raise_open_files_limit() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int restore(const Flags& flags) {
     const auto restored = shell::restore_backup(flags.restore, flags.settings);
     if (!restored) return std::fprintf(stderr, "belfryd: %s\n", restored.error().detail.c_str()), exit_failed;
@@ -171,8 +162,6 @@ int serve(const settings::Settings& settings) {
         } else {
             logger.error("cannot run", {{"reason", error.detail}, {"code", code}});
         }
-    // Ignored is inherited over exec, and then no validator's program would be seen to end.
-    std::signal(SIGCHLD, SIG_DFL);
         return exit_failed;
     };
     // Signals go to the one thread that waits for them; blocked before any other thread exists.
@@ -182,6 +171,8 @@ int serve(const settings::Settings& settings) {
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    // Ignored is inherited over exec, and then no validator's program would be seen to end.
+    std::signal(SIGCHLD, SIG_DFL);
     raise_open_files_limit();
     shell::IdleMemory::keep_freed_memory();
 

@@ -271,12 +271,17 @@ Result<AgentSettings> parse_settings(std::string_view file_name, std::string_vie
     if (services.size() > services_max)
         root.fail("service", std::to_string(services_max) + " services are the bound", Code::too_large);
     std::set<std::pair<std::string, std::string>> seen;
+    size_t checks = 0;
     for (size_t i = 0; i < services.size() && !error; ++i) {
         ServiceSettings service = read_service(services[i]);
         service.text = text_without_live_keys(*(*file.table().get_as<toml::array>("service"))[i].as_table());
         if (!seen.emplace(service.instance.service, service.instance.id).second)
             services[i].fail(
                 "", "'" + service.instance.service + "/" + service.instance.id + "' is there twice: say another id");
+        checks += service.checks.size();
+        if (checks > limits::checks_max)
+            services[i].fail("check", std::to_string(limits::checks_max) + " checks of all services together are the bound",
+                             Code::too_large);
         settings.services.push_back(std::move(service));
     }
     if (error) return *error;

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "sdk/agent/agent.hpp"
+#include "sdk/base/open_files.hpp"
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/stop_signal.hpp"
@@ -71,6 +72,7 @@ Exit run_agent(Context& context) {
     catch_reload_signal();
     auto client = context.connect(context.settings.endpoints, timeout_for(context, *settings));
     if (!client) return context.fail(client.error());
+    raise_open_files_limit();
     auto agent = agent::Agent::start(*client, *settings, [&context](const std::string& line) { say(context, line); });
     if (!agent) return context.fail(agent.error());
     while (!stop_requested() && context.out) {

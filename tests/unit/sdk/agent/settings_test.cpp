@@ -123,6 +123,17 @@ TEST_CASE("agent: bounds of a file", "[agent]") {
     for (size_t i = 0; i <= services_max; ++i)
         services += "[[service]]\nname = \"s" + std::to_string(i) + "\"\naddress = \"a\"\nport = 1\n";
     CHECK(wrong(services) == "agent.toml:1: service: 256 services are the bound");
+    const auto with_checks = [](size_t service_count, size_t checks_of_the_last) {
+        std::string text;
+        for (size_t i = 1; i <= service_count; ++i) {
+            text += "[[service]]\nname = \"s" + std::to_string(i) + "\"\naddress = \"a\"\nport = 1\n";
+            const size_t count = i < service_count ? limits::instance_checks_max : checks_of_the_last;
+            for (size_t k = 0; k < count; ++k) text += "[[service.check]]\ntcp = \"a:1\"\n";
+        }
+        return wrong(text);
+    };
+    CHECK(with_checks(64, 16) == "nothing is wrong");
+    CHECK(with_checks(65, 1) == "agent.toml:2309: service.check: 1024 checks of all services together are the bound");
     std::string deep;
     for (int i = 0; i < 200'000; ++i) deep += "a.";
     CHECK(wrong("[dns]\n" + deep + "b = 1\n") == "agent.toml:2: nested deeper than 128");
