@@ -1,17 +1,26 @@
 #include "sdk/agent/service_views.hpp"
 
-#include <algorithm>
+#include <iterator>
 
 namespace belfry::agent {
 
 using namespace std::chrono_literals;
 
+bool ServiceViews::Open::is_of_no_use() const {
+    return view->wait_current(0ms) ? view->instances()->empty() : view->refused().has_value();
+}
+
 bool ServiceViews::make_room(std::chrono::steady_clock::time_point now) {
     std::erase_if(views_, [&](const auto& entry) { return now - entry.second.asked > view_idle_max; });
     if (views_.size() < views_max) return true;
-    const auto oldest = std::min_element(views_.begin(), views_.end(),
-                                         [](const auto& a, const auto& b) { return a.second.asked < b.second.asked; });
-    if (now - oldest->second.asked < view_kept_min) return false;
+    auto oldest = views_.begin();
+    bool of_no_use = oldest->second.is_of_no_use();
+    for (auto entry = std::next(oldest); entry != views_.end(); ++entry) {
+        const bool useless = entry->second.is_of_no_use();
+        const bool first = useless != of_no_use ? useless : entry->second.asked < oldest->second.asked;
+        if (first) oldest = entry, of_no_use = useless;
+    }
+    if (!of_no_use && now - oldest->second.asked < view_kept_min) return false;
     views_.erase(oldest);
     return true;
 }

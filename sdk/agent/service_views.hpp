@@ -1,8 +1,9 @@
 // The views of those services that somebody asks for: opened at the first question, closed when nobody asks any more.
 //
-// Bounds: views_max; one more takes the place of the one that was asked for longest ago, if that is view_kept_min, and is
-// else not opened. What nobody asked for in view_idle_max is closed at the next opening.
-// Threads: one at a time, and not a callback of the client. Ownership: keeps its Client alive.
+// Bounds: views_max; one more takes the place of a service that nobody offers (a name that anybody made up: there are
+// always more of them than places), else of the one that was asked for longest ago, if that is view_kept_min, and is else
+// not opened. What nobody asked for in view_idle_max is closed at the next opening. Threads: one at a time, and not a
+// callback of the client. Ownership: keeps its Client alive.
 #pragma once
 
 #include <chrono>
@@ -30,6 +31,8 @@ private:
     struct Open {
         std::unique_ptr<ServiceView> view;
         std::chrono::steady_clock::time_point asked;
+        // The hub has said that nobody offers it, or that it does not say.
+        bool is_of_no_use() const;
     };
     bool make_room(std::chrono::steady_clock::time_point now);
 
