@@ -16,9 +16,25 @@ Agent::Agent(std::shared_ptr<Client> client, Say say)
 
 Agent::~Agent() {
     dns_.reset();
+    std::vector<Running> all;
+    for (auto& [key, running] : running_) all.push_back(std::move(running));
+    end(std::move(all));
+}
+
+// All at once: a hub that does not answer is waited for once.
+void Agent::end(std::vector<Running> going) {
     std::vector<std::future<void>> ends;  // services_max at most
-    for (auto& [key, running] : running_)
-        ends.push_back(std::async(std::launch::async, [&registration = running.registration] { registration.reset(); }));
+    for (const Running& one : going) {
+        ends.push_back(std::async(std::launch::async, [this, &one] {
+            const bool displaced = one.registration->state() == RegistrationState::displaced;
+            const Status gone = one.registration->deregister();
+            const std::string name = name_of(one.settings.instance);
+            if (gone && !displaced) tell(name + ": deregistered");
+            if (gone) return;
+            tell(name + ": ended, but perhaps found until its lease ends (" + std::to_string(one.settings.ttl.count()) +
+                 " s): " + to_string(gone.error()));
+        }));
+    }
 }
 
 void Agent::tell(const std::string& line) {
@@ -69,16 +85,18 @@ Status Agent::add(const ServiceSettings& service) {
 Status Agent::apply(const AgentSettings& settings) {
     std::map<std::pair<std::string, std::string>, const ServiceSettings*> wanted;
     for (const ServiceSettings& service : settings.services) wanted[key_of(service.instance)] = &service;
+    std::vector<Running> going;
     for (auto entry = running_.begin(); entry != running_.end();) {
         const auto still = wanted.find(entry->first);
-        if (still != wanted.end() && still->second->text == entry->second.settings.text) {
+        const bool same = still != wanted.end() && still->second->text == entry->second.settings.text;
+        if (same && entry->second.registration->state() != RegistrationState::displaced) {
             ++entry;
             continue;
         }
-        const std::string name = name_of(entry->second.settings.instance);
+        going.push_back(std::move(entry->second));
         entry = running_.erase(entry);
-        tell(name + ": deregistered");
     }
+    end(std::move(going));
     Status first;
     const auto note = [&](const Status& status) {
         if (!status && first) first = status;

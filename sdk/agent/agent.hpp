@@ -33,8 +33,9 @@ public:
     Agent& operator=(const Agent&) = delete;
 
     // What is not in the settings any more is deregistered, what is new registered; weight and labels change while it is
-    // registered, anything else by registering it anew. Another [dns] is told of and waits for the next start. The first
-    // that cannot be registered is returned, and the others are done nevertheless.
+    // registered, anything else by registering it anew, and so is what was displaced. Another [dns] is told of and waits
+    // for the next start. The first that cannot be registered is returned, and the others are done nevertheless. Waits for
+    // the hub as the destructor does.
     Status apply(const AgentSettings& settings);
 
     size_t services() const { return running_.size(); }
@@ -48,6 +49,7 @@ private:
     Agent(std::shared_ptr<Client> client, Say say);
     Status serve_dns(const DnsSettings& settings);
     Status add(const ServiceSettings& service);
+    void end(std::vector<Running> going);
     void tell(const std::string& line);
 
     const std::shared_ptr<Client> client_;

@@ -196,3 +196,50 @@ TEST_CASE("agent: 300 made-up names keep no service from being found", "[integra
     CHECK(wait_for([&] { return ask_for_all(), found(); }, 20s));
     ::close(socket);
 }
+
+TEST_CASE("agent: 8 services that go while the hub is silent are waited for once, and not called deregistered",
+          "[integration][agent]") {
+    OneHub one;
+    AgentBeside agent(one);
+    const auto service = [](const std::string& name) {
+        return "[[service]]\nname = \"" + name + "\"\nid = \"a\"\naddress = \"10.0.0.7\"\nport = 80\n";
+    };
+    std::string file = service("keep");
+    for (int i = 0; i < 8; ++i) file += service("s" + std::to_string(i));
+    agent.write(file);
+    agent.start();
+    REQUIRE(wait_for([&] { return agent.times_said("/a: registered") == 9; }, 20s));
+    one.hub.process().signal(SIGSTOP);
+    agent.write(service("keep"));
+    agent.process->signal(SIGHUP);
+    std::this_thread::sleep_for(500ms);
+    agent.process->signal(SIGTERM);
+    CHECK(agent.process->wait(20) == 0);  // 5 s twice, not nine times
+    CHECK(agent.times_said("ended, but perhaps found until its lease ends (10 s): ") == 9);
+    CHECK(agent.times_said("deregistered") == 0);
+    one.hub.process().signal(SIGCONT);
+}
+
+TEST_CASE("agent: a service that was displaced is there again after SIGHUP", "[integration][agent]") {
+    const OneHub one;
+    const Registry registry(one.hub.client());
+    AgentBeside agent(one);
+    agent.write(web);
+    agent.start();
+    REQUIRE(agent.said("web/w1: registered"));
+    Instance other;
+    other.service = "web";
+    other.id = "w1";
+    other.address = "10.0.0.9";
+    other.port = 80;
+    const auto thief = registry.register_instance(other);
+    REQUIRE(thief);
+    agent.write(std::string(web) + "weight = 7\n");  // it looks at the hub
+    agent.process->signal(SIGHUP);
+    REQUIRE(agent.said("web/w1: displaced"));
+    CHECK(registry.find("web")->instances.at(0).address == "10.0.0.9");
+    agent.process->signal(SIGHUP);
+    CHECK(wait_for([&] { return agent.times_said("web/w1: registered") == 2; }, 20s));
+    CHECK(registry.find("web")->instances.at(0).address == "10.0.0.7");
+    CHECK(agent.times_said("web/w1: deregistered") == 0);
+}
