@@ -69,6 +69,7 @@ Result<int> file_with(const std::string& octets) {
 [[noreturn]] void become(char* const* words, char* const* environment, const std::string& complaint, int input, int output,
                          pid_t parent, const sigset_t& mask) {
     for (const int number : stop_signals) ::signal(number, SIG_DFL);
+    ::signal(SIGPIPE, SIG_DFL);  // as it expects; main() ignores it
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
     if (::getppid() != parent) ::_exit(not_found);  // it has died before that

@@ -1,6 +1,7 @@
 // What a command is, and what it is given.
 #pragma once
 
+#include <atomic>
 #include <istream>
 #include <memory>
 #include <optional>
@@ -23,6 +24,7 @@ struct Streams {
     std::ostream& err;
     bool out_terminal = false;
     bool err_terminal = false;
+    int out_pipe = -1;  // the descriptor behind `out`, if it is a pipe, whose reader may go
 };
 
 // The flags every command knows.
@@ -73,6 +75,11 @@ public:
     const std::string& word(size_t place) const { return arguments.words()[place]; }
     bool has(std::string_view flag) const { return arguments.has(flag); }
 
+    // False: nobody reads `out` any more, or it cannot be written; from then on for ever. Who goes on for long asks it now
+    // and then, and ends as by a stop signal; the exit code is then Exit::other (run() sees to that).
+    bool is_read() const;
+    bool was_unread() const { return unread_; }  // is_read() has said so
+
     // A new client, made from the settings.
     Result<std::shared_ptr<Client>> connect() const { return connect(settings.endpoints); }
     // One that asks nobody but these.
@@ -92,6 +99,8 @@ public:
     void note(std::string_view text) const { err << "belfry: " << text << '\n'; }
 
 private:
+    const int out_pipe_;
+    mutable std::atomic<bool> unread_ = false;
     mutable std::optional<Credentials> credentials_;
 };
 

@@ -75,7 +75,7 @@ Exit run_agent(Context& context) {
     raise_open_files_limit();
     auto agent = agent::Agent::start(*client, *settings, [&context](const std::string& line) { say(context, line); });
     if (!agent) return context.fail(agent.error());
-    while (!stop_requested() && context.out) {
+    while (!stop_requested() && context.is_read()) {
         if (reload_asked.exchange(false)) reload(context, **agent);
         std::this_thread::sleep_for(signal_poll);
     }

@@ -67,6 +67,7 @@ Result<uint64_t> print_differences(Context& context, Client& client, const After
     uint64_t count = 0;
     std::vector<Read> reads;
     for (auto key = after.begin(); key != after.end();) {
+        if (!context.is_read()) return Error{Code::io, "nobody reads the output"};
         reads.clear();
         auto last = key;
         for (; last != after.end() && reads.size() < reads_in_flight; ++last)
@@ -110,7 +111,7 @@ Exit run_diff(Context& context) {
         }
     } else {
         auto counted = print_differences(context, **client, after, {*from});
-        if (!counted) return context.fail(counted.error());
+        if (!counted) return context.was_unread() ? Exit::other : context.fail(counted.error());
         count = *counted;
     }
     return count == 0 ? Exit::ok : Exit::negative;

@@ -53,7 +53,7 @@ Exit observe(Context& context) {
                                                  [queue](const std::optional<Leader>& leader) { queue->push(leader); });
     if (!observer) return context.fail(observer.error());
     Exit exit = Exit::ok;
-    while (!stop_requested() && context.out && exit == Exit::ok) {
+    while (!stop_requested() && context.is_read() && exit == Exit::ok) {
         const auto leader = queue->pop(signal_poll);
         const auto refused = (*observer)->refused();
         if (leader) print_leader(context, *leader);

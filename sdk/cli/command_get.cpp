@@ -141,6 +141,7 @@ Exit print_range(Context& context, Client& client, protocol::RangeRequest reques
         auto result = client.range(request);
         if (!result) return context.fail(result.error());
         printer.page(*result);
+        if (result->more && !context.is_read()) return Exit::other;
         const bool enough = limit != 0 && printer.printed() >= limit;
         if (result->more && !enough && paged && !result->kvs.empty()) {
             // The next page continues after the last key, in the same revision.

@@ -33,6 +33,7 @@ Exit print_history(Context& context, Client& client, protocol::HistoryRequest re
             }
         }
         printed += reply->versions.size();
+        if (reply->more && !context.is_read()) return Exit::other;
         if (!reply->more || reply->versions.empty() || (limit != 0 && printed >= limit)) {
             if (reply->compacted && !reply->more) context.note("older versions were compacted away");
             if (printed == 0) context.note("no history of '" + printable(context.word(0)) + "'");

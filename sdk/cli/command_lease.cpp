@@ -85,12 +85,12 @@ void print_kept(Context& context, LeaseId lease, uint64_t ttl_s) {
     context.out.flush();
 }
 
-// False: a signal came before.
-bool sleep_until(Clock::time_point end) {
-    while (!stop_requested() && Clock::now() < end) {
+// False: a signal came before, or nobody reads the output any more.
+bool sleep_until(const Context& context, Clock::time_point end) {
+    while (!stop_requested() && context.is_read() && Clock::now() < end) {
         std::this_thread::sleep_for(std::min<Clock::duration>(signal_poll, end - Clock::now()));
     }
-    return !stop_requested();
+    return !stop_requested() && context.is_read();
 }
 
 // Its time to live; none: a signal came before the answer. `not_found`: it has ended.
@@ -126,7 +126,7 @@ Exit keep_alive(Context& context, LeaseId lease) {
         } else if (!may_pass(ttl_s.error().code) || next >= lives_until) {
             return context.fail(ttl_s.error());
         }
-        if (!context.out || !sleep_until(next)) return Exit::ok;
+        if (!sleep_until(context, next)) return Exit::ok;
     }
 }
 

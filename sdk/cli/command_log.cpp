@@ -51,9 +51,9 @@ Exit run_log(Context& context) {
             } else {
                 context.out << change_text(change, limit);
             }
-            return {};
+            return context.is_read() ? Status() : Error{Code::io, "nobody reads the output"};
         });
-    if (!end) return context.fail(end.error());
+    if (!end) return context.was_unread() ? Exit::other : context.fail(end.error());
     return Exit::ok;
 }
 

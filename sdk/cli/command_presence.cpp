@@ -164,7 +164,7 @@ Exit watch(Context& context) {
     PresenceAlert alert(bound_of(context, "below"), bound_of(context, "above"));
     AlertCommand command(context);
     Exit exit = Exit::ok;
-    while (!stop_requested() && context.out && exit == Exit::ok) {
+    while (!stop_requested() && context.is_read() && exit == Exit::ok) {
         const auto change = queue->pop(signal_poll);
         const auto refused = (*observer)->refused();
         if (change) print(context, *change, alert, command);

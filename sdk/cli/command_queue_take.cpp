@@ -26,11 +26,12 @@ public:
             const auto items = consumer_.take(most(), wait);
             if (stop_requested()) return follows() ? Exit::ok : stopped_exit;
             if (!held_.lease->alive()) return lost("lost while waiting");
+            if (is_unread()) return Exit::other;
             const bool none = !items && items.error().code == Code::timeout;
             if (none) return follows() ? Exit::ok : context_.fail({Code::not_found, items.error().detail});
             if (!items) return context_.fail(items.error());
             exit = has_command() ? run_for_each(*items) : print(*items);
-        } while (follows() && !stop_requested() && held_.lease->alive() && context_.out);
+        } while (follows() && !stop_requested() && held_.lease->alive() && !is_unread());
         return exit;
     }
 
@@ -38,11 +39,12 @@ private:
     ConsumerOptions options() const {
         ConsumerOptions options;
         options.attempts_max = context_.arguments.number("attempts", options.attempts_max);
-        options.cancelled = [this] { return stop_requested() || !context_.out; };
+        options.cancelled = [this] { return stop_requested() || is_unread(); };
         return options;
     }
     bool follows() const { return context_.has("follow"); }
     bool has_command() const { return context_.arguments.words().size() > 2; }
+    bool is_unread() const { return !has_command() && !context_.is_read(); }
     size_t most() const { return context_.arguments.number("most", 1); }
 
     Exit lost(const std::string& what) const {

@@ -108,7 +108,7 @@ Exit watch(Context& context, const FindOptions& find_options) {
     const auto view = ServiceView::open(*client, context.word(1), std::move(options));
     if (!view) return context.fail(view.error());
     Exit exit = Exit::ok;
-    while (!stop_requested() && context.out && exit == Exit::ok) {
+    while (!stop_requested() && context.is_read() && exit == Exit::ok) {
         const auto changes = queue->pop(signal_poll);
         const auto refused = (*view)->refused();
         if (!changes && refused) exit = context.fail(*refused);

@@ -115,7 +115,7 @@ void print(Context& context, const Delivery& delivery) {
 Exit print_until_stopped(Context& context, DeliveryQueue& queue, const Subscription& subscription) {
     const uint64_t count = context.arguments.number("count");
     uint64_t printed = 0;
-    while (!stop_requested() && context.out) {
+    while (!stop_requested() && context.is_read()) {
         const auto delivery = queue.pop(signal_poll);
         if (!delivery) {
             if (const auto refused = subscription.refused()) return context.fail(*refused);

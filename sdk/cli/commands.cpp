@@ -149,7 +149,7 @@ Exit run(std::span<const std::string> line, Streams streams, const char* (*envir
     }
     const Exit exit = command->run(context);
     context.out.flush();
-    if (!context.out && exit == Exit::ok) return Exit::other;
+    if ((!context.out || context.was_unread()) && exit == Exit::ok) return Exit::other;
     return exit;
 }
 

@@ -1,3 +1,5 @@
+#include <poll.h>
+
 #include <algorithm>
 
 #include "sdk/cli/command.hpp"
@@ -14,7 +16,16 @@ Context::Context(const Command& the_command, Arguments the_arguments, Settings t
       out(streams.out),
       err(streams.err),
       out_terminal(streams.out_terminal),
-      err_terminal(streams.err_terminal) {}
+      err_terminal(streams.err_terminal),
+      out_pipe_(streams.out_pipe) {}
+
+bool Context::is_read() const {
+    // Who writes little would not hear of it by writing.
+    pollfd pipe{out_pipe_, 0, 0};
+    const bool gone = out_pipe_ >= 0 && ::poll(&pipe, 1, 0) > 0 && (pipe.revents & (POLLERR | POLLHUP)) != 0;
+    if (gone || !out) unread_ = true;
+    return !unread_;
+}
 
 Result<std::shared_ptr<Client>> Context::connect(std::vector<std::string> endpoints,
                                                  std::chrono::milliseconds timeout) const {

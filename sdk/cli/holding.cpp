@@ -91,7 +91,8 @@ std::optional<int> run_while_held(ChildProcess& child, const LossNotice& loss,
 
 void hold(const Context& context, const LossNotice& loss) {
     pollfd wake{loss.file(), POLLIN, 0};
-    while (!stop_requested() && !loss.reason() && context.out) ::poll(&wake, 1, static_cast<int>(signal_poll.count()));
+    while (!stop_requested() && !loss.reason() && context.is_read())
+        ::poll(&wake, 1, static_cast<int>(signal_poll.count()));
 }
 
 }  // namespace belfry::cli

@@ -1,5 +1,6 @@
 #include "sdk/cli/run_daemon.hpp"
 
+#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,20 @@ std::string daemon_path() {
     return "belfryd";
 }
 
+// With SIGPIPE as it expects; main() ignores it. An errno.
+int spawn(pid_t& child, char* const* words) {
+    sigset_t defaults;
+    ::sigemptyset(&defaults);
+    ::sigaddset(&defaults, SIGPIPE);
+    posix_spawnattr_t attributes;
+    ::posix_spawnattr_init(&attributes);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+    ::posix_spawnattr_setsigdefault(&attributes, &defaults);
+    const int failed = ::posix_spawnp(&child, words[0], nullptr, &attributes, words, environ);
+    ::posix_spawnattr_destroy(&attributes);
+    return failed;
+}
+
 }  // namespace
 
 Exit run_daemon(Context& context, std::vector<std::string> arguments) {
@@ -31,7 +46,7 @@ Exit run_daemon(Context& context, std::vector<std::string> arguments) {
     words.push_back(nullptr);
     context.out.flush();
     pid_t child = 0;
-    if (const int error = ::posix_spawnp(&child, words[0], nullptr, nullptr, words.data(), environ); error != 0) {
+    if (const int error = spawn(child, words.data()); error != 0) {
         return context.fail({Code::io, "cannot run '" + arguments[0] + "': " + std::strerror(error)});
     }
     int outcome = 0;

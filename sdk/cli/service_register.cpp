@@ -122,7 +122,7 @@ bool say(const Context& context, const NewState& news) {
 }
 
 Exit run_without_command(Context& context, StateQueue& states, Registration& registration) {
-    while (!stop_requested() && context.out) {
+    while (!stop_requested() && context.is_read()) {
         const auto news = states.pop(signal_poll);
         if (news && say(context, *news)) return context.fail(news->reason);
     }

@@ -71,7 +71,7 @@ Exit watch_children(Context& context) {
     if (!directory) return context.fail(directory.error());
     const uint64_t count = context.arguments.number("count");
     Exit exit = Exit::ok;
-    for (uint64_t printed = 0; !stop_requested() && context.out && exit == Exit::ok;) {
+    for (uint64_t printed = 0; !stop_requested() && context.is_read() && exit == Exit::ok;) {
         const auto change = queue->pop(signal_poll);
         const auto refused = (*directory)->refused();
         if (change) print(context, *change);

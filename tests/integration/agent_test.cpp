@@ -1,9 +1,12 @@
 // `belfry agent` beside a real hub: it registers, answers DNS, reads its file again, and never starts by half.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 #include <optional>
 
@@ -242,4 +245,20 @@ TEST_CASE("agent: a service that was displaced is there again after SIGHUP", "[i
     CHECK(wait_for([&] { return agent.times_said("web/w1: registered") == 2; }, 20s));
     CHECK(registry.find("web")->instances.at(0).address == "10.0.0.7");
     CHECK(agent.times_said("web/w1: deregistered") == 0);
+}
+
+TEST_CASE("agent: it ends in order when nobody reads what it says", "[integration][agent]") {
+    const OneHub one;
+    const Registry registry(one.hub.client());
+    AgentBeside agent(one);
+    agent.write("[[service]]\nname = \"web\"\nid = \"w1\"\naddress = \"10.0.0.7\"\nport = 80\nttl = \"60s\"\n");
+    REQUIRE(::mkfifo(agent.output.c_str(), 0600) == 0);
+    const int reader = ::open(agent.output.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    agent.start();
+    std::array<char, 4096> line{};
+    REQUIRE(wait_for([&] { return ::read(reader, line.data(), line.size()) > 0; }, 20s));
+    REQUIRE(wait_for([&] { return registry.find("web")->instances.size() == 1; }, 20s));
+    ::close(reader);
+    CHECK(agent.process->wait(20) == 7);
+    CHECK(registry.find("web")->instances.empty());
 }

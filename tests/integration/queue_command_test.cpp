@@ -1,6 +1,10 @@
 // `belfry queue` from a shell: each of its words, and a holder that is stopped or killed.
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 
 #include "tests/support/one_hub.hpp"
@@ -104,6 +108,21 @@ TEST_CASE("queue: the item of a `belfry queue take` that is stopped, or killed, 
         CHECK(kill(command, 0) != 0);  // and was waited for
     }
     CHECK(quickest < 3s);  // the time to live and a second; a machine that is busy may miss it once
+}
+
+TEST_CASE("queue: a follower that nobody reads ends, and holds nothing", "[integration][queue]") {
+    const OneHub one;
+    const std::string pipe = one.directory.path() + "/pipe";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    Process follower(one.line({"queue", "take", "q", "--follow", "--ttl", "60s"}), pipe);
+    REQUIRE(one.exit_of({"queue", "push", "q", "read"}) == 0);
+    std::array<char, 16> read{};
+    REQUIRE(wait_for([&] { return ::read(reader, read.data(), read.size()) == 5; }, 20s));
+    ::close(reader);
+    REQUIRE(one.exit_of({"queue", "push", "q", "unread"}) == 0);
+    CHECK(follower.wait(20) == 7);
+    CHECK(one.run({"queue", "take", "q", "--wait", "20s"}).output == "unread\n");
 }
 
 TEST_CASE("queue: a stop signal is handed on, and what is not done goes back at once", "[integration][queue]") {

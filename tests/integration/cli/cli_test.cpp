@@ -1,8 +1,10 @@
 // Every command against a real hub. The commands run in this process, through the library, so that their three streams can
 // be told apart; the hub is a process.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <filesystem>
 #include <fstream>
@@ -24,6 +26,7 @@ struct Shell {
     test::TemporaryDirectory directory;
     test::HubProcess hub{directory.path() + "/data"};
     std::string out, err;
+    int out_pipe = -1;
 
     Shell() {
         const bool started = hub.start();
@@ -38,7 +41,7 @@ struct Shell {
         std::istringstream in(input);
         std::ostringstream to_out, to_err;
         const auto nothing = [](const char*) -> const char* { return nullptr; };
-        const Exit exit = cli::run(line, {in, to_out, to_err}, nothing);
+        const Exit exit = cli::run(line, {in, to_out, to_err, false, false, out_pipe}, nothing);
         out = to_out.str();
         err = to_err.str();
         return static_cast<int>(exit);
@@ -137,6 +140,27 @@ TEST_CASE("belfry: 5,000 keys in pages, sorted, limited and counted", "[integrat
     CHECK(shell.out == "p/k10001\tv1\np/k10002\tv2\n");
     REQUIRE(shell.run({"get", "", "--prefix", "--count"}) == 0);
     CHECK(shell.out == "5000\n");
+}
+
+TEST_CASE("belfry: what prints much stops without a word when nobody reads it any more", "[integration][cli]") {
+    Shell shell;
+    std::string lines;
+    for (int i = 0; i < 2100; ++i) lines += "k" + std::to_string(i) + " = v\n";
+    REQUIRE(shell.run({"import", "--stdin-kv", "--batch", "1024"}, lines) == 0);
+    REQUIRE(shell.run({"put", "other", "v"}) == 0);
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe(ends.data()) == 0);
+    ::close(ends[0]);
+    shell.out_pipe = ends[1];
+    const auto printed = [&](const std::vector<std::string>& line) {
+        CHECK(shell.run(line) == 7);
+        CHECK(shell.err.empty());
+        return std::count(shell.out.begin(), shell.out.end(), '\n');
+    };
+    CHECK(printed({"get", "", "--prefix", "--keys-only"}) == 2000);  // a page
+    CHECK(printed({"log", "--from", "1", "-o", "json"}) == 1);
+    CHECK(printed({"diff", "1", "4"}) == 0);
+    ::close(ends[1]);
 }
 
 TEST_CASE("belfry: a transaction goes one way or the other", "[integration][cli]") {
