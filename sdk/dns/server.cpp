@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "sdk/base/random.hpp"
+#include "sdk/dns/datagram.hpp"
 
 namespace belfry::dns {
 namespace {
@@ -26,8 +27,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int backlog = 64;
-constexpr int datagrams_per_round = 64;           // then the others have a turn
-constexpr int look_again_ms = 10;                 // for what is not known yet
+constexpr int datagrams_per_round = 64;  // then the others have a turn
+constexpr int look_again_ms = 10;        // for what is not known yet
+constexpr auto no_descriptor_pause = std::chrono::seconds(1);
 constexpr size_t unsent_octets_max = 256 * 1024;  // of a connection; past it nothing more is read from it
 constexpr size_t unread_octets_max = 2 + message_octets_max;
 
@@ -43,11 +45,6 @@ public:
 
 private:
     int number_;
-};
-
-struct Peer {
-    sockaddr_storage address{};
-    socklen_t size = sizeof(address);
 };
 
 Result<Peer> parse_address(const std::string& text) {
@@ -106,7 +103,7 @@ struct Connection {
 struct Waiting {
     Bytes question;
     Clock::time_point until;
-    Peer peer;                // of UDP
+    Sender sender;            // of UDP
     uint64_t connection = 0;  // of TCP; 0: UDP
 };
 
@@ -187,8 +184,7 @@ void Server::Impl::look_again(Clock::time_point now) {
 void Server::Impl::send(const Waiting& asked, const Bytes& octets) {
     ++answers_;
     if (asked.connection == 0) {
-        const auto* to = reinterpret_cast<const sockaddr*>(&asked.peer.address);
-        if (::sendto(udp_.number(), octets.data(), octets.size(), MSG_NOSIGNAL, to, asked.peer.size) < 0) ++dropped_;
+        if (!send_datagram(udp_.number(), asked.sender, octets)) ++dropped_;
         return;
     }
     const auto connection = connections_.find(asked.connection);
@@ -203,13 +199,11 @@ void Server::Impl::send(const Waiting& asked, const Bytes& octets) {
 // ---- sockets ----
 
 void Server::Impl::read_datagrams() {
-    std::array<char, message_octets_max> octets;
     for (int i = 0; i < datagrams_per_round; ++i) {
         Waiting asked;
-        const auto size = ::recvfrom(udp_.number(), octets.data(), octets.size(), 0,
-                                     reinterpret_cast<sockaddr*>(&asked.peer.address), &asked.peer.size);
-        if (size < 0) return;
-        asked.question.assign(octets.data(), static_cast<size_t>(size));
+        auto question = receive_datagram(udp_.number(), asked.sender);
+        if (!question) return;
+        asked.question = *std::move(question);
         ask(std::move(asked));
     }
 }
@@ -322,3 +316,4 @@ uint16_t Server::port() const { return impl_->port(); }
 ServerFigures Server::figures() const { return impl_->figures(); }
 
 }  // namespace belfry::dns
+    if (!tell_addresses(udp->number(), same->address.ss_family)) return system_error("cannot serve DNS on " + address);

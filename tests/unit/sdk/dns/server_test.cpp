@@ -19,13 +19,13 @@ using namespace test;
 // One socket, connected to the server.
 class Resolver {
 public:
-    Resolver(uint16_t port, int kind) : socket_(::socket(AF_INET, kind, 0)) {
+    Resolver(uint16_t port, int kind, in_addr_t address = INADDR_LOOPBACK) : socket_(::socket(AF_INET, kind, 0)) {
         const timeval patience_of_all{5, 0};
         ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience_of_all, sizeof(patience_of_all));
         sockaddr_in to{};
         to.sin_family = AF_INET;
         to.sin_port = htons(port);
-        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        to.sin_addr.s_addr = htonl(address);
         connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0;
     }
     ~Resolver() { ::close(socket_); }
@@ -64,7 +64,7 @@ struct Served {
     std::atomic<bool> slow_known = false;
     std::unique_ptr<Server> server;
 
-    Served() {
+    explicit Served(const std::string& address = "127.0.0.1:0") {
         auto web = std::make_shared<std::vector<Instance>>();
         for (int i = 0; i < 60; ++i) {
             Instance one;
@@ -78,9 +78,15 @@ struct Served {
             if (name == "slow" && !slow_known) return nullptr;
             return name == "web" || name == "slow" ? web : std::make_shared<std::vector<Instance>>();
         });
-        server = *Server::start("127.0.0.1:0", *std::move(responder));
+        server = *Server::start(address, *std::move(responder));
     }
 };
+
+bool has_ipv6() {
+    const int socket = ::socket(AF_INET6, SOCK_DGRAM, 0);
+    if (socket >= 0) ::close(socket);
+    return socket >= 0;
+}
 
 }  // namespace
 
@@ -123,6 +129,24 @@ TEST_CASE("dns server: a question waits until its service is known, the others d
     slow.send(question("slow.service.belfry", Type::a));
     CHECK(read_answer(slow.receive()).rcode() == Rcode::failure);
     CHECK(served.server->figures().failures == 1);
+}
+
+TEST_CASE("dns server: on a wildcard address the answer comes from the one that was asked", "[dns][server]") {
+    constexpr in_addr_t second_loopback = INADDR_LOOPBACK + 1;
+    for (const char* address : {"0.0.0.0:0", "[::]:0"}) {
+        INFO(address);
+        if (address[0] == '[' && !has_ipv6()) continue;
+        Served served(address);
+        Resolver asked(served.server->port(), SOCK_DGRAM, second_loopback);  // connected: it hears nobody else
+        asked.send(question("w1.web.service.belfry", Type::a));
+        CHECK(read_answer(asked.receive()).answers().size() == 1);
+        asked.send(question("slow.service.belfry", Type::aaaa));
+        asked.send(question("w2.web.service.belfry", Type::a));
+        CHECK(read_answer(asked.receive()).answers().size() == 1);
+        served.slow_known = true;  // and what has waited too
+        CHECK(read_answer(asked.receive()).rcode() == Rcode::ok);
+        CHECK(served.server->figures().dropped == 0);
+    }
 }
 
 TEST_CASE("dns server: rubbish is dropped, and a client that ends is no trouble", "[dns][server]") {
