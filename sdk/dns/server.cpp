@@ -130,6 +130,8 @@ private:
     void run();
     void read_datagrams();
     void accept();
+    void on_no_descriptor();
+    void close_idlest();
     void read(uint64_t id, Connection& connection);
     void take_questions(uint64_t id, Connection& connection);
     void write(Connection& connection);
@@ -143,6 +145,7 @@ private:
     const Descriptor wake_, udp_, tcp_;
     uint64_t turn_;
     uint64_t last_connection_ = 0;
+    Clock::time_point listens_from_{};
     std::map<uint64_t, Connection> connections_;
     std::deque<Waiting> waiting_;
     std::atomic<uint64_t> questions_ = 0, answers_ = 0, failures_ = 0, dropped_ = 0;
@@ -211,14 +214,29 @@ void Server::Impl::read_datagrams() {
 void Server::Impl::accept() {
     for (int i = 0; i < backlog; ++i) {
         Descriptor socket(::accept4(tcp_.number(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (socket.number() < 0 && (errno == EMFILE || errno == ENFILE)) return on_no_descriptor();
         if (socket.number() < 0) return;
-        if (connections_.size() >= connections_max) {
-            connections_.erase(std::min_element(connections_.begin(), connections_.end(), [](const auto& a, const auto& b) {
-                return a.second.idle_since < b.second.idle_since;
-            }));
-        }
+        if (connections_.size() >= connections_max) close_idlest();
         connections_[++last_connection_] = {std::move(socket), Clock::now(), {}, {}};
     }
+}
+
+// Who waits to be accepted goes on waiting, and the listener is ready as long as he does.
+void Server::Impl::on_no_descriptor() {
+    pollfd waiting{tcp_.number(), POLLIN, 0};
+    if (::poll(&waiting, 1, 0) <= 0) return;  // nobody does: accept4 takes a descriptor before it looks
+    if (connections_.empty()) {
+        listens_from_ = Clock::now() + no_descriptor_pause;
+    } else {
+        close_idlest();
+    }
+}
+
+// REQUIRES: there is one.
+void Server::Impl::close_idlest() {
+    connections_.erase(std::min_element(connections_.begin(), connections_.end(), [](const auto& a, const auto& b) {
+        return a.second.idle_since < b.second.idle_since;
+    }));
 }
 
 void Server::Impl::read(uint64_t id, Connection& connection) {
@@ -262,7 +280,8 @@ void Server::Impl::close_idle(Clock::time_point now) {
 void Server::Impl::run() {
     constexpr int idle_look_ms = 1000;
     while (!stop_) {
-        std::vector<pollfd> files = {{wake_.number(), POLLIN, 0}, {udp_.number(), POLLIN, 0}, {tcp_.number(), POLLIN, 0}};
+        const int listener = Clock::now() < listens_from_ ? -1 : tcp_.number();
+        std::vector<pollfd> files = {{wake_.number(), POLLIN, 0}, {udp_.number(), POLLIN, 0}, {listener, POLLIN, 0}};
         std::vector<uint64_t> ids;
         for (const auto& [id, connection] : connections_) {
             short events = connection.unsent.empty() ? 0 : POLLOUT;
@@ -307,6 +326,7 @@ Result<std::unique_ptr<Server>> Server::start(const std::string& address, Respon
     const auto same = parse_address(address.substr(0, address.rfind(':') + 1) + std::to_string(port));
     auto udp = bind_to(*same, SOCK_DGRAM, address);
     if (!udp) return udp.error();
+    if (!tell_addresses(udp->number(), same->address.ss_family)) return system_error("cannot serve DNS on " + address);
     auto impl = std::make_unique<Impl>(std::move(responder), *std::move(udp), *std::move(tcp));
     return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
@@ -316,4 +336,3 @@ uint16_t Server::port() const { return impl_->port(); }
 ServerFigures Server::figures() const { return impl_->figures(); }
 
 }  // namespace belfry::dns
-    if (!tell_addresses(udp->number(), same->address.ss_family)) return system_error("cannot serve DNS on " + address);

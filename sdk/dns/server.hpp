@@ -1,10 +1,10 @@
 // The sockets of a Responder: UDP and TCP on one address (RFC 7766), served by one thread.
 //
 // Bounds: a question that is not known yet waits for `patience`, more of them are answered at once with SERVFAIL; TCP has
-// so many connections, each idle for so long, and one more ends the one that was idle longest; a client that does not read
-// is not read from. Anybody who reaches the address may ask. An answer can be some ten times its question: an address that
-// the world can reach serves those who send questions in others' names, so keep it to the machine or its network. Threads:
-// any; the responder's lookup is called on the server's own.
+// so many connections, each idle for so long, and one more, or want of descriptors, ends the one that was idle longest; a
+// client that does not read is not read from. Anybody who reaches the address may ask. An answer can be some ten times its
+// question: an address that the world can reach serves those who send questions in others' names, so keep it to the machine
+// or its network. Threads: any; the responder's lookup is called on the server's own.
 #pragma once
 
 #include <chrono>

@@ -2,13 +2,16 @@
 #include "sdk/dns/server.hpp"
 
 #include <arpa/inet.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
+#include "tests/support/cpu_time.hpp"
 #include "tests/unit/sdk/dns/questions.hpp"
 
 namespace belfry::dns {
@@ -82,10 +85,38 @@ struct Served {
     }
 };
 
+// No descriptor is left in this process, as long as this lives.
+class NoDescriptors {
+public:
+    NoDescriptors() {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const rlimit few{std::min<rlim_t>(before_.rlim_cur, 256), before_.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &few);
+        for (int one = 0; (one = ::dup(STDOUT_FILENO)) >= 0;) all_.push_back(one);
+    }
+    ~NoDescriptors() {
+        while (!all_.empty()) spare_one();
+        ::setrlimit(RLIMIT_NOFILE, &before_);
+    }
+    void spare_one() {
+        ::close(all_.back());
+        all_.pop_back();
+    }
+
+private:
+    rlimit before_{};
+    std::vector<int> all_;
+};
+
 bool has_ipv6() {
     const int socket = ::socket(AF_INET6, SOCK_DGRAM, 0);
     if (socket >= 0) ::close(socket);
     return socket >= 0;
+}
+
+bool is_answered(Resolver& tcp) {
+    tcp.send(framed(question("w1.web.service.belfry", Type::a)));
+    return !tcp.receive_message().empty();
 }
 
 }  // namespace
@@ -147,6 +178,34 @@ TEST_CASE("dns server: on a wildcard address the answer comes from the one that 
         CHECK(read_answer(asked.receive()).rcode() == Rcode::ok);
         CHECK(served.server->figures().dropped == 0);
     }
+}
+
+TEST_CASE("dns server: with no descriptor left the connection that is idle longest makes room", "[dns][server]") {
+    const Served served;
+    Resolver first(served.server->port(), SOCK_STREAM), second(served.server->port(), SOCK_STREAM);
+    CHECK(is_answered(second));
+    CHECK(is_answered(first));
+    NoDescriptors none;
+    none.spare_one();
+    Resolver third(served.server->port(), SOCK_STREAM);
+    CHECK(is_answered(third));
+    CHECK(second.receive().empty());
+    CHECK(is_answered(first));
+}
+
+TEST_CASE("dns server: with no descriptor and no connection it rests, and goes on when there is one", "[dns][server]") {
+    const Served served;
+    Resolver udp(served.server->port(), SOCK_DGRAM);
+    NoDescriptors none;
+    none.spare_one();
+    Resolver tcp(served.server->port(), SOCK_STREAM);
+    const auto before = belfry::test::cpu_time(CLOCK_PROCESS_CPUTIME_ID);
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    CHECK(belfry::test::cpu_time(CLOCK_PROCESS_CPUTIME_ID) - before < std::chrono::milliseconds(100));
+    udp.send(question("w1.web.service.belfry", Type::a));
+    CHECK(read_answer(udp.receive()).answers().size() == 1);
+    none.spare_one();
+    CHECK(is_answered(tcp));
 }
 
 TEST_CASE("dns server: rubbish is dropped, and a client that ends is no trouble", "[dns][server]") {
