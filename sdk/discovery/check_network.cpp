@@ -79,11 +79,11 @@ File::~File() {
 bool Deadline::wait(int file, short events) const {
     for (;;) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now()).count();
+        if (left <= 0) return false;  // also where the file is ready: a command may print for ever
         std::array<pollfd, 2> files = {pollfd{file, events, 0}, pollfd{stop_, POLLIN, 0}};
-        const int ready = ::poll(files.data(), files.size(), static_cast<int>(std::max<int64_t>(left, 0)));
+        const int ready = ::poll(files.data(), files.size(), static_cast<int>(left));
         if (files[1].revents != 0) return false;
         if (ready > 0) return true;
-        if (ready == 0 && left <= 0) return false;
         if (ready < 0 && errno != EINTR) return false;
     }
 }
