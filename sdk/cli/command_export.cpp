@@ -30,8 +30,6 @@ constexpr Flag export_flags[] = {
     {"merge", FlagKind::toggle, "", "a tree: write into a folder that is not empty"},
 };
 
-constexpr size_t export_bytes_max = 1024UL * 1024 * 1024;  // of a JSON or TOML export; a tree has no bound
-
 struct Exported {
     uint64_t keys = 0, bytes = 0;
     Revision revision;
@@ -148,19 +146,18 @@ Result<Exported> export_document(Context& context, Client& client, const std::st
     std::vector<Item> items;
     Exported exported;
     Progress progress(context, "exporting");
-    auto at = walk_snapshot(
-        client, filter_of(prefix, "prefix"), {context.arguments.number("rev")}, [&](const KeyValue& kv) -> Status {
-            exported.bytes += kv.value.size();
-            if (exported.bytes > export_bytes_max)
-                return Error{Code::too_large, "more than 1 GiB; export to a folder, or by --prefix in parts"};
-            items.push_back({kv.key.substr(prefix.size()), kv.value, kv.content_type});
-            progress.show(items.size(), 0);
-            return {};
-        });
+    auto at = walk_snapshot(client, filter_of(prefix, "prefix"), {context.arguments.number("rev")},
+                            [&](const KeyValue& kv) -> Status {
+                                exported.bytes += kv.value.size();
+                                if (exported.bytes > document_bytes_max) return document_too_large();
+                                items.push_back({kv.key.substr(prefix.size()), kv.value, kv.content_type});
+                                progress.show(items.size(), 0);
+                                return {};
+                            });
     if (!at) return at.error();
     exported.keys = items.size();
     exported.revision = *at;
-    auto text = format == Format::json ? write_json_items(items) : write_toml_items(items);
+    auto text = write_document_items(format, items);
     if (!text) return text.error();
     if (printed) return context.out << *text, exported;
     if (auto written = file.write(*text); !written) return written.error();

@@ -42,4 +42,15 @@ Status read_line_items(std::string_view text, bool dots, const ItemSink& sink, c
     return {};
 }
 
+Result<std::string> write_document_items(Format format, const std::vector<Item>& items) {
+    auto text = format == Format::json ? write_json_items(items) : write_toml_items(items);
+    if (text && text->size() > document_bytes_max) return document_too_large();
+    return text;
+}
+
+Error document_too_large() {
+    return {Code::too_large, "more than " + human_bytes(document_bytes_max) +
+                                 " as one document, which no import reads; export to a folder, or by --prefix in parts"};
+}
+
 }  // namespace belfry::cli

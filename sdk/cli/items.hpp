@@ -64,5 +64,8 @@ Status read_tree_items(const std::string& root, const TreeOptions& options, cons
 // REQUIRES: distinct keys. Fail if a key is not UTF-8 (`invalid_argument`, with the key).
 Result<std::string> write_json_items(const std::vector<Item>& items);
 Result<std::string> write_toml_items(const std::vector<Item>& items);
+// Of the two by `format`; `too_large`: more than an import reads. REQUIRES: json or toml.
+Result<std::string> write_document_items(Format format, const std::vector<Item>& items);
+Error document_too_large();  // of an export, with what to do
 
 }  // namespace belfry::cli

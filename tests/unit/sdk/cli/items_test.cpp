@@ -221,6 +221,20 @@ TEST_CASE("toml: a name of 200,000 parts is refused, and told where", "[cli][ite
     CHECK(collected.items.empty());
 }
 
+TEST_CASE("json, toml: 43 values of 1 MiB that become 258 MiB are refused, for no import reads them", "[cli][items]") {
+    std::vector<Item> items;
+    for (int i = 0; i < 43; ++i) items.push_back({"k" + std::to_string(i), Bytes(1024 * 1024, '\x01')});
+    for (const Format format : {Format::json, Format::toml}) {
+        const auto refused = write_document_items(format, items);
+        REQUIRE_FALSE(refused);
+        CHECK(refused.error().code == Code::too_large);
+        CHECK(refused.error().detail.find("256.0 MiB") != std::string::npos);
+        CHECK(refused.error().detail.find("export to a folder, or by --prefix in parts") != std::string::npos);
+    }
+    items.resize(1);
+    CHECK(write_document_items(Format::json, items)->size() > 6 * 1024 * 1024);
+}
+
 TEST_CASE("lines: names and values as sysctl prints them", "[cli][items]") {
     Collected read;
     const char* text =
