@@ -2,8 +2,10 @@
 
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/holding.hpp"
+#include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/stop_signal.hpp"
 #include "sdk/cli/text.hpp"
+#include "sdk/cli/verbs.hpp"
 #include "sdk/recipes/barrier.hpp"
 
 namespace belfry::cli {
@@ -17,24 +19,42 @@ constexpr Flag barrier_flags[] = {
     {"members", FlagKind::number, "N", "join: how many begin together, and end together"},
 };
 
+// `lease` 0: it goes by none.
+Exit print_closed(Context& context, LeaseId lease = {}) {
+    const bool leased = lease.value != 0;
+    if (context.settings.json) {
+        JsonWriter json;
+        json.begin_object().field("closed", true);
+        if (leased) json.field("lease", lease.value);
+        context.line(json.end_object().take());
+    } else {
+        context.line("OK closed" + (leased ? ", lease " + std::to_string(lease.value) : ""));
+    }
+    context.out.flush();
+    return Exit::ok;
+}
+
 Exit hold_for_good(Context& context) {
     auto client = context.connect();
     if (!client) return context.fail(client.error());
     Barrier barrier(*client, nullptr, context.word(1));
-    if (const Status held = barrier.hold(); !held) return context.fail(held.error());
-    context.line("OK closed");
-    return Exit::ok;
+    const Status held = barrier.hold();
+    return held ? print_closed(context) : context.fail(held.error());
 }
 
 Exit hold_while_it_runs(Context& context, const HeldLease& held, const LossNotice& loss) {
     Barrier barrier(held.client, held.lease, context.word(1));
     if (const Status closed = barrier.hold(); !closed) return context.fail(closed.error());
-    context.line("OK closed, lease " + std::to_string(held.lease->id().value));
-    context.out.flush();
+    (void)print_closed(context, held.lease->id());
     hold(context, loss);
     if (const auto reason = loss.reason())
         return context.fail({Code::uncertain, "perhaps not closed any more: " + reason->detail});
     return Exit::ok;
+}
+
+Exit hold_barrier(Context& context) {
+    if (context.has("ttl") && context.has("lasting")) return context.misuse("--ttl and --lasting exclude one another");
+    return context.has("lasting") ? hold_for_good(context) : under_lease(context, hold_while_it_runs);
 }
 
 Exit open(Context& context) {
@@ -43,7 +63,8 @@ Exit open(Context& context) {
     const auto opened = Barrier::open(**client, context.word(1));
     if (!opened) return context.fail(opened.error());
     if (!*opened) return context.fail({Code::not_found, "'" + context.word(1) + "' is open already"});
-    context.line("OK open");
+    context.line(context.settings.json ? JsonWriter().begin_object().field("closed", false).end_object().take()
+                                       : "OK open");
     return Exit::ok;
 }
 
@@ -62,23 +83,17 @@ Exit wait(Context& context) {
     return context.fail(through.error());
 }
 
+constexpr ContextVerb barrier_verbs[] = {
+    {{"hold", 2, 2, " ttl lasting "}, hold_barrier},
+    {{"open", 2, 2, ""}, open},
+    {{"wait", 2, 2, " wait "}, wait},
+    {{"join", 3, command_words_max, " members wait ttl "}, join_barrier},
+};
+
 Exit run_barrier(Context& context) {
-    const std::string& what = context.word(0);
-    const bool joins = what == "join";
-    if (context.has("wait") && what != "wait" && !joins) return context.misuse("--wait is of wait and join");
-    if (context.has("members") && !joins) return context.misuse("--members is of join");
-    if (context.has("lasting") && what != "hold") return context.misuse("--lasting is of hold");
-    if (context.has("ttl") && what != "hold" && !joins) return context.misuse("--ttl is of hold and join");
-    if (joins != (context.arguments.words().size() > 2))
-        return context.misuse("a COMMAND is what join needs, and nothing else does");
-    if (context.has("ttl") && context.has("lasting")) return context.misuse("--ttl and --lasting exclude one another");
-    if (what == "hold") return context.has("lasting") ? hold_for_good(context) : under_lease(context, hold_while_it_runs);
-    if (what == "open") return open(context);
-    if (what == "wait") return wait(context);
-    if (joins) return join_barrier(context);
-    return context.misuse(
-        "write `barrier hold NAME`, `barrier open NAME`, `barrier wait NAME` or `barrier join NAME --members N -- "
-        "COMMAND`");
+    return run_verb(context, barrier_verbs,
+                    "write `barrier hold NAME`, `barrier open NAME`, `barrier wait NAME` or `barrier join NAME --members N "
+                    "-- COMMAND`");
 }
 
 }  // namespace

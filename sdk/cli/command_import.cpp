@@ -46,8 +46,7 @@ public:
         : context_(context),
           client_(std::move(client)),
           prefix_(std::move(prefix)),
-          importer_(client_, std::clamp<uint64_t>(context.arguments.number("batch", batch_default), 1, limits::txn_ops_max),
-                    context.arguments.text("comment", "import")),
+          importer_(client_, context.arguments.number("batch", batch_default), context.arguments.text("comment", "import")),
           progress_(context, "importing") {}
 
     Status run(const std::string& source, Format format) {
@@ -245,6 +244,9 @@ Exit run_import(Context& context) {
     if (source == "-" && !lines && !context.has("format"))
         return context.misuse("standard input needs --format json, toml or lines");
     if (source == "-" && format == Format::tree) return context.misuse("a tree cannot come from standard input");
+    const uint64_t batch = context.arguments.number("batch", batch_default);
+    if (batch == 0 || batch > limits::txn_ops_max)
+        return context.misuse("--batch: 1 to " + std::to_string(limits::txn_ops_max));
     std::string prefix = context.arguments.text("prefix");
     if (prefix.empty() && context.has("delete-missing")) return context.misuse("--delete-missing needs a --prefix");
     if (!prefix.empty() && prefix.back() != '/') prefix += '/';

@@ -9,6 +9,7 @@
 #include "sdk/cli/reading.hpp"
 #include "sdk/cli/stop_signal.hpp"
 #include "sdk/cli/text.hpp"
+#include "sdk/cli/verbs.hpp"
 
 namespace belfry::cli {
 namespace {
@@ -184,23 +185,24 @@ Exit list_leases(Context& context) {
     return Exit::ok;
 }
 
-Exit run_lease(Context& context) {
-    const std::string& what = context.word(0);
-    const bool named = context.arguments.words().size() == 2;
-    const std::pair<const char*, const char*> owners[] = {{"id", "grant"}, {"once", "keep-alive"}, {"keys", "timetolive"}};
-    for (const auto& [flag, owner] : owners) {
-        if (context.has(flag) && what != owner) return context.misuse("--" + std::string(flag) + " is of " + owner);
-    }
-    if (what == "list" && !named) return list_leases(context);
-    if (what == "grant" && named) return grant(context);
-    const bool known = what == "revoke" || what == "keep-alive" || what == "timetolive";
-    if (!known || !named) {
-        return context.misuse("write `lease grant TTL`, `lease list`, or `lease revoke|keep-alive|timetolive ID`");
-    }
+// One that is named by the second word.
+template <Exit (*run)(Context& context, LeaseId lease)>
+Exit of_lease(Context& context) {
     const auto lease = lease_of(context);
-    if (!lease) return context.misuse(lease.error().detail);
-    if (what == "revoke") return revoke(context, *lease);
-    return what == "keep-alive" ? keep_alive(context, *lease) : time_to_live(context, *lease);
+    return lease ? run(context, *lease) : context.misuse(lease.error().detail);
+}
+
+constexpr ContextVerb lease_verbs[] = {
+    {{"list", 1, 1, ""}, list_leases},
+    {{"grant", 2, 2, " id "}, grant},
+    {{"revoke", 2, 2, ""}, of_lease<revoke>},
+    {{"keep-alive", 2, 2, " once "}, of_lease<keep_alive>},
+    {{"timetolive", 2, 2, " keys "}, of_lease<time_to_live>},
+};
+
+Exit run_lease(Context& context) {
+    return run_verb(context, lease_verbs,
+                    "write `lease grant TTL`, `lease list`, or `lease revoke|keep-alive|timetolive ID`");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/reading.hpp"
 #include "sdk/cli/text.hpp"
+#include "sdk/cli/verbs.hpp"
 
 namespace belfry::cli {
 namespace {
@@ -84,7 +85,33 @@ void show_settings(const Context& context, uint64_t id, const MembersReply& repl
     context.line("members = \"" + members + "\"");
 }
 
-Exit add(const Context& context, uint64_t id) {
+// What the hub keeps as a member's address. Nobody could reach a wrong one, and a voter that nobody reaches costs a vote.
+Status check_address(std::string_view endpoint) {
+    const auto parts = parse_tcp_endpoint(endpoint);
+    const auto port = parts ? parse_number(parts->port) : Result<uint64_t>(uint64_t{0});
+    const bool reachable = parts && port && *port > 0 && *port <= 65535 && parts->host != "*";
+    if (reachable && endpoint.find_first_of(" \t\r\n,=\"") == std::string_view::npos) return {};
+    return Error{Code::invalid_argument,
+                 "'" + printable(endpoint) + "' is not where another member can be reached: write tcp://HOST:PORT"};
+}
+
+// The address and the key that the line gives, if it does.
+Status check_place(const Context& context, size_t address_word) {
+    if (context.arguments.words().size() > address_word) {
+        if (Status good = check_address(context.word(address_word)); !good) return good;
+    }
+    if (!context.has("key")) return {};
+    if (is_curve_key(context.arguments.text("key"))) return {};
+    return Error{Code::invalid_argument, "--key: '" + printable(context.arguments.text("key"), 60) +
+                                             "' is no public key; belfry keygen prints one, of " +
+                                             std::to_string(curve_key_characters) + " characters"};
+}
+
+Exit add_member(Context& context) {
+    if (Status good = check_place(context, 2); !good) return context.misuse(good.error().detail);
+    const auto number = parse_number(context.word(1));
+    if (!number) return context.misuse(number.error().detail);
+    const uint64_t id = *number;
     std::string address = context.word(2);
     if (context.has("key")) address += " " + context.arguments.text("key");
     const auto reply = ask(context, MemberChangeRequest{MemberChangeRequest::Kind::add, id, address});
@@ -110,8 +137,10 @@ Result<MembersReply> ask_until_promoted(const Context& context, uint64_t id) {
     }
 }
 
-Exit promote(const Context& context, uint64_t id) {
-    const auto reply = ask_until_promoted(context, id);
+Exit promote_member(Context& context) {
+    const auto id = parse_number(context.word(1));
+    if (!id) return context.misuse(id.error().detail);
+    const auto reply = ask_until_promoted(context, *id);
     if (!reply) return context.fail(reply.error());
     return show(context, *reply), Exit::ok;
 }
@@ -185,30 +214,8 @@ Exit replace(const Context& context, uint64_t old_id, uint64_t id) {
     return ask_and_show(context, MemberChangeRequest{MemberChangeRequest::Kind::remove, old_id, {}});
 }
 
-// What the hub keeps as a member's address. Nobody could reach a wrong one, and a voter that nobody reaches costs a vote.
-Status check_address(std::string_view endpoint) {
-    const auto parts = parse_tcp_endpoint(endpoint);
-    const auto port = parts ? parse_number(parts->port) : Result<uint64_t>(uint64_t{0});
-    const bool reachable = parts && port && *port > 0 && *port <= 65535 && parts->host != "*";
-    if (reachable && endpoint.find_first_of(" \t\r\n,=\"") == std::string_view::npos) return {};
-    return Error{Code::invalid_argument,
-                 "'" + printable(endpoint) + "' is not where another member can be reached: write tcp://HOST:PORT"};
-}
-
-// The address and the key that the line gives, if it does.
-Status check_place(const Context& context, bool takes_key, size_t address_word) {
-    if (context.arguments.words().size() > address_word) {
-        if (Status good = check_address(context.word(address_word)); !good) return good;
-    }
-    if (!context.has("key")) return {};
-    if (!takes_key) return Error{Code::invalid_argument, "--key is for add and replace"};
-    if (is_curve_key(context.arguments.text("key"))) return {};
-    return Error{Code::invalid_argument, "--key: '" + printable(context.arguments.text("key"), 60) +
-                                             "' is no public key; belfry keygen prints one, of " +
-                                             std::to_string(curve_key_characters) + " characters"};
-}
-
-Exit run_replace(Context& context) {
+Exit replace_member(Context& context) {
+    if (Status good = check_place(context, 3); !good) return context.misuse(good.error().detail);
     const auto old_id = parse_number(context.word(1)), id = parse_number(context.word(2));
     if (!old_id || !id) return context.misuse((old_id ? id : old_id).error().detail);
     if (*old_id == *id)
@@ -216,25 +223,24 @@ Exit run_replace(Context& context) {
     return replace(context, *old_id, *id);
 }
 
-Exit run_member(Context& context) {
-    const std::string& what = context.word(0);
-    const size_t words = context.arguments.words().size();
-    const bool lists = what == "list" && words == 1;
-    const bool adds = what == "add" && words == 3;
-    const bool replaces = what == "replace" && (words == 3 || words == 4);
-    if (!lists && !adds && !replaces && !((what == "promote" || what == "remove") && words == 2))
-        return context.misuse(
-            "write member list, member add ID ADDRESS, member promote ID, member remove ID or member replace OLD NEW "
-            "[ADDRESS]");
-    if (Status good = check_place(context, adds || replaces, adds ? 2 : 3); !good)
-        return context.misuse(good.error().detail);
-    if (lists) return ask_and_show(context, protocol::MembersRequest{});
-    if (replaces) return run_replace(context);
+Exit list_members(Context& context) { return ask_and_show(context, protocol::MembersRequest{}); }
+
+Exit remove_member(Context& context) {
     const auto id = parse_number(context.word(1));
     if (!id) return context.misuse(id.error().detail);
-    if (adds) return add(context, *id);
-    if (what == "promote") return promote(context, *id);
     return ask_and_show(context, MemberChangeRequest{MemberChangeRequest::Kind::remove, *id, {}});
+}
+
+constexpr ContextVerb member_verbs[] = {
+    {{"list", 1, 1, ""}, list_members},           {{"add", 3, 3, " key "}, add_member},
+    {{"promote", 2, 2, ""}, promote_member},      {{"remove", 2, 2, ""}, remove_member},
+    {{"replace", 3, 4, " key "}, replace_member},
+};
+
+Exit run_member(Context& context) {
+    return run_verb(context, member_verbs,
+                    "write member list, member add ID ADDRESS, member promote ID, member remove ID or member replace OLD "
+                    "NEW [ADDRESS]");
 }
 
 Exit run_leader(Context& context) {

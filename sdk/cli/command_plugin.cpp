@@ -2,10 +2,13 @@
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/scaffold.hpp"
 #include "sdk/cli/text.hpp"
+#include "sdk/cli/verbs.hpp"
 #include "sdk/testing/plugin_check.hpp"
 
 namespace belfry::cli {
 namespace {
+
+constexpr size_t words_max = 64;
 
 constexpr Flag plugin_flags[] = {
     {"verbose", FlagKind::toggle, "", "every check, not only those that failed", 'v'},
@@ -66,13 +69,15 @@ Exit make_new(Context& context) {
     return Exit::ok;
 }
 
+constexpr ContextVerb plugin_verbs[] = {
+    {{"new", 3, 4, ""}, make_new},
+    {{"check", 2, words_max, " verbose "}, check},
+    {{"list", 1, 1, ""}, list_plugins},
+};
+
 Exit run_plugin(Context& context) {
-    const std::string& what = context.word(0);
-    const size_t words = context.arguments.words().size();
-    if (what == "check" && words >= 2) return check(context);
-    if (what == "new" && (words == 3 || words == 4)) return make_new(context);
-    if (what == "list" && words == 1) return list_plugins(context);
-    return context.misuse("write plugin new KIND NAME [DIR], plugin check FILE.so [SPEC]... or plugin list");
+    return run_verb(context, plugin_verbs,
+                    "write plugin new KIND NAME [DIR], plugin check FILE.so [SPEC]... or plugin list");
 }
 
 }  // namespace
@@ -100,7 +105,7 @@ const Command plugin_command = {
         "  belfry plugin list --endpoint tcp://10.0.0.1:7420,tcp://10.0.0.2:7420,tcp://10.0.0.3:7420",
     .flags = plugin_flags,
     .words_min = 1,
-    .words_max = 64,
+    .words_max = words_max,
     .run = run_plugin,
 };
 

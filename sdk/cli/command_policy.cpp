@@ -7,6 +7,7 @@
 #include "sdk/cli/reading.hpp"
 #include "sdk/cli/text.hpp"
 #include "sdk/cli/values.hpp"
+#include "sdk/cli/verbs.hpp"
 #include "sdk/protocol/policy.hpp"
 #include "sdk/protocol/quota.hpp"
 
@@ -178,14 +179,18 @@ Exit show(Context& context) {
     return Exit::ok;
 }
 
+Exit remove_policy(Context& context) { return change(context, {protocol::policy_name(context.word(1)), true, {}, {}}); }
+
+constexpr ContextVerb policy_verbs[] = {
+    {{"set", 2, 2, " schema rules command rule quota-keys quota-bytes expect comment dry-run "}, set_policy},
+    {{"list", 1, 1, ""}, list_policies},
+    {{"show", 2, 2, ""}, show},
+    {{"remove", 2, 2, " expect comment dry-run "}, remove_policy},
+};
+
 Exit run_policy(Context& context) {
-    const std::string& what = context.word(0);
-    const bool named = context.arguments.words().size() == 2;
-    if (what == "list" && !named) return list_policies(context);
-    if (what == "set" && named) return set_policy(context);
-    if (what == "show" && named) return show(context);
-    if (what == "remove" && named) return change(context, {protocol::policy_name(context.word(1)), true, {}, {}});
-    return context.misuse("write `policy set PATTERN`, `policy show PATTERN`, `policy remove PATTERN` or `policy list`");
+    return run_verb(context, policy_verbs,
+                    "write `policy set PATTERN`, `policy show PATTERN`, `policy remove PATTERN` or `policy list`");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/stop_signal.hpp"
 #include "sdk/cli/text.hpp"
+#include "sdk/cli/verbs.hpp"
 #include "sdk/recipes/presence.hpp"
 
 namespace belfry::cli {
@@ -152,6 +153,9 @@ void print(Context& context, const PresenceChange& change, PresenceAlert& alert,
 }
 
 Exit watch(Context& context) {
+    const bool bounded = context.has("below") || context.has("above");
+    if (context.arguments.words().size() > 2 && !bounded)
+        return context.misuse("when is COMMAND to be run? --below N, --above N");
     auto client = context.connect();
     if (!client) return context.fail(client.error());
     // A hub that is not there is said at once, where an observer would wait for it.
@@ -175,17 +179,15 @@ Exit watch(Context& context) {
     return exit;
 }
 
+constexpr ContextVerb presence_verbs[] = {
+    {{"join", 3, 3, " ttl "}, [](Context& context) { return under_lease(context, join); }},
+    {{"list", 2, 2, ""}, list_present},
+    {{"watch", 2, command_words_max, " below above "}, watch},
+};
+
 Exit run_presence(Context& context) {
-    const std::string& what = context.word(0);
-    const size_t words = context.arguments.words().size();
-    const bool bounded = context.has("below") || context.has("above");
-    if (context.has("ttl") && what != "join") return context.misuse("--ttl is of join");
-    if (bounded && what != "watch") return context.misuse("--below and --above are of watch");
-    if (what == "join" && words == 3) return under_lease(context, join);
-    if (what == "list" && words == 2) return list_present(context);
-    if (what == "watch" && words > 2 && !bounded) return context.misuse("when is COMMAND to be run? --below N, --above N");
-    if (what == "watch") return watch(context);
-    return context.misuse("write `presence join NAME VALUE`, `presence list NAME` or `presence watch NAME`");
+    return run_verb(context, presence_verbs,
+                    "write `presence join NAME VALUE`, `presence list NAME` or `presence watch NAME`");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "sdk/cli/commands.hpp"
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/text.hpp"
+#include "sdk/cli/verbs.hpp"
 
 namespace belfry::cli {
 namespace {
@@ -156,21 +157,18 @@ Exit list_roles(Context& context, Client& client) {
     return Exit::ok;
 }
 
+constexpr ClientVerb role_verbs[] = {
+    {{"list", 1, 1, ""}, list_roles},
+    {{"add", 2, 2, ""}, add_role},
+    {{"remove", 2, 2, ""}, remove_role},
+    {{"show", 2, 2, ""}, show_role},
+    {{"grant", 3, 4, " prefix to "}, grant_permission},
+    {{"revoke", 3, 4, " prefix to "}, revoke_permission},
+};
+
 Exit run_role(Context& context) {
-    const std::string& what = context.word(0);
-    const size_t words = context.arguments.words().size();
-    Exit (*run)(Context&, Client&) = nullptr;
-    if (words == 1 && what == "list") run = list_roles;
-    if (words == 2 && what == "add") run = add_role;
-    if (words == 2 && what == "remove") run = remove_role;
-    if (words == 2 && what == "show") run = show_role;
-    if ((words == 3 || words == 4) && what == "grant") run = grant_permission;
-    if ((words == 3 || words == 4) && what == "revoke") run = revoke_permission;
-    if (run == nullptr) {
-        return context.misuse("write `role add|remove|show NAME`, `role list` or `role grant|revoke NAME ACTIONS [KEY]`");
-    }
-    auto client = context.connect();
-    return client ? run(context, **client) : context.fail(client.error());
+    return run_verb(context, role_verbs,
+                    "write `role add|remove|show NAME`, `role list` or `role grant|revoke NAME ACTIONS [KEY]`");
 }
 
 }  // namespace

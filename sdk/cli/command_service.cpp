@@ -4,6 +4,7 @@
 #include "sdk/cli/service.hpp"
 #include "sdk/cli/stop_signal.hpp"
 #include "sdk/cli/text.hpp"
+#include "sdk/cli/verbs.hpp"
 #include "sdk/discovery/service_view.hpp"
 
 namespace belfry::cli {
@@ -66,8 +67,10 @@ Exit list_services(Context& context) {
     return Exit::ok;
 }
 
-Exit find(Context& context, const FindOptions& options) {
-    const auto found = find_instances(context, options);
+Exit print_found(Context& context) {
+    const auto options = find_options(context);
+    if (!options) return context.misuse(options.error().detail);
+    const auto found = find_instances(context, *options);
     if (!found) return context.fail(found.error());
     if (context.settings.json) {
         JsonWriter json;
@@ -94,7 +97,9 @@ void print_change(Context& context, const InstanceChange& change) {
     }
 }
 
-Exit watch(Context& context, const FindOptions& find_options) {
+Exit watch_instances(Context& context) {
+    auto wanted = find_options(context);
+    if (!wanted) return context.misuse(wanted.error().detail);
     auto client = context.connect();
     if (!client) return context.fail(client.error());
     // A hub that is not there is said at once, where a view would wait for it.
@@ -102,7 +107,7 @@ Exit watch(Context& context, const FindOptions& find_options) {
     catch_stop_signals();
     auto queue = std::make_shared<InstanceQueue>();
     ServiceViewOptions options;
-    options.find = find_options;
+    options.find = *std::move(wanted);
     options.private_stream = context.has("stream");
     options.on_change = [queue](const std::vector<InstanceChange>& changes) { queue->push(changes); };
     const auto view = ServiceView::open(*client, context.word(1), std::move(options));
@@ -120,26 +125,23 @@ Exit watch(Context& context, const FindOptions& find_options) {
     return exit;
 }
 
-Exit run_service(Context& context) {
-    const std::string& what = context.word(0);
-    const size_t words = context.arguments.words().size();
-    const bool registers = what == "register" && words >= 2;
-    const bool finds = (what == "find" || what == "watch" || what == "pick") && words == 2;
-    for (const char* flag : {"address", "port", "id", "weight", "check", "interval", "check-timeout", "failures",
-                             "successes", "withdraw-after", "ttl"}) {
-        if (context.has(flag) && what != "register") return context.misuse("--" + std::string(flag) + " is of register");
-    }
-    if (context.has("passing") && (!finds || what == "pick")) return context.misuse("--passing is of find and watch");
-    if (context.has("key") && what != "pick") return context.misuse("--key is of pick");
-    if (context.has("stream") && what != "watch") return context.misuse("--stream is of watch");
-    if (context.has("label") && what == "list") return context.misuse("--label is of register, find, pick and watch");
-    if (registers) return register_service(context);
-    if (what == "list" && words == 1) return list_services(context);
-    if (!finds) return context.misuse("write `service register|find|pick|watch NAME`, or `service list`");
+Exit print_picked(Context& context) {
     const auto options = find_options(context);
-    if (!options) return context.misuse(options.error().detail);
-    if (what == "pick") return pick_instance(context, *options);
-    return what == "find" ? find(context, *options) : watch(context, *options);
+    return options ? pick_instance(context, *options) : context.misuse(options.error().detail);
+}
+
+constexpr ContextVerb service_verbs[] = {
+    {{"register", 2, words_max,
+      " address port id label weight check interval check-timeout failures successes withdraw-after ttl "},
+     register_service},
+    {{"list", 1, 1, ""}, list_services},
+    {{"find", 2, 2, " label passing "}, print_found},
+    {{"pick", 2, 2, " label key "}, print_picked},
+    {{"watch", 2, 2, " label passing stream "}, watch_instances},
+};
+
+Exit run_service(Context& context) {
+    return run_verb(context, service_verbs, "write `service register|find|pick|watch NAME`, or `service list`");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "sdk/cli/progress.hpp"
 #include "sdk/cli/run_daemon.hpp"
 #include "sdk/cli/text.hpp"
+#include "sdk/cli/verbs.hpp"
 
 namespace belfry::cli {
 namespace {
@@ -113,12 +114,14 @@ Exit restore(Context& context) {
     return run_daemon(context, std::move(line));
 }
 
+constexpr ContextVerb snapshot_verbs[] = {
+    {{"save", 2, 2, " force "}, save},
+    {{"status", 2, 2, ""}, status},
+    {{"restore", 2, 2, " data-dir config set "}, restore},
+};
+
 Exit run_snapshot(Context& context) {
-    const std::string& what = context.word(0);
-    if (what == "save") return save(context);
-    if (what == "status") return status(context);
-    if (what == "restore") return restore(context);
-    return context.misuse("write snapshot save FILE, snapshot status FILE or snapshot restore FILE");
+    return run_verb(context, snapshot_verbs, "write snapshot save FILE, snapshot status FILE or snapshot restore FILE");
 }
 
 constexpr Flag snapshot_flags[] = {

@@ -8,6 +8,7 @@
 #include "sdk/cli/json_writer.hpp"
 #include "sdk/cli/secrets.hpp"
 #include "sdk/cli/text.hpp"
+#include "sdk/cli/verbs.hpp"
 
 namespace belfry::cli {
 namespace {
@@ -198,30 +199,29 @@ Exit remove_key(Context& context, Client& client) {
     return removed ? done(context, "key removed") : context.fail(removed.error());
 }
 
+constexpr ClientVerb user_verbs[] = {
+    {{"list", 1, 1, ""}, list_users},
+    {{"add", 2, 2, " roles new-password-file no-password "}, add_user},
+    {{"passwd", 2, 2, " new-password-file "}, change_password},
+    {{"remove", 2, 2, ""}, remove_user},
+    {{"show", 2, 2, ""}, show_user},
+    {{"disable", 2, 2, ""}, [](Context& context, Client& client) { return set_disabled(context, client, true); }},
+    {{"enable", 2, 2, ""}, [](Context& context, Client& client) { return set_disabled(context, client, false); }},
+    {{"key", 4, 4, ""}, add_key},
+    {{"key", 3, 3, ""}, remove_key},
+};
+
 Exit run_user(Context& context) {
-    const std::string& what = context.word(0);
+    constexpr std::string_view usage =
+        "write `user add|passwd|disable|enable|remove|show NAME`, `user list`, `user key add NAME KEY` or "
+        "`user key remove KEY`";
     const size_t words = context.arguments.words().size();
-    using Named = Exit (*)(Context&, Client&);
-    Named run = nullptr;
-    if (words == 1 && what == "list") run = list_users;
-    if (words == 2 && what == "add") run = add_user;
-    if (words == 2 && what == "passwd") run = change_password;
-    if (words == 2 && what == "remove") run = remove_user;
-    if (words == 2 && what == "show") run = show_user;
-    if (words == 2 && what == "disable") run = [](Context& c, Client& client) { return set_disabled(c, client, true); };
-    if (words == 2 && what == "enable") run = [](Context& c, Client& client) { return set_disabled(c, client, false); };
-    if (words == 4 && what == "key" && context.word(1) == "add") run = add_key;
-    if (words == 3 && what == "key" && context.word(1) == "remove") run = remove_key;
-    if (run == nullptr) {
-        return context.misuse(
-            "write `user add|passwd|disable|enable|remove|show NAME`, `user list`, `user key add NAME KEY` or "
-            "`user key remove KEY`");
-    }
+    const bool of_keys = context.word(0) == "key" && words > 2;
+    if (of_keys && context.word(1) != (words == 4 ? "add" : "remove")) return context.misuse(usage);
     if (context.has("no-password") && context.has("new-password-file")) {
         return context.misuse("--no-password or --new-password-file, not both");
     }
-    auto client = context.connect();
-    return client ? run(context, **client) : context.fail(client.error());
+    return run_verb(context, user_verbs, usage);
 }
 
 Exit change_roles(Context& context, bool grants) {

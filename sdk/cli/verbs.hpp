@@ -26,4 +26,18 @@ const Row* find_verb(const Context& context, std::span<const Row> rows) {
 // False, and said: a flag that is given is none of this verb's.
 bool are_flags_of(const Context& context, const Verb& verb);
 
+struct ContextVerb {
+    Verb verb;
+    Exit (*run)(Context& context);
+};
+struct ClientVerb {
+    Verb verb;
+    Exit (*run)(Context& context, Client& client);
+};
+
+// Runs the row that the words choose, if all flags are its own. No such row: `usage` says what to write.
+Exit run_verb(Context& context, std::span<const ContextVerb> verbs, std::string_view usage);
+// Likewise, with a client of its own.
+Exit run_verb(Context& context, std::span<const ClientVerb> verbs, std::string_view usage);
+
 }  // namespace belfry::cli

@@ -310,6 +310,17 @@ TEST_CASE("barrier: `belfry barrier` keeps others waiting until it is opened", "
     CHECK(one.run({"barrier", "open", "b"}).output == "OK open\n");
     CHECK(waiter.wait(20) == 0);
     CHECK(one.exit_of({"barrier", "open", "b"}) == 1);
+    CHECK(one.run({"barrier", "hold", "b", "--lasting", "-o", "json"}).output == "{\"closed\":true}\n");
+    CHECK(one.run({"barrier", "open", "b", "-o", "json"}).output == "{\"closed\":false}\n");
+    Process leased(one.line({"barrier", "hold", "b", "-o", "json"}), output + "2");
+    CHECK(wait_for(
+        [&] {
+            const std::string said = read_text(output + "2");
+            return said.starts_with("{\"closed\":true,\"lease\":") && said.ends_with("}\n");
+        },
+        20s));
+    leased.signal(SIGINT);
+    CHECK(leased.wait(20) == 0);
     Process holder(one.line({"barrier", "hold", "b"}), output + "1");
     REQUIRE(wait_for([&] { return read_text(output + "1").starts_with("OK closed, lease "); }));
     holder.signal(SIGINT);

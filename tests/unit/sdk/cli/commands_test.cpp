@@ -128,6 +128,26 @@ TEST_CASE("commands: a wrong line is told what is wrong, and exits with 2", "[cl
         {"presence", "list", "workers", "--below", "3"},
         {"presence", "watch", "workers", "--", "true"},
         {"presence", "leave", "workers"},
+        {"presence", "watch", "workers", "--ttl", "3s"},
+        {"policy", "list", "--schema", "f"},
+        {"policy", "show", "a", "--dry-run"},
+        {"policy", "remove", "a", "--quota-keys", "1"},
+        {"user", "list", "--roles", "r"},
+        {"user", "passwd", "ann", "--no-password"},
+        {"user", "key", "add", "ann"},
+        {"user", "key", "remove", "ann", "k"},
+        {"role", "show", "app", "--prefix"},
+        {"snapshot", "save", "f", "--data-dir", "d"},
+        {"snapshot", "status", "f", "--force"},
+        {"snapshot", "look", "f"},
+        {"service", "list", "--passing"},
+        {"service", "pick", "web", "--passing"},
+        {"service", "find", "web", "--port", "80"},
+        {"service", "find", "web", "--stream"},
+        {"plugin", "list", "--verbose"},
+        {"lease", "list", "--keys"},
+        {"import", "f", "--batch", "0"},
+        {"import", "f", "--batch", "1025"},
         {"barrier", "close", "b"},
         {"barrier", "open", "b", "--wait", "5s"},
         {"barrier", "hold", "b", "--ttl", "5s", "--lasting"},
@@ -222,6 +242,23 @@ TEST_CASE("commands: each endpoint has its feed, and a variable's feed is not th
     CHECK(other.exit == Exit::unavailable);
 }
 
+TEST_CASE("commands: a daemon whose end nobody sees has not succeeded", "[cli][commands]") {
+    const std::string path = std::getenv("PATH");
+    char folder[] = "/tmp/belfry-cli-XXXXXX";
+    REQUIRE(::mkdtemp(folder) != nullptr);
+    const std::string daemon = std::string(folder) + "/belfryd";  // unless a real one is beside this program
+    REQUIRE(::symlink("/bin/false", daemon.c_str()) == 0);
+    ::setenv("PATH", folder, 1);
+    std::signal(SIGCHLD, SIG_IGN);
+    const Outcome unseen = run_line({"store", "migrate", "--data", "/nowhere", "--from", "a", "--to", "b"});
+    std::signal(SIGCHLD, SIG_DFL);
+    ::setenv("PATH", path.c_str(), 1);
+    ::unlink(daemon.c_str());
+    ::rmdir(folder);
+    CHECK(unseen.exit == Exit::other);
+    CHECK(unseen.err.find("ended was not seen") != std::string::npos);
+}
+
 TEST_CASE("commands: a value from a file that is not there is not written", "[cli][commands]") {
     const Outcome outcome = run_alone({"put", "a", "@/nonexistent/file"});
     CHECK(outcome.exit == Exit::other);
@@ -242,20 +279,3 @@ TEST_CASE("commands: a file that is not there is no answer of the hub's, and no 
         CHECK(outcome.err.find("usage:") == std::string::npos);
     }
 }
-TEST_CASE("commands: a daemon whose end nobody sees has not succeeded", "[cli][commands]") {
-    const std::string path = std::getenv("PATH");
-    char folder[] = "/tmp/belfry-cli-XXXXXX";
-    REQUIRE(::mkdtemp(folder) != nullptr);
-    const std::string daemon = std::string(folder) + "/belfryd";  // unless a real one is beside this program
-    REQUIRE(::symlink("/bin/false", daemon.c_str()) == 0);
-    ::setenv("PATH", folder, 1);
-    std::signal(SIGCHLD, SIG_IGN);
-    const Outcome unseen = run_line({"store", "migrate", "--data", "/nowhere", "--from", "a", "--to", "b"});
-    std::signal(SIGCHLD, SIG_DFL);
-    ::setenv("PATH", path.c_str(), 1);
-    ::unlink(daemon.c_str());
-    ::rmdir(folder);
-    CHECK(unseen.exit == Exit::other);
-    CHECK(unseen.err.find("ended was not seen") != std::string::npos);
-}
-
