@@ -63,16 +63,18 @@ Exit run_agent(Context& context) {
     const auto settings = settings_of(context);
     if (!settings) return context.fail(settings.error());
     if (context.has("check-config")) {
-        context.line("OK services: " + std::to_string(settings->services.size()));
+        const size_t services = settings->services.size();
+        context.line(context.settings.json ? JsonWriter().begin_object().field("services", services).end_object().take()
+                                           : "OK services: " + std::to_string(services));
         return Exit::ok;
     }
     if (settings->services.empty() && settings->dns.listen.empty())
         return context.misuse("there is nothing to do: neither a [[service]] nor DNS");
     catch_stop_signals();
     catch_reload_signal();
+    raise_open_files_limit();
     auto client = context.connect(context.settings.endpoints, timeout_for(context, *settings));
     if (!client) return context.fail(client.error());
-    raise_open_files_limit();
     auto agent = agent::Agent::start(*client, *settings, [&context](const std::string& line) { say(context, line); });
     if (!agent) return context.fail(agent.error());
     while (!stop_requested() && context.is_read()) {

@@ -151,6 +151,7 @@ TEST_CASE("agent: it starts whole or not at all", "[integration][agent]") {
     CHECK(run_program(agent.line({"--check-config"})).exit_code == 5);
     agent.write(web);
     CHECK(run_program(agent.line({"--check-config"})).output == "OK services: 1\n");
+    CHECK(run_program(agent.line({"--check-config", "-o", "json"})).output == "{\"services\":1}\n");
     CHECK(run_program(one.line({"agent"})).exit_code == 2);
 
     AgentBeside first(one);
