@@ -14,10 +14,18 @@ _belfry() {
     done
     case "$prev" in
         --output|-o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
-        --password-file|--token-file|--new-password-file|--out|--config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --password-file|--token-file|--new-password-file|--key-file|--out|--config|--schema|--rules|\
+        --data|--data-dir|--report|--ready)
+            COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --check) COMPREPLY=($(compgen -W "tcp http= command=" -- "$cur")); return ;;
-        --kind) COMPREPLY=($(compgen -W "prefix exact glob" -- "$cur")); return ;;
-        --format) COMPREPLY=($(compgen -W "toml json tree lines" -- "$cur")); return ;;
+        --kind) COMPREPLY=($(compgen -W "prefix exact glob regex json author label" -- "$cur")); return ;;
+        --format)
+            case "$command" in
+                get) COMPREPLY=($(compgen -W "raw json toml yaml" -- "$cur")) ;;
+                export) COMPREPLY=($(compgen -W "toml json tree" -- "$cur")) ;;
+                *) COMPREPLY=($(compgen -W "toml json tree lines" -- "$cur")) ;;
+            esac
+            return ;;
         --sort) COMPREPLY=($(compgen -W "key create mod version value" -- "$cur")); return ;;
     esac
     if [[ -z "$command" && "$cur" != -* ]]; then
@@ -80,6 +88,8 @@ _belfry() {
         job) COMPREPLY=($(compgen -W "post work list result forget" -- "$cur")) ;;
         role) COMPREPLY=($(compgen -W "add remove list show grant revoke" -- "$cur")) ;;
         auth) COMPREPLY=($(compgen -W "status enable disable" -- "$cur")) ;;
+        barrier) COMPREPLY=($(compgen -W "hold open wait join" -- "$cur")) ;;
+        presence) COMPREPLY=($(compgen -W "join list watch" -- "$cur")) ;;
         service) COMPREPLY=($(compgen -W "register list find pick watch" -- "$cur")) ;;
         snapshot) COMPREPLY=($(compgen -W "save status restore" -- "$cur") $(compgen -f -- "$cur")) ;;
         import|export) COMPREPLY=($(compgen -f -- "$cur")) ;;

@@ -26,7 +26,8 @@ constexpr std::string_view middle =
     done
     case "$prev" in
         --output|-o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
-        --password-file|--token-file|--new-password-file|--key-file|--out|--config|--schema|--rules|--data|--data-dir|--report|--ready)
+        --password-file|--token-file|--new-password-file|--key-file|--out|--config|--schema|--rules|\
+        --data|--data-dir|--report|--ready)
             COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --check) COMPREPLY=($(compgen -W "tcp http= command=" -- "$cur")); return ;;
         --kind) COMPREPLY=($(compgen -W "prefix exact glob regex json author label" -- "$cur")); return ;;
