@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <future>
+#include <map>
 #include <mutex>
 
 #include "sdk/base/may_pass.hpp"
@@ -63,6 +64,7 @@ public:
     Clock::time_point expires_at() const;
     std::chrono::seconds ttl() const { return options_.ttl; }
     void say_farewell();
+    void owe(Bytes name, protocol::TxnRequest write);
 
     const std::shared_ptr<Client> client;
     const std::shared_ptr<client::Loop> loop;
@@ -76,6 +78,9 @@ private:
     // From then on it counts as lost. Under the mutex.
     Clock::time_point end() const { return expires_ - ttl_ms() / margin_part; }
     void lose(const Error& reason);
+    void pay();
+    void owe_again(const Bytes& name, const protocol::TxnRequest& write);
+    bool may_owe() const { return held_ && owed_.size() < lease_owes_max; }  // under the mutex
 
     const LeaseOptions options_;
 
@@ -88,6 +93,7 @@ private:
     Clock::time_point expires_;
     bool held_ = true;
     bool ended_ = false;
+    std::map<Bytes, protocol::TxnRequest> owed_;  // by name; empty unless it is held
 };
 
 // ---- loop thread ----
@@ -134,7 +140,30 @@ void Lease::Impl::on_answer(const Result<std::chrono::seconds>& ttl, Clock::time
         next_ = std::min(next_, now + std::clamp(ttl_ms() / retry_part, retry_pause_min, retry_pause_max));
         keep_alives().set(*this, next_);
     }
+    if (ttl) pay();
     loop->touch(*this);
+}
+
+// The hub answers: what it did not answer before has a chance now.
+void Lease::Impl::pay() {
+    std::map<Bytes, protocol::TxnRequest> due;
+    {
+        const std::lock_guard lock(mutex_);
+        due.swap(owed_);
+    }
+    for (const auto& [name, write] : due) {
+        const std::weak_ptr<Impl> weak = std::static_pointer_cast<Impl>(shared_from_this());
+        loop->request(write, [weak, name = name, write = write](const Result<protocol::Reply>& reply) {
+            const auto self = weak.lock();
+            if (self && may_pass(reply ? reply->error.code : reply.error().code)) self->owe_again(name, write);
+        });
+    }
+}
+
+// What is owed under its name meanwhile is newer.
+void Lease::Impl::owe_again(const Bytes& name, const protocol::TxnRequest& write) {
+    const std::lock_guard lock(mutex_);
+    if (may_owe()) owed_.try_emplace(name, write);
 }
 
 void Lease::Impl::lose(const Error& reason) {
@@ -153,6 +182,7 @@ void Lease::Impl::close() {
 bool Lease::Impl::let_go(bool ends) {
     const std::lock_guard lock(mutex_);
     ended_ = ended_ || ends;
+    owed_.clear();
     return std::exchange(held_, false);
 }
 
@@ -164,6 +194,11 @@ bool Lease::Impl::alive() const {
 Clock::time_point Lease::Impl::expires_at() const {
     const std::lock_guard lock(mutex_);
     return expires_;
+}
+
+void Lease::Impl::owe(Bytes name, protocol::TxnRequest write) {
+    const std::lock_guard lock(mutex_);
+    if (may_owe() || owed_.contains(name)) owed_.insert_or_assign(std::move(name), std::move(write));
 }
 
 void Lease::Impl::say_farewell() {
@@ -207,6 +242,8 @@ Result<uint64_t> Lease::revoke() {
     if (!alive) return Error{Code::not_found, "lease " + std::to_string(impl_->id.value) + " has ended already"};
     return impl_->client->revoke_lease(impl_->id);
 }
+
+void Lease::owe(Bytes name, protocol::TxnRequest write) const { impl_->owe(std::move(name), std::move(write)); }
 
 void Lease::release() {
     impl_->let_go(false);

@@ -32,6 +32,9 @@
 
 namespace belfry {
 
+// Writes that one lease owes: as many users of it as fail within one time to live.
+inline constexpr size_t lease_owes_max = 1024;
+
 struct LeaseOptions {
     std::chrono::seconds ttl{10};  // 1 s to limits::lease_ttl_s_max
     LeaseId id = {};               // 0 = the hub chooses; otherwise `conflict` if there is one of this number
@@ -65,6 +68,11 @@ public:
     Result<uint64_t> revoke();
     // Lets go of it without ending it: it lives until expires_at() at least, or longer if somebody else keeps it alive.
     void release();
+    // For who puts keys with it: a write that takes one of them away, was not answered, and should not wait for the lease's
+    // end, which may never come. It is sent after the next keep-alive that is answered, and after later ones as long as its
+    // answer may pass (sdk/base/may_pass.hpp), while the lease is held. REQUIRES: it does no harm if it is done late, twice
+    // or never. It replaces what is owed under the same name. Past lease_owes_max names nothing new is taken.
+    void owe(Bytes name, protocol::TxnRequest write) const;
 
 private:
     class Impl;

@@ -11,8 +11,9 @@ using protocol::Compare;
 Barrier::Barrier(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name)
     : client_(std::move(client)), lease_(std::move(lease)), name_(std::move(name)) {}
 
+// Nobody closes with this mark any more, so that the opening may be late.
 Barrier::~Barrier() {
-    if (lease_) (void)release();
+    if (lease_ && !release()) lease_->owe(key_of(name_) + " " + mark_, opening());
 }
 
 Status Barrier::hold() {
@@ -40,14 +41,16 @@ Status Barrier::hold() {
 
 Status Barrier::release() {
     if (mark_.empty()) return {};
-    const Bytes key = key_of(name_);
-    protocol::TxnRequest txn;
-    txn.compares = {{KeyRange::one(key), Compare::Target::value, Compare::Op::equal, 0, mark_}};
-    txn.then_ops.push_back({protocol::DeleteRequest{KeyRange::one(key)}});
-    const auto done = client_->txn(std::move(txn));
+    const auto done = client_->txn(opening());
     if (!done) return done.error();
     mark_.clear();
     return {};
+}
+
+// Of its own closing.
+protocol::TxnRequest Barrier::opening() const {
+    const KeyRange key = KeyRange::one(key_of(name_));
+    return {{{key, Compare::Target::value, Compare::Op::equal, 0, mark_}}, {{protocol::DeleteRequest{key}}}, {}};
 }
 
 Status Barrier::wait(const std::shared_ptr<Client>& client, const Bytes& name, std::chrono::milliseconds timeout,

@@ -27,7 +27,8 @@ namespace belfry {
 class Barrier {
 public:
     Barrier(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name);
-    // With a lease: as release(). In a callback of the client it opens with the lease only.
+    // With a lease: as release(); in a callback of the client, or where the hub does not answer, it opens with the lease's
+    // next keep-alive that is answered.
     ~Barrier();
     Barrier(const Barrier&) = delete;
     Barrier& operator=(const Barrier&) = delete;
@@ -48,6 +49,8 @@ public:
     static Bytes key_of(BytesView name) { return Bytes(name) + "/closed"; }
 
 private:
+    protocol::TxnRequest opening() const;
+
     const std::shared_ptr<Client> client_;
     const std::shared_ptr<const Lease> lease_;
     const Bytes name_;

@@ -259,20 +259,30 @@ Status Consumer::bury(const QueueItem& item) {
 // Everything it may hold goes back, what it was not told of too: when its key goes, the others look.
 void Consumer::leave() {
     if (!lease_->alive()) return;
+    if (seen_.value == 0 && announced_.value == 0) return;
     if (must_announce_ && announced_.value > 0) (void)announce();
-    while (!held_.empty()) {
-        TxnRequest txn;
-        for (size_t some = 0; some < limits::claim_items_max && !held_.empty(); ++some) {
-            const auto& [id, held] = *held_.begin();
-            TxnRequest one;
-            one.compares = {guard({id, {}, {}, held.attempts, held.since})};
-            one.then_ops = {return_of(id, held)};
-            txn.then_ops.push_back({std::move(one)});
-            held_.erase(held_.begin());
-        }
-        if (!client_->txn(std::move(txn))) return;
+    for (bool is_answered = true;;) {
+        const bool is_last = held_.size() < limits::claim_items_max;
+        TxnRequest txn = return_some();
+        if (is_last) txn.then_ops.push_back({protocol::DeleteRequest{KeyRange::one(own_key_)}});
+        is_answered = is_answered && client_->txn(txn).ok();
+        if (!is_answered) lease_->owe(own_key_ + " " + std::to_string(held_.size()), std::move(txn));
+        if (is_last) return;
     }
-    if (seen_.value > 0 || announced_.value > 0) (void)client_->erase(KeyRange::one(own_key_));
+}
+
+// As many of those that it holds as one transaction takes; each only if it is still held, so that it may be late.
+TxnRequest Consumer::return_some() {
+    TxnRequest txn;
+    for (size_t some = 0; some < limits::claim_items_max && !held_.empty(); ++some) {
+        const auto& [id, held] = *held_.begin();
+        TxnRequest one;
+        one.compares = {guard({id, {}, {}, held.attempts, held.since})};
+        one.then_ops = {return_of(id, held)};
+        txn.then_ops.push_back({std::move(one)});
+        held_.erase(held_.begin());
+    }
+    return txn;
 }
 
 // ---- waiting ----

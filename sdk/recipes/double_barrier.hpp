@@ -39,7 +39,8 @@ public:
     // says yes; asked often, by who waits. May be empty.
     DoubleBarrier(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, size_t members,
                   std::function<bool()> cancelled = {});
-    // Does not wait for the others: it is as if it had given up, or had called leave().
+    // Does not wait for the others: it is as if it had given up, or had called leave(). Where the hub does not answer its
+    // place goes with the lease's next keep-alive that is answered.
     ~DoubleBarrier();
     DoubleBarrier(const DoubleBarrier&) = delete;
     DoubleBarrier& operator=(const DoubleBarrier&) = delete;

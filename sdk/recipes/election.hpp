@@ -34,7 +34,7 @@ public:
     // `cancelled`: ends campaign() with `timeout` when it says yes; asked often, by who called it. May be empty.
     Election(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name,
              std::function<bool()> cancelled = {});
-    // As resign(). In a callback of the client the office goes with its lease only.
+    // As resign(). In a callback of the client the office goes with the lease's next keep-alive.
     ~Election();
     Election(const Election&) = delete;
     Election& operator=(const Election&) = delete;
@@ -46,7 +46,7 @@ public:
     // `uncertain` the value is perhaps the new one.
     Status proclaim(BytesView value);
     // Hands over to the next in line. Whatever the answer, it leads no more; after an error the others may have to wait
-    // until the lease ends. Without an office: ok.
+    // until the hub answers the lease's next keep-alive, or the lease ends. Without an office: ok.
     Status resign();
 
     // It was elected, and by this machine's clock it still leads.

@@ -18,7 +18,7 @@ class Holder {
 public:
     Holder(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, Order order,
            HolderOptions options = {});
-    // As give_back(). In a callback of the client it goes with its lease only.
+    // As give_back(). In a callback of the client it goes with the lease's next keep-alive.
     ~Holder();
     Holder(const Holder&) = delete;
     Holder& operator=(const Holder&) = delete;
@@ -29,8 +29,8 @@ public:
     Status take(std::chrono::milliseconds timeout);
     // Without waiting for others. False: it would not be its turn now.
     Result<bool> try_take();
-    // Whatever the answer, it is held no more. After an error the others may have to wait until the lease ends, or this
-    // object takes it again. If it is not held: ok.
+    // Whatever the answer, it is held no more. After an error the others may have to wait until the hub answers the lease's
+    // next keep-alive, or the lease ends, or this object asks again. If it is not held: ok.
     Status give_back();
 
     // It was taken, and by this machine's clock it is held still. What is done in reliance on it is done a moment later.

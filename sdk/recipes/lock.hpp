@@ -39,8 +39,8 @@ public:
     Status lock(std::chrono::milliseconds timeout) { return take(timeout); }
     // Without waiting for others. False: somebody has it or is in line for it.
     Result<bool> try_lock() { return try_take(); }
-    // Whatever the answer, it is held no more. After an error the others may have to wait until the lease ends, or this
-    // object locks it again. Without a lock: ok.
+    // Whatever the answer, it is held no more. After an error the others may have to wait until the hub answers the lease's
+    // next keep-alive, or the lease ends, or this object asks again. Without a lock: ok.
     Status unlock() { return give_back(); }
 };
 

@@ -220,7 +220,7 @@ void Runner::give_back() {
     protocol::TxnRequest txn;
     txn.compares = {{KeyRange::one(key), Compare::Target::value, Compare::Op::equal, 0, mark_}};
     txn.then_ops.push_back({protocol::DeleteRequest{KeyRange::one(key)}});
-    (void)client_->txn(std::move(txn));
+    if (!client_->txn(txn)) lease_->owe(key + " " + mark_, std::move(txn));
 }
 
 }  // namespace

@@ -111,12 +111,18 @@ Status Place::read_created(const TxnResult& done) {
 Status Place::leave() {
     created_ = {};
     if (!perhaps_there_) return {};
-    if (lease_->alive()) {
-        const auto erased = client_->erase({own_prefix_, key_ + '\0'});
-        if (!erased) return erased.error();
-    }
-    perhaps_there_ = false;
-    return {};
+    const Status erased = lease_->alive() ? erase_own() : Status();
+    perhaps_there_ = !erased;
+    return erased;
+}
+
+// The keys of all joinings so far, which are over, and of none that comes: so it may be late.
+Status Place::erase_own() const {
+    const protocol::DeleteRequest own{{own_prefix_, key_ + '\0'}};
+    const auto erased = client_->erase(own.range);
+    if (erased) return {};
+    lease_->owe(own_prefix_, {{}, {{own}}, {}});
+    return erased.error();
 }
 
 // ---- waiting ----

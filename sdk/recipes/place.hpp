@@ -40,8 +40,8 @@ public:
     Result<bool> try_wait(const Patience& patience);
     // What it waits for, or would if it joined now. None: it is, or would be, its turn.
     Result<std::optional<Ahead>> ahead();
-    // Lets others go ahead. Whatever the answer, it is not joined any more; after an error its key may be there
-    // until it joins again or its lease ends.
+    // Lets others go ahead. Whatever the answer, it is not joined any more; after an error its key may be there until it
+    // joins or leaves again, or the lease has had its next keep-alive answered (Lease::owe), or ends.
     Status leave();
 
     bool joined() const { return created_.value != 0; }
@@ -61,6 +61,7 @@ private:
     Result<TxnResult> insist(const protocol::TxnRequest& txn, const Patience& patience) const;
     protocol::TxnRequest joining(bool tidy) const;
     Status read_created(const TxnResult& done);
+    Status erase_own() const;
     Status tell_next(const Patience& patience) const;
     Status outlast(const Ahead& others, const Patience& patience);
     Status outlast_one(const KeyValue& other, bool or_put, const Patience& patience);

@@ -39,14 +39,15 @@ struct PresentMember {
 class Presence {
 public:
     Presence(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name);
-    // As leave(). In a callback of the client it goes with its lease only.
+    // As leave(). In a callback of the client it goes with the lease's next keep-alive.
     ~Presence();
     Presence(const Presence&) = delete;
     Presence& operator=(const Presence&) = delete;
 
     // `conflict`: this object has joined already; `not_found`: the lease has ended; `timeout`: the hub did not answer.
     Status join(BytesView value, std::chrono::milliseconds timeout);
-    // Whatever the answer, it is not there any more; after an error others may see it until the lease ends. Not there: ok.
+    // Whatever the answer, it is not there any more; after an error others may see it until the hub answers the lease's
+    // next keep-alive, or the lease ends. Not there: ok.
     Status leave();
 
     // In the order in which they came; linearizable.

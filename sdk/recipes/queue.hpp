@@ -107,7 +107,8 @@ struct ConsumerOptions {
 class Consumer {
 public:
     Consumer(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, ConsumerOptions options = {});
-    // What it holds goes back. In a callback of the client it goes back when the lease ends.
+    // What it holds goes back; in a callback of the client, or where the hub does not answer, with the lease's next
+    // keep-alive that is answered. What it was not told of, for that answer was lost, then goes back when the lease ends.
     ~Consumer();
     Consumer(const Consumer&) = delete;
     Consumer& operator=(const Consumer&) = delete;
@@ -154,6 +155,7 @@ private:
     bool is_announced(const protocol::TxnReply& reply) const;
     protocol::TxnOp return_of(const Bytes& id, const Held& held) const;
     void leave();
+    protocol::TxnRequest return_some();
     Status await_something(const recipes::Patience& patience);
     bool is_worth_a_look(const ChangeSet& change) const;
 

@@ -42,8 +42,8 @@ public:
     Status acquire(std::chrono::milliseconds timeout) { return take(timeout); }
     // Without waiting for others. False: none is left, or somebody is in line for it.
     Result<bool> try_acquire() { return try_take(); }
-    // Whatever the answer, it is held no more. After an error the others may have to wait until the lease ends, or this
-    // object acquires again. Without a permit: ok.
+    // Whatever the answer, it is held no more. After an error the others may have to wait until the hub answers the lease's
+    // next keep-alive, or the lease ends, or this object asks again. Without a permit: ok.
     Status release() { return give_back(); }
 };
 

@@ -11,6 +11,9 @@
 #include <mutex>
 #include <thread>
 
+#include "sdk/recipes/barrier.hpp"
+#include "sdk/recipes/presence.hpp"
+#include "sdk/recipes/semaphore.hpp"
 #include "tests/support/cluster_processes.hpp"
 #include "tests/support/one_hub.hpp"
 #include "tests/support/recipes.hpp"
@@ -194,6 +197,34 @@ TEST_CASE("lock: who lost it writes nothing that is guarded, and the next has a 
     CHECK(first.unlock());
     CHECK(first.lock(1s).error().code == Code::not_found);
     CHECK(second.held());
+}
+
+TEST_CASE("lock: what could not be given back while the hub was away is given back afterwards, though the lease lives on",
+          "[integration][lock]") {
+    OneHub one;
+    const auto client = one.hub.client(1s), others = one.hub.client();
+    const auto lease = lease_of(client, 30s);  // the process's own, for all that it does
+    {
+        Lock lock(client, lease, "a");
+        Semaphore permit(client, lease, "b", 1);
+        Presence here(client, lease, "c");
+        Barrier barrier(client, lease, "d");
+        REQUIRE(lock.lock(20s));
+        REQUIRE(permit.acquire(20s));
+        REQUIRE(here.join("", 20s));
+        REQUIRE(barrier.hold());
+        one.hub.kill();
+        CHECK_FALSE(lock.unlock());
+    }
+    REQUIRE(one.hub.start());
+    const auto other_lease = lease_of(others, 60s);
+    Lock lock(others, other_lease, "a");
+    Semaphore permit(others, other_lease, "b", 1);
+    CHECK(lock.lock(60s));
+    CHECK(permit.acquire(60s));
+    CHECK(wait_for([&] { return Presence::list(*others, "c")->empty(); }, 60s));
+    CHECK(Barrier::wait(others, "d", 60s));
+    CHECK(lease->alive());
 }
 
 TEST_CASE("lock: never two holders while the leader of three is killed", "[integration][cluster][lock]") {

@@ -107,6 +107,23 @@ TEST_CASE("queue: what an answer that was lost had taken is found by the next ta
     CHECK(values(consumer.take(1, 20s)) == list({"c"}));
 }
 
+TEST_CASE("queue: what a consumer could not give back while the hub was away goes to others, though its lease lives on",
+          "[integration][queue]") {
+    OneHub one;
+    const auto client = one.hub.client(1s), others = one.hub.client();
+    REQUIRE(Queue(client, "q").push("a"));
+    const auto lease = lease_of(client, 20s);
+    {
+        Consumer consumer(client, lease, "q");
+        REQUIRE(values(consumer.take(1, 20s)) == list({"a"}));
+        one.hub.kill();
+    }
+    REQUIRE(one.hub.start());
+    CHECK(values(Consumer(others, lease_of(others, 30s), "q").take(1, 60s)) == list({"a"}));
+    CHECK(wait_for([&] { return below(*others, "q/user/").empty(); }));
+    CHECK(lease->alive());
+}
+
 TEST_CASE("queue: a consumer that is destroyed in a callback gives back when its lease ends", "[integration][queue]") {
     const OneHub one;
     const auto client = one.hub.client(), others = one.hub.client();

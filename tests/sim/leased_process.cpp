@@ -112,6 +112,7 @@ void LeasedProcess::stay(bool calm, std::function<void()> then) {
 void LeasedProcess::begin(uint64_t pause_ms) {
     ++life_;
     has_lease_ = false;
+    owed_.clear();
     stopped_until_ms_ = 0;
     after(pause_ms, [this] { grant(client_.own_number); });
 }
@@ -158,9 +159,18 @@ void LeasedProcess::keep_alive() {
                 has_lease_ = false;
             } else {
                 alive_since_ms_ = std::max(alive_since_ms_, asked.sent_ms);
+                pay();
             }
         });
     });
+}
+
+void LeasedProcess::pay() {
+    for (const protocol::RequestOp& op : std::exchange(owed_, {})) {
+        write(op, std::nullopt, [this, op](const Result<protocol::Reply>& reply) {
+            if (may_pass(code_of(reply))) owe(op);
+        });
+    }
 }
 
 void LeasedProcess::revoke() {

@@ -57,11 +57,14 @@ public:
     void ask(protocol::RequestOp op, const Bytes& comment, Take take);
     // A write. `guard`: done if this holds, and only then; none = there may be nothing to do.
     void write(protocol::RequestOp op, std::optional<protocol::Compare> guard, Take take);
+    // A write that is over for its user, and does no harm late: sent after each keep-alive that is answered, as the SDK's
+    // Lease does it, until its answer is not one that may pass.
+    void owe(const protocol::RequestOp& op) { owed_.push_back(op); }
     // Again and again until there is an answer; begins anew if there cannot be one, or when the lease has ended.
     void insist(const protocol::TxnRequest& txn, std::optional<protocol::Compare> guard, TakeTxn take);
     // Begins anew when the lease has ended; without an answer does `again` after a pause.
     void read(const KeyRange& range, std::function<void()> again, TakeRange take);
-    // Waits for changes since `seen`, as the SDK does: half of its time. NULL = no answer.
+    // Waits for changes since `seen`, as the SDK does, but for half of its time. NULL = no answer.
     void await(protocol::FilterSpec filter, Revision seen, TakeChanges take);
 
     // Whether the lease lives, as its holder knows.
@@ -86,6 +89,7 @@ private:
     void run(uint64_t life, const std::function<void()>& action);
     void grant(LeaseId number);
     void keep_alive();
+    void pay();
 
     RecipeParts parts_;
     const RecipeClient client_;
@@ -96,6 +100,7 @@ private:
     uint64_t promised_life_ = 0;  // LeasePromises' number
     uint64_t alive_since_ms_ = 0;
     bool has_lease_ = false;
+    std::vector<protocol::RequestOp> owed_;  // of this life
     uint64_t life_ = 0, calls_ = 0;
     uint64_t stopped_until_ms_ = 0;
 };

@@ -211,12 +211,14 @@ void LineUser::write() {
     });
 }
 
-// What stays in the line if nobody answers goes when it joins again, or with the lease.
+// What stays in the line if nobody answers goes when it joins again, after a keep-alive, or with the lease.
 void LineUser::leave() {
     if (!process_.alive()) return process_.begin_soon();
-    process_.write(DeleteRequest{{own_prefix_, key_ + '\0'}}, std::nullopt, [this](const Result<protocol::Reply>& reply) {
+    const DeleteRequest own{{own_prefix_, key_ + '\0'}};
+    process_.write(own, std::nullopt, [this, own](const Result<protocol::Reply>& reply) {
         const bool done = reply && reply->error.code == Code::ok;
         if (!done && stopped_) return process_.after(process_.pause_ms(), [this] { leave(); });
+        if (!done) process_.owe(own);
         rest();
     });
 }

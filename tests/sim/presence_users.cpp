@@ -97,11 +97,13 @@ void PresenceUser::inside() {
     process_.stay(false, [this] { inside(); });
 }
 
-// What stays there if nobody answers goes when it joins again, or with the lease.
+// What stays there if nobody answers goes when it joins again, after a keep-alive, or with the lease.
 void PresenceUser::leave() {
     if (!process_.alive()) return process_.begin_soon();
-    process_.write(DeleteRequest{{own_prefix_, key_ + '\0'}}, std::nullopt, [this](const Result<protocol::Reply>& reply) {
+    const DeleteRequest own{{own_prefix_, key_ + '\0'}};
+    process_.write(own, std::nullopt, [this, own](const Result<protocol::Reply>& reply) {
         const bool done = reply && reply->error.code == Code::ok;
+        if (!done) process_.owe(own);
         if (done && has_session_) checks_.has_left(key_);
         rest();
     });

@@ -69,9 +69,10 @@ public:
         return lost_;
     }
 
-    std::atomic<bool> lose_copies = false;                            // of transactions whose answer was lost
-    std::atomic<int> lose_answers = 0;                                // of so many transactions that are done
-    std::atomic<Code> refuse_deletes = Code::ok, changes = Code::ok;  // their answer
+    std::atomic<bool> lose_copies = false;  // of transactions whose answer was lost
+    std::atomic<int> lose_answers = 0;      // of so many transactions that are done
+    std::atomic<Code> refuse_deletes = Code::ok, refuse_txns = Code::ok, changes = Code::ok;  // their answer
+    std::atomic<int> txns_refused = 0;
     std::atomic<int> asked_for_changes = 0, ranges = 0;
     std::atomic<bool> ended = false;              // the lease
     std::atomic<bool> leaves_when_asked = false;  // whoever is waited for, and is told to have left
@@ -148,6 +149,11 @@ private:
         reply.result = erase(op);
     }
     void take(const protocol::TxnRequest& op, protocol::Reply& reply) {
+        if (refuse_txns != Code::ok) {
+            ++txns_refused;
+            reply.error = {refuse_txns, "as told"};
+            return;
+        }
         ++revision_;
         reply.result = txn(op);
     }

@@ -17,6 +17,11 @@ using Clock = std::chrono::steady_clock;
 
 const Bytes other_place = "x/0000000000000001-00000001-00000001";
 
+bool soon(const std::function<bool()>& condition) {
+    for (const auto end = Clock::now() + 10s; !condition() && Clock::now() < end;) std::this_thread::sleep_for(5ms);
+    return condition();
+}
+
 }  // namespace
 
 TEST_CASE("place: one whose put was done and not answered is found by its key") {
@@ -50,6 +55,41 @@ TEST_CASE("place: what could not be deleted is deleted by the next joining, whic
     CHECK(place.key() > first);
     CHECK(hub.keys() == std::vector<Bytes>{place.key()});
     CHECK(place.wait(Patience::of(1s)));
+}
+
+TEST_CASE("place: what could not be deleted goes with a keep-alive of its lease, though nobody asks for it any more") {
+    FakeHub hub;
+    const auto client = hub.client();
+    const std::shared_ptr<const Lease> lease = *Lease::grant(client, {.ttl = 1s});
+    {
+        Place place(client, lease, "x"), other(client, lease, "x");
+        REQUIRE(place.join("", Patience::of(5s)));
+        REQUIRE(other.join("", Patience::of(5s)));
+        hub.refuse_deletes = Code::busy;
+        for (Place* one : {&place, &other, &other}) CHECK(one->leave().error().code == Code::busy);
+    }
+    hub.refuse_txns = Code::busy;  // of which it is one
+    hub.refuse_deletes = Code::ok;
+    CHECK(soon([&] { return hub.txns_refused >= 4; }));  // two, and again after the next keep-alive
+    CHECK(hub.keys().size() == 2);
+    hub.refuse_txns = Code::ok;
+    CHECK(soon([&] { return hub.keys().empty(); }));
+    CHECK(lease->alive());
+}
+
+TEST_CASE("place: what a lease owes does not keep it, and is not owed by one that was let go") {
+    FakeHub hub;
+    const auto client = hub.client();
+    std::shared_ptr<Lease> lease = *Lease::grant(client, {.ttl = 1s});
+    const std::weak_ptr<const Lease> weak = lease;
+    lease->owe("w", {{}, {{protocol::DeleteRequest{KeyRange::one("x")}}}, {}});
+    lease->release();
+    hub.put("x");
+    lease->owe("w", {{}, {{protocol::DeleteRequest{KeyRange::one("x")}}}, {}});
+    std::this_thread::sleep_for(800ms);
+    CHECK(hub.keys().size() == 1);
+    lease.reset();
+    CHECK(weak.expired());
 }
 
 TEST_CASE("place: one that is told who left looks at the line, and reads nothing else") {
