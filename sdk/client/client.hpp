@@ -60,6 +60,10 @@ struct ClientOptions {
     Credentials credentials = {};
 };
 
+// A request that waits at the hub (ChangesRequest::wait_ms) is to wait for this part of the timeout at most: then it has
+// its answer before the client sends it again, or takes a hub that says nothing for one that is gone, at a third of it.
+inline constexpr int waits_per_timeout = 5;
+
 struct WriteOptions {
     std::string comment = {};
     bool previous = false;

@@ -16,6 +16,9 @@ constexpr int receive_budget = 64;  // frames; each may hold many replies
 // After so many octets what the completions asked for is sent first: decoding them takes about as long as the way there.
 constexpr size_t receive_bytes_budget = 256 * 1024;
 
+constexpr int patience_part = 3;  // of the timeout: then a request is sent again, and a silent hub is left
+static_assert(waits_per_timeout > patience_part);
+
 // An election is over after some hundred milliseconds.
 constexpr uint64_t retry_ms_min = 20;
 constexpr uint64_t retry_ms_max = 200;
@@ -84,7 +87,7 @@ void RequestLink::add(Outgoing&& outgoing, uint64_t now_ms) {
         renew_at_ms_ = now_ms + given_token_pause_ms;
     }
     deadlines_.emplace_back(pending.deadline_ms, id);
-    if (pending.is_read || pending.wants_ticket) resends_[0].emplace_back(now_ms + timeout / 3, id);
+    if (pending.is_read || pending.wants_ticket) resends_[0].emplace_back(now_ms + timeout / patience_part, id);
     queue(id, pending_.emplace(id, std::move(pending)).first->second);
     if (waiting_since_ms_ == 0) waiting_since_ms_ = now_ms;
 }
@@ -324,7 +327,7 @@ void RequestLink::send_due_again(uint64_t now_ms) {
         auto& due = resends_[round];
         for (; !due.empty() && due.front().first <= now_ms; due.pop_front()) {
             resend(due.front().second, now_ms);
-            if (round == 0) resends_[1].emplace_back(due.front().first + timeout / 3, due.front().second);
+            if (round == 0) resends_[1].emplace_back(due.front().first + timeout / patience_part, due.front().second);
         }
     }
 }
@@ -462,7 +465,7 @@ void RequestLink::queue_lost(uint64_t now_ms) {
 
 uint64_t RequestLink::silence_ms_max() const {
     const auto timeout = static_cast<uint64_t>(options_.timeout.count());
-    return (options_.endpoints.size() > 1 ? timeout / 3 : timeout) + rebuild_jitter_ms_;
+    return (options_.endpoints.size() > 1 ? timeout / patience_part : timeout) + rebuild_jitter_ms_;
 }
 
 void RequestLink::on_timer(uint64_t now_ms) {

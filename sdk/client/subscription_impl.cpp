@@ -10,9 +10,6 @@ namespace {
 
 constexpr int receive_budget = 256;
 
-// A request that waits has its answer before the link would send it again, or move to another hub (request_link.hpp).
-constexpr uint64_t waits_per_timeout = 5;
-
 client::TrackerOptions tracker_options(const SubscriptionOptions& options, const ClientOptions& client) {
     client::TrackerOptions tracker;
     tracker.filter = options.filter;
@@ -20,8 +17,8 @@ client::TrackerOptions tracker_options(const SubscriptionOptions& options, const
     tracker.from = options.from;
     tracker.random_seed = random_u64() | 1;
     tracker.stream = options.private_stream || client.feed_endpoints.empty();
-    tracker.stream_wait_ms =
-        std::clamp<uint64_t>(static_cast<uint64_t>(client.timeout.count()) / waits_per_timeout, 1, tracker.stream_wait_ms);
+    const auto wait_ms_max = static_cast<uint64_t>((client.timeout / waits_per_timeout).count());
+    tracker.stream_wait_ms = std::clamp<uint64_t>(wait_ms_max, 1, tracker.stream_wait_ms);
     return tracker;
 }
 

@@ -6,10 +6,10 @@
 // when that has happened.
 // How it waits: recipes/waiting.hpp.
 // The number of permits is put with the first place of the line, in one transaction, and required by all further ones.
-// Cost: a look reads the line's keys; a round of waiting (half the client's timeout) two requests; to be next the write of
-// whoever leaves, word of it, and a look. Who has a turn with permits, and somebody behind him, puts his key once more.
-// Lines of thousands, not of millions.
-// Threads: one at a time. Calls are synchronous: not in a callback of the client.
+// Cost: a look reads the line's keys; a round of waiting (a fifth of the client's timeout) two requests; to be next the
+// write of whoever leaves, word of it, and a look. Who has a turn with permits, and somebody behind him, puts his key once
+// more. Lines of thousands, not of millions. Threads: one at a time. Calls are synchronous: not in a callback of the
+// client.
 #pragma once
 
 #include <vector>

@@ -43,8 +43,8 @@ void Waiting::pause(const Patience& patience) const {
 Result<std::optional<protocol::ChangesReply>> Waiting::hear(const protocol::FilterSpec& filter, Revision from,
                                                             const Patience& patience) const {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(patience.until - Clock::now());
-    const auto round =
-        std::min({client_->options().timeout / 2, std::chrono::milliseconds(limits::stream_wait_ms_max), left});
+    const auto round = std::min(
+        {client_->options().timeout / waits_per_timeout, std::chrono::milliseconds(limits::stream_wait_ms_max), left});
     protocol::ChangesRequest request;
     request.filter = filter;
     request.from = from;

@@ -1,8 +1,9 @@
 // Waiting for what others do at the hub: what all recipes that wait have in common.
 //
 // Whoever waits asks for changes of one key (ChangesRequest::wait_ms), which any member may answer, perhaps one that is
-// behind: that is a hint, and a linearizable read afterwards decides. After a round without an answer (half the client's
-// timeout) it is read as well. So nothing is missed over fail-overs, and one port is enough.
+// behind: that is a hint, and a linearizable read afterwards decides. After a round without word (a fifth of the client's
+// timeout, waits_per_timeout: before the client would send the request again, or leave a hub that only lets it wait) it is
+// read as well. So nothing is missed over fail-overs, and one port is enough.
 // Threads: any; calls are synchronous: not in a callback of the client.
 #pragma once
 

@@ -31,4 +31,14 @@ TEST_CASE("consumer: what a claim took whose answer was lost is found, and a lat
     CHECK(values(consumer.take(1, 5s)) == list({"c"}));
 }
 
+TEST_CASE("consumer: who waits for what does not come claims once") {
+    test::FakeHub hub;
+    hub.tells = hub.waits = true;
+    const auto client = hub.client(1500ms);
+    Consumer consumer(client, hub.lease(client), "q");
+    CHECK(consumer.take(1, 4s).error().code == Code::timeout);
+    CHECK(hub.txns == 2);  // one put its key
+    CHECK(hub.copies == 0);
+}
+
 }  // namespace belfry

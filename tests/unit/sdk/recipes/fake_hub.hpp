@@ -32,10 +32,14 @@ public:
         close(router_);
         zmq_ctx_term(context_);
     }
-    std::shared_ptr<Client> client() const {
+    std::string endpoint() const { return endpoint_of(router_); }
+    // Of this hub, and of others to go to when this one says nothing.
+    std::shared_ptr<Client> client(std::chrono::milliseconds timeout = std::chrono::milliseconds(600),
+                                   const std::vector<std::string>& others = {}) const {
         ClientOptions options;
-        options.endpoints = {endpoint_of(router_)};
-        options.timeout = std::chrono::milliseconds(600);
+        options.endpoints = {endpoint()};
+        options.endpoints.insert(options.endpoints.end(), others.begin(), others.end());
+        options.timeout = timeout;
         options.author = "test";
         return *Client::connect(options);
     }
@@ -76,24 +80,60 @@ public:
     std::atomic<int> asked_for_changes = 0, ranges = 0;
     std::atomic<bool> ended = false;              // the lease
     std::atomic<bool> leaves_when_asked = false;  // whoever is waited for, and is told to have left
-    std::atomic<bool> tells = false;              // of changes that there are; it never waits for one
+    std::atomic<bool> tells = false;              // of changes that there are
+    std::atomic<bool> waits = false;              // for a change, as long as it is asked to; otherwise never
+    std::atomic<int> frames = 0, txns = 0;
+    std::atomic<int> copies = 0;  // of requests that wait here
 
 private:
+    using Clock = std::chrono::steady_clock;
+    struct Waiting {
+        protocol::Request request;
+        Clock::time_point until;
+    };
+
     void run() {
         Bytes peer, frame;
         while (!stop_) {
             zmq_pollitem_t item{router_, 0, ZMQ_POLLIN, 0};
             zmq_poll(&item, 1, 10);
             while (receive(router_, peer) && receive(router_, frame)) {
+                ++frames;
                 auto decoded = protocol::decode_requests(frame);
                 if (!decoded) continue;
-                for (auto& request : *decoded) {
-                    const bool is_txn = std::holds_alternative<protocol::TxnRequest>(request.op);
-                    if (is_txn && before_txn_) before_txn_(++txns_);
-                    answer(peer, request);
-                }
+                for (auto& request : *decoded) take(peer, request);
             }
+            answer_those_that_wait();
         }
+    }
+    void take(const Bytes& peer, const protocol::Request& request) {
+        const bool is_txn = std::holds_alternative<protocol::TxnRequest>(request.op);
+        txns += is_txn;
+        if (is_txn && before_txn_) before_txn_(txns);
+        const auto* asked = std::get_if<protocol::ChangesRequest>(&request.op);
+        if (asked == nullptr || !waits) return answer(peer, request);
+        const auto until = Clock::now() + std::chrono::milliseconds(asked->wait_ms);
+        copies += !waiting_.insert_or_assign({peer, request.id}, Waiting{request, until}).second;
+    }
+    void answer_those_that_wait() {
+        for (auto at = waiting_.begin(); at != waiting_.end();) {
+            const auto& [request, until] = at->second;
+            if (Clock::now() < until && !is_told(std::get<protocol::ChangesRequest>(request.op))) {
+                ++at;
+                continue;
+            }
+            answer(at->first.first, request);
+            at = waiting_.erase(at);
+        }
+    }
+    bool is_told(const protocol::ChangesRequest& op) {
+        const std::lock_guard lock(mutex_);
+        return std::any_of(changes_.begin(), changes_.end(), [&](const ChangeSet& change) { return is_told(op, change); });
+    }
+    bool is_told(const protocol::ChangesRequest& op, const ChangeSet& change) const {
+        const Bytes& key = change.events[0].kv.key;
+        const bool matches = op.filter.kind == "prefix" ? key.starts_with(op.filter.spec) : key == op.filter.spec;
+        return tells && matches && change.revision > op.from;
     }
     void answer(const Bytes& peer, const protocol::Request& request) {
         const std::lock_guard lock(mutex_);
@@ -130,9 +170,7 @@ private:
         if (changes != Code::ok) reply.error = {changes, "as told"};
         protocol::ChangesReply told{op.from, {revision_}, {}, false, 1};
         for (const ChangeSet& change : changes_) {
-            const bool matches = op.filter.kind == "prefix" ? change.events[0].kv.key.starts_with(op.filter.spec)
-                                                            : change.events[0].kv.key == op.filter.spec;
-            if (tells && matches && change.revision > op.from) told.changes.push_back(change);
+            if (is_told(op, change)) told.changes.push_back(change);
         }
         if (leaves_when_asked && keys_.erase(op.filter.spec) == 1) {
             told.to = {++revision_};
@@ -226,7 +264,7 @@ private:
     protocol::TxnRequest lost_;
     uint64_t lost_sequence_ = 0;
     uint64_t revision_ = 10;
-    int txns_ = 0;  // the thread's
+    std::map<std::pair<Bytes, uint64_t>, Waiting> waiting_;  // the thread's; by who asks, and the request's number
     std::thread thread_;
 };
 

@@ -123,6 +123,26 @@ TEST_CASE("place: a member that is behind, or full, delays a turn and does not l
     }
 }
 
+TEST_CASE("place: a hub that lets it wait is asked once for each round, and is not left for another one") {
+    FakeHub hub, other;
+    hub.put(other_place);
+    hub.tells = hub.waits = true;
+    constexpr auto timeout = 1500ms, round = timeout / waits_per_timeout;
+    for (const auto& others : {std::vector<std::string>(), std::vector<std::string>{other.endpoint()}}) {
+        const auto client = hub.client(timeout, others);
+        Place place(client, hub.lease(client), "x");
+        REQUIRE(place.join("", Patience::of(5s)));
+        hub.asked_for_changes = 0;
+        const auto begin = Clock::now();
+        CHECK(place.wait(Patience::of(4s)).error().code == Code::timeout);
+        CHECK(hub.asked_for_changes >= 2);
+        CHECK(hub.asked_for_changes <= 1 + (Clock::now() - begin) / round);
+        CHECK(hub.copies == 0);
+        CHECK(other.frames == 0);
+        CHECK(place.leave());
+    }
+}
+
 TEST_CASE("place: who may not watch, or whose lease or key is gone, hears so") {
     FakeHub hub;
     hub.put(other_place);
