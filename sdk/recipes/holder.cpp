@@ -23,6 +23,9 @@ Status Holder::take(std::chrono::milliseconds timeout) {
 Result<bool> Holder::try_take() {
     if (held_) return held_already();
     if (const Status good = place_.check(); !good) return good.error();
+    if (!place_.lease().alive()) return lease_ended(place_.lease());
+    // What an earlier give_back() has perhaps left in the line would be taken for somebody else.
+    if (const Status left = place_.leave(); !left) return left.error();
     const auto others = place_.ahead();
     if (!others) return others.error();
     if (*others) return false;  // nobody is disturbed by one who only asks

@@ -27,7 +27,8 @@ public:
     // did not answer; `not_found`: the lease has ended; `conflict`: this object holds it already, or another number of
     // permits is in use; `denied`.
     Status take(std::chrono::milliseconds timeout);
-    // Without waiting for others. False: it would not be its turn now.
+    // Without waiting for others. False: it would not be its turn now. `not_found`, `conflict`, `denied`: as take(); or the
+    // last answer, which may pass.
     Result<bool> try_take();
     // Whatever the answer, it is held no more. After an error the others may have to wait until the hub answers the lease's
     // next keep-alive, or the lease ends, or this object asks again. If it is not held: ok.

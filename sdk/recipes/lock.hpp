@@ -37,7 +37,7 @@ public:
     // Waits in line, for so long and one client's timeout more at most. `timeout`: others had it all the time, or the hub
     // did not answer; `not_found`: the lease has ended; `conflict`: this object has locked it already; `denied`.
     Status lock(std::chrono::milliseconds timeout) { return take(timeout); }
-    // Without waiting for others. False: somebody has it or is in line for it.
+    // Without waiting for others. False: somebody has it or is in line for it. Errors as Holder::try_take.
     Result<bool> try_lock() { return try_take(); }
     // Whatever the answer, it is held no more. After an error the others may have to wait until the hub answers the lease's
     // next keep-alive, or the lease ends, or this object asks again. Without a lock: ok.

@@ -155,7 +155,7 @@ Result<std::optional<Awaited>> Runner::look() {
 
 // False: another one was quicker, or the name was forgotten.
 Result<bool> Runner::begin(const std::optional<KeyValue>& tries, uint64_t number) {
-    if (!lease_->alive()) return Error{Code::not_found, "lease " + std::to_string(lease_->id().value) + " has ended"};
+    if (!lease_->alive()) return recipes::lease_ended(*lease_);
     const Bytes counted = tries_key(name_);
     protocol::TxnRequest txn;
     txn.compares = {is_missing(worker_key(name_)), is_missing(result_key(name_)),

@@ -23,12 +23,15 @@ Patience Patience::of(std::chrono::milliseconds timeout, std::function<bool()> c
     return {Clock::now() + std::min(timeout, patience_max), std::move(cancelled)};
 }
 
+Error lease_ended(const Lease& lease) {
+    return {Code::not_found, "lease " + std::to_string(lease.id().value) + " has ended"};
+}
+
 Waiting::Waiting(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, std::string overdue)
     : client_(std::move(client)), lease_(std::move(lease)), name_(std::move(name)), overdue_(std::move(overdue)) {}
 
 Status Waiting::may_go_on(const Patience& patience) const {
-    if (lease_ && !lease_->alive())
-        return Error{Code::not_found, "lease " + std::to_string(lease_->id().value) + " has ended"};
+    if (lease_ && !lease_->alive()) return lease_ended(*lease_);
     if (patience.cancelled && patience.cancelled()) return Error{Code::timeout, "'" + name_ + "': given up"};
     if (Clock::now() < patience.until) return {};
     return Error{Code::timeout, "'" + name_ + "': " + overdue_ + ", or the hub did not answer"};

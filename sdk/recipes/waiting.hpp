@@ -33,6 +33,9 @@ struct Awaited {
 // Reads how things stand; none = it is time.
 using Look = std::function<Result<std::optional<Awaited>>()>;
 
+// `not_found`.
+Error lease_ended(const Lease& lease);
+
 class Waiting {
 public:
     // `lease`: when it ends, so does the waiting; may be null. `name`, and `overdue`, why it may have taken so long, are

@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "sdk/recipes/lock.hpp"
 #include "tests/unit/sdk/recipes/fake_hub.hpp"
 
 using namespace std::chrono_literals;
@@ -141,6 +142,28 @@ TEST_CASE("place: a hub that lets it wait is asked once for each round, and is n
         CHECK(other.frames == 0);
         CHECK(place.leave());
     }
+}
+
+TEST_CASE("lock: who tries again after he could not unlock is not kept away by what he left") {
+    FakeHub hub;
+    const auto client = hub.client();
+    const auto lease = hub.lease(client);
+    Lock lock(client, lease, "x");
+    REQUIRE(lock.try_lock().value());
+    hub.refuse_deletes = Code::busy;
+    CHECK(lock.unlock().error().code == Code::busy);
+    CHECK(lock.try_lock().error().code == Code::busy);  // not "somebody else has it"
+    CHECK_FALSE(lock.held());
+    hub.refuse_deletes = Code::ok;
+    CHECK(lock.try_lock().value());
+    CHECK(hub.keys() == std::vector<Bytes>{lock.key()});
+    REQUIRE(lock.unlock());
+
+    hub.put(other_place);
+    CHECK_FALSE(lock.try_lock().value());
+    hub.ended = true;
+    REQUIRE(soon([&] { return !lease->alive(); }));
+    CHECK(lock.try_lock().error().code == Code::not_found);
 }
 
 TEST_CASE("place: who may not watch, or whose lease or key is gone, hears so") {
