@@ -16,6 +16,8 @@ using protocol::Compare;
 using protocol::TxnRequest;
 using Clock = std::chrono::steady_clock;
 
+constexpr size_t removal_ops = 3;                  // of one item: removal_of()
+constexpr size_t claim_ops = 6;                    // of claim_next(), in a transaction
 constexpr Clock::duration look_again_after = 30s;  // though nothing was told of: a hint may be wrong
 
 Compare missing(const Bytes& key) { return {KeyRange::one(key), Compare::Target::version, Compare::Op::equal, 0, {}}; }
@@ -210,7 +212,13 @@ Status Consumer::acknowledge_singly(std::span<const QueueItem> items) {
 
 Result<std::vector<QueueItem>> Consumer::acknowledge_and_take(std::span<const QueueItem> items, size_t most,
                                                               std::chrono::milliseconds timeout) {
+    if (Status good = check_queue_name(name_); !good) return good.error();
     if (most == 0) return Error{Code::invalid_argument, "take: of no items"};
+    // Who has not put its key claims nothing: nobody would be told when its lease ends.
+    if (must_announce_ || items.size() * removal_ops + claim_ops > limits::txn_ops_max) {
+        if (Status acknowledged = acknowledge(items); !acknowledged) return acknowledged.error();
+        return take(most, timeout);
+    }
     TxnRequest txn = removal_of(items);
     txn.then_ops.push_back({claim_next(most)});
     const auto done = client_->txn(std::move(txn));

@@ -123,8 +123,8 @@ public:
     // still are were acknowledged. After `uncertain` they perhaps are; asking again tells (`conflict` = they were, or are
     // lost).
     Status acknowledge(std::span<const QueueItem> items, std::vector<protocol::TxnOp> also = {});
-    // Acknowledges, and takes the next ones in the same transaction if there are some. Errors as those of both; `timeout`:
-    // they are acknowledged, and there was no other.
+    // Acknowledges, and takes the next ones: in the same transaction if there are some, it has taken before and both fit in
+    // one (339 items). Errors as those of both; `timeout`: they are acknowledged, and there was no other.
     Result<std::vector<QueueItem>> acknowledge_and_take(std::span<const QueueItem> items, size_t most,
                                                         std::chrono::milliseconds timeout);
     // Not done: the next who asks gets it, in its old place. `also`, and `conflict`, as in acknowledge().

@@ -159,6 +159,38 @@ TEST_CASE("queue: whoever asks a hub that does not answer is told so, and not th
     CHECK(values(consumer.take(1, 20s)) == list({"b"}));
 }
 
+TEST_CASE("queue: who only ever acknowledges and takes is announced, so that others hear of its end",
+          "[integration][queue]") {
+    const OneHub one;
+    const auto client = one.hub.client();
+    REQUIRE(Queue(client, "q").push("a"));
+    const auto lease = lease_of(client, 30s);
+    Consumer consumer(client, lease, "q");
+    REQUIRE(values(consumer.acknowledge_and_take({}, 1, 20s)) == list({"a"}));
+    CHECK(below(*client, "q/user/").size() == 1);
+    Consumer next(client, lease_of(client, 30s), "q");
+    std::thread end([&] { std::this_thread::sleep_for(500ms), (void)client->revoke_lease(lease->id()); });
+    CHECK(values(next.take(1, 20s)) == list({"a"}));  // not after 30 s, when it would look without having been told
+    end.join();
+    CHECK(Consumer(client, lease, "a/item").acknowledge_and_take({}, 1, 1s).error().code == Code::invalid_argument);
+}
+
+TEST_CASE("queue: as many as one transaction acknowledges are so, also where others are taken", "[integration][queue]") {
+    const OneHub one;
+    const auto client = one.hub.client();
+    Queue queue(client, "q");
+    REQUIRE(queue.push(std::vector<Bytes>(342, "a")));
+    Consumer consumer(client, lease_of(client, 30s), "q");
+    auto items = consumer.take(256, 20s);
+    REQUIRE(items);
+    const auto others = consumer.acknowledge_and_take({}, 85, 20s);
+    REQUIRE(others);
+    items->insert(items->end(), others->begin(), others->end());
+    REQUIRE(items->size() == 341);
+    CHECK(values(consumer.acknowledge_and_take(*items, 1, 20s)) == list({"a"}));
+    CHECK(*queue.status() == QueueStatus{1, 1, 0, false});
+}
+
 TEST_CASE("queue: names that are within another queue, and values and numbers past their bounds", "[integration][queue]") {
     const OneHub one;
     const auto client = one.hub.client();

@@ -227,6 +227,7 @@ Compare QueueWorker::guard(const Bytes& rest, const Held& held) const {
 
 // Of some, one that is not held any more is enough for all to be refused; then one by one.
 void QueueWorker::acknowledge(size_t most, bool claims) {
+    claims = claims && !must_announce_;
     TxnRequest txn;
     std::vector<Bytes> rests;
     for (const auto& [rest, held] : held_) {

@@ -31,6 +31,21 @@ TEST_CASE("consumer: what a claim took whose answer was lost is found, and a lat
     CHECK(values(consumer.take(1, 5s)) == list({"c"}));
 }
 
+TEST_CASE("consumer: who begins with acknowledge_and_take() puts its key before it claims") {
+    test::FakeHub hub;
+    const auto client = hub.client();
+    hub.put("q/item/5/a", "a");
+    hub.put("q/item/5/b", "b");
+    Consumer consumer(client, hub.lease(client), "q");
+    const auto first = consumer.acknowledge_and_take({}, 1, 5s);
+    REQUIRE(values(first) == list({"a"}));
+    CHECK(hub.keys().back().starts_with("q/user/7-"));
+    hub.erase(hub.keys().back());  // by hand: it puts it anew, and claims then
+    CHECK(values(consumer.acknowledge_and_take(*first, 1, 5s)) == list({"b"}));
+    CHECK(hub.keys().back().starts_with("q/user/7-"));
+    CHECK(consumer.holds() == 1);
+}
+
 TEST_CASE("consumer: who waits for what does not come claims once") {
     test::FakeHub hub;
     hub.tells = hub.waits = true;

@@ -216,12 +216,14 @@ private:
         }
         return {std::erase_if(keys_, [&](const auto& one) { return op.range.contains(one.first); }), {}};
     }
-    // What places, consumers and jobs compare: that there is nothing in a range, a key's create or mod revision, a value.
+    // What places, consumers and jobs compare: that there is nothing in a range, a key's create or mod revision (0 = it is
+    // not there), a value.
     bool holds(const protocol::Compare& compare) const {
         const auto found = range(compare.range).kvs;
         if (compare.target == protocol::Compare::Target::version) return found.empty();
+        if (compare.target == protocol::Compare::Target::value) return found.size() == 1 && found[0].value == compare.value;
+        if (found.empty()) return compare.number == 0;
         if (found.size() != 1) return false;
-        if (compare.target == protocol::Compare::Target::value) return found[0].value == compare.value;
         if (compare.target == protocol::Compare::Target::mod) return found[0].mod_revision.value == compare.number;
         return found[0].create_revision.value == compare.number;
     }
