@@ -51,7 +51,9 @@ Subscription::Impl::Impl(std::shared_ptr<Client> client_, std::shared_ptr<client
       view(std::make_shared<const View>()),
       tracker_(tracker_options(options, client->options())) {}
 
+// One that was dropped on the loop thread is closed before this task has its turn.
 void Subscription::Impl::start() {
+    if (closed_) return;
     loop->add(shared_from_this());
     client::TrackerOutput output;
     const uint64_t now_ms = client::steady_ms();

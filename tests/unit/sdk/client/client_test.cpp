@@ -190,6 +190,21 @@ TEST_CASE("a subscription follows: snapshot, 300 live changes in order, typed re
     CHECK(std::is_sorted(seen.begin(), seen.end()));
 }
 
+TEST_CASE("a subscription that is opened and dropped in a callback keeps nothing") {
+    FakeHub hub;
+    auto client = *Client::connect(hub.options);
+    const std::weak_ptr<Client> weak = client;
+    std::promise<bool> opened;
+    REQUIRE(client->send(protocol::StatusRequest{}, [&](const Result<protocol::Reply>&) {
+        opened.set_value(Subscription::open(client, {.filter = {"prefix", "n/"}}).ok());
+    }));
+    CHECK(opened.get_future().get());
+    CHECK(client->status());
+    client.reset();
+    for (int tries = 0; tries < 500 && !weak.expired(); ++tries) std::this_thread::sleep_for(10ms);
+    CHECK(weak.expired());
+}
+
 TEST_CASE("views share blocks: an old view does not change, ranges come in order") {
     ViewBuilder builder;
     for (int i = 0; i < 1000; ++i) builder.put({std::to_string(1000 + i * 7 % 1000), "a", {1}, {1}, 1, {}});
