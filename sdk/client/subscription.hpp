@@ -93,8 +93,8 @@ public:
     // "250ms", "1.5s", "5m"
     std::chrono::milliseconds get_duration(BytesView key, std::chrono::milliseconds fallback) const;
 
-    // Calls back now with the present value (before = none) and then at every change of the key. Ends with the
-    // subscription.
+    // Calls back now with the present value (before = none) and then at every later change of the key, each once, also if
+    // it is called in a callback. Ends with the subscription.
     void bind(Bytes key, std::function<void(const KeyChange&)> callback);
 
     // Since when this view is possibly old: now - the last moment at which the hub proved it complete.

@@ -211,7 +211,7 @@ void Subscription::Impl::take_snapshot(client::TrackerOutput::Snapshot& snapshot
         });
     }
     complete_ = snapshot.at;
-    if (wants_deliveries()) deliveries_.push_back(std::move(delivery));
+    if (wants_deliveries()) queue(std::move(delivery));
 }
 
 void Subscription::Impl::take_beginning(const client::TrackerOutput::Beginning& beginning) {
@@ -220,7 +220,7 @@ void Subscription::Impl::take_beginning(const client::TrackerOutput::Beginning& 
     Delivery delivery;
     delivery.revision = beginning.at;
     delivery.lost_after = beginning.lost_after;
-    deliveries_.push_back(std::move(delivery));
+    queue(std::move(delivery));
 }
 
 void Subscription::Impl::take_change(ChangeSet& change) {
@@ -252,7 +252,12 @@ void Subscription::Impl::take_change(ChangeSet& change) {
         }
         if (wanted) note(std::move(one), delivery);
     }
-    if (wanted) deliveries_.push_back(std::move(delivery));
+    if (wanted) queue(std::move(delivery));
+}
+
+void Subscription::Impl::queue(Delivery delivery) {
+    deliveries_.push_back(std::move(delivery));
+    ++queued_;
 }
 
 // First the view, whole; then those who wait; then the callbacks, which may read it.
@@ -284,29 +289,34 @@ void Subscription::Impl::publish() {
     if (deliveries_.empty()) return;
     std::vector<Delivery> due;  // a callback may come back here
     due.swap(deliveries_);
+    uint64_t number = queued_ - due.size();
     for (const Delivery& delivery : due) {
-        if (!closed_) deliver(delivery);
+        ++number;
+        if (!closed_) deliver(delivery, number);
     }
     due.clear();
     if (deliveries_.empty()) deliveries_.swap(due);  // for its memory
 }
 
-void Subscription::Impl::deliver(const Delivery& delivery) {
+void Subscription::Impl::deliver(const Delivery& delivery, uint64_t number) {
     if (options.on_change) options.on_change(delivery);
     if (bindings_.empty()) return;
     for (const KeyChange& change : delivery.changes) {
         std::vector<std::function<void(const KeyChange&)>> callbacks;  // one may bind another, or close us
-        for (auto [at, end] = bindings_.equal_range(change.key); at != end; ++at) callbacks.push_back(at->second);
+        for (auto [at, end] = bindings_.equal_range(change.key); at != end; ++at) {
+            if (at->second.since < number) callbacks.push_back(at->second.callback);
+        }
         for (const auto& callback : callbacks) {
             if (!closed_) callback(change);
         }
     }
 }
 
+// In a callback the view may be ahead of what is being delivered. Without a view nothing is known, and all of that is news.
 void Subscription::Impl::bind(Bytes key, std::function<void(const KeyChange&)> callback) {
     KeyChange now{key, {}, {}};
     if (const KeyValue* kv = builder_.present().find(key)) now.after = *kv;
-    bindings_.emplace(std::move(key), callback);
+    bindings_.emplace(std::move(key), Binding{callback, options.keep_view ? queued_ : 0});
     callback(now);
 }
 

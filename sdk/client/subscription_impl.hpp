@@ -47,8 +47,9 @@ private:
     void take_beginning(const client::TrackerOutput::Beginning& beginning);
     void take_change(ChangeSet& change);
     void note(KeyChange change, Delivery& delivery);
+    void queue(Delivery delivery);
     void publish();
-    void deliver(const Delivery& delivery);
+    void deliver(const Delivery& delivery, uint64_t number);
     bool wants_deliveries() const { return options.on_change || !bindings_.empty(); }
 
     client::Tracker tracker_;
@@ -63,7 +64,12 @@ private:
     std::optional<Error> refused_;
     ViewBuilder builder_;
     std::vector<Delivery> deliveries_;
-    std::multimap<Bytes, std::function<void(const KeyChange&)>, std::less<>> bindings_;
+    uint64_t queued_ = 0;  // deliveries so far: their numbers; the view has what they say
+    struct Binding {
+        std::function<void(const KeyChange&)> callback;
+        uint64_t since = 0;  // it was told what the deliveries up to this one made of the key
+    };
+    std::multimap<Bytes, Binding, std::less<>> bindings_;
 };
 
 }  // namespace belfry

@@ -190,6 +190,36 @@ TEST_CASE("a subscription follows: snapshot, 300 live changes in order, typed re
     CHECK(std::is_sorted(seen.begin(), seen.end()));
 }
 
+TEST_CASE("a binding that is made in a callback is told of each change once, and of no older one") {
+    FakeHub hub;
+    auto client = Client::connect(hub.options), writer = Client::connect(hub.options);
+    std::promise<void> holds_up, go_on;
+    std::shared_ptr<Subscription> subscription;
+    std::vector<Bytes> told;
+    const auto note = [&](const KeyChange& change) { told.push_back(change.after ? change.after->value : ""); };
+    SubscriptionOptions options;
+    options.filter = {"prefix", "n/"};
+    options.on_change = [&, bound = false](const Delivery& delivery) mutable {
+        if (delivery.changes.empty()) return;
+        const Bytes value = delivery.changes[0].after->value;
+        if (value == "1") holds_up.set_value(), go_on.get_future().wait();
+        if (value != "1" && !std::exchange(bound, true)) subscription->bind("n/a", note);
+    };
+    subscription = *Subscription::open(*client, std::move(options));
+    REQUIRE(subscription->wait_current(5s));
+    REQUIRE((*writer)->put("n/a", "1"));
+    holds_up.get_future().wait();
+    Revision last;
+    for (const char* value : {"2", "3", "4"}) last = (*writer)->put("n/a", value)->revision;
+    std::this_thread::sleep_for(100ms);  // all three are delivered together then
+    go_on.set_value();
+    REQUIRE(subscription->wait_revision(last, 5s));
+    CHECK((*writer)->put("n/a", "5"));
+    REQUIRE(subscription->wait_revision({last.value + 1}, 5s));
+    subscription.reset();
+    CHECK(told == std::vector<Bytes>{"4", "5"});
+}
+
 TEST_CASE("a subscription that is opened and dropped in a callback keeps nothing") {
     FakeHub hub;
     auto client = *Client::connect(hub.options);
