@@ -5,6 +5,8 @@
 #include <mutex>
 #include <thread>
 
+#include "sdk/base/may_pass.hpp"
+
 namespace belfry {
 namespace {
 
@@ -15,7 +17,6 @@ constexpr auto look_again = 10ms;
 // That no view has reached yet: a hub that answers and does not publish. The oldest is kept, it is reached first.
 constexpr size_t probes_max = 64;
 
-// When it was asked, the hub had this revision or a later one.
 }  // namespace
 
 // Asks the hub again and again. The answers come on the client's thread, perhaps after this is gone.
@@ -41,8 +42,14 @@ public:
             reached = reached ? std::max(*reached, probes.front().asked) : probes.front().asked;
         return reached;
     }
+    // Why it is not told, and will not be: the last answer, if it is of that kind.
+    std::optional<Error> refused() const {
+        const std::lock_guard lock(answers_->mutex);
+        return answers_->refused;
+    }
 
 private:
+    // When it was asked, the hub had this revision or a later one.
     struct Probe {
         Clock::time_point asked;
         Revision revision;
@@ -53,6 +60,7 @@ private:
         bool stop = false;
         std::deque<Probe> probes;  // by revision
         std::optional<Clock::time_point> reached;
+        std::optional<Error> refused;
     };
 
     static void add(Answers& answers, Probe probe) {
@@ -64,14 +72,22 @@ private:
         else if (probes.size() < probes_max)
             probes.push_back(probe);
     }
+    static void take(Answers& answers, Clock::time_point asked, const Result<protocol::Reply>& reply) {
+        const Error error = reply ? reply->error : reply.error();
+        if (error.code == Code::ok) add(answers, {asked, reply->revision});
+        if (may_pass(error.code)) return;
+        const std::lock_guard lock(answers.mutex);
+        answers.refused = error.code == Code::ok ? std::nullopt : std::optional(error);
+    }
+    // One key of the prefix, the first that there could be.
     void ask() const {
         protocol::RangeRequest nothing;
-        nothing.range = KeyRange::one(options_.prefix);
+        nothing.range = KeyRange::one(options_.prefix.empty() ? Bytes(1, '\0') : options_.prefix);
         nothing.keys_only = true;
-        (void)client_->send(nothing, [answers = answers_, asked = Clock::now()](const Result<protocol::Reply>& reply) {
-            const auto* range = reply ? std::get_if<protocol::RangeReply>(&reply->result) : nullptr;
-            if (range != nullptr && reply->error.code == Code::ok) add(*answers, {asked, reply->revision});
-        });
+        const auto asked = Clock::now();
+        const Status sent =
+            client_->send(nothing, [answers = answers_, asked](const auto& reply) { take(*answers, asked, reply); });
+        if (!sent) take(*answers_, asked, sent.error());
     }
     void run() const {
         std::unique_lock lock(answers_->mutex);
@@ -113,6 +129,7 @@ Result<std::shared_ptr<const View>> LocalTable::proven(std::chrono::milliseconds
     const auto as_of = right_as_of();
     // Looked at afterwards: another thread may have proved more, by a newer view.
     if (as_of && now - *as_of <= max_staleness) return subscription_->view();
+    if (const auto refused = prober_->refused()) return *refused;
     const std::string allowed = std::to_string(max_staleness.count()) + " ms were allowed";
     if (!as_of) return Error{Code::unavailable, "'" + prefix_ + "' is not known yet; " + allowed};
     const auto age = std::chrono::ceil<std::chrono::milliseconds>(now - *as_of);

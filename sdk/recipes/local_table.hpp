@@ -13,7 +13,8 @@
 // ask for less than that fails now and then.
 // No promise where the hub is replaced by a backup's older state (`belfry snapshot restore`): revisions begin again from
 // there, and until the subscription has heard of it, a second or so, its view counts as fresh.
-// Cost: a read of no keys each probe_interval for each table. Clocks: this process's steady one only.
+// Needs `read` on the prefix; with `watch` alone it is never proven. Of all keys: `read` on all.
+// Cost: a read of one key at most each probe_interval for each table. Clocks: this process's steady one only.
 // Threads: any; it has one of its own. Ownership: keeps its Client alive. Not destroyed in a callback of the client.
 #pragma once
 
@@ -28,7 +29,7 @@ namespace belfry {
 inline constexpr std::chrono::milliseconds probe_interval_min{10};
 
 struct LocalTableOptions {
-    Bytes prefix = {};
+    Bytes prefix = {};                               // none = all keys
     std::chrono::milliseconds probe_interval{1000};  // probe_interval_min at least
     bool private_stream = false;                     // as SubscriptionOptions has it
 };
@@ -42,7 +43,8 @@ public:
     LocalTable& operator=(const LocalTable&) = delete;
 
     // `not_found`: it was not there; as fresh as a value. `unavailable`: what is known is older, and how old the sentence
-    // says. `invalid_argument`: no key of the prefix. Otherwise why the hub does not serve it (Subscription::refused).
+    // says. `invalid_argument`: no key of the prefix. Otherwise why the hub does not serve it (Subscription::refused), or
+    // does not say its revision (`denied`).
     Result<KeyValue> get(BytesView key, std::chrono::milliseconds max_staleness) const;
     // All of it at one revision; likewise.
     Result<std::shared_ptr<const View>> view(std::chrono::milliseconds max_staleness) const;

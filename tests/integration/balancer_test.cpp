@@ -6,6 +6,7 @@
 #include <set>
 
 #include "sdk/recipes/local_table.hpp"
+#include "tests/support/guarded_hub.hpp"
 #include "tests/support/one_hub.hpp"
 
 using namespace belfry;
@@ -128,4 +129,24 @@ TEST_CASE("local table: a read of 3 s is as fresh, and a hub that is paused make
     one.hub.process().signal(SIGCONT);
     CHECK(table.wait_fresh(3s, 30s));
     CHECK(table.view(3s));
+}
+
+TEST_CASE("local table: one of all keys is proven; who may watch and not read is told so, not that it is not known",
+          "[integration][balance]") {
+    const GuardedHub guarded;
+    const auto root = guarded.root();
+    REQUIRE(root->put("codes/EUR", "978"));
+    const auto all = LocalTable::open(root, {.probe_interval = 100ms});
+    REQUIRE(all);
+    REQUIRE((*all)->wait_fresh(3s, 20s));
+    CHECK((*all)->get("codes/EUR", 60s)->value == "978");
+
+    const auto watcher = guarded.user("ann", {"watch"}, "codes/"), reader = guarded.user("bob", {"read"}, "codes/");
+    const auto watched = LocalTable::open(watcher, {.prefix = "codes/", .probe_interval = 100ms});
+    REQUIRE(watched);
+    CHECK(wait_for([&] { return (*watched)->get("codes/EUR", 60s).error().code == Code::denied; }, 20s));
+    const auto read = LocalTable::open(reader, {.prefix = "codes/", .probe_interval = 100ms});
+    REQUIRE(read);
+    CHECK((*read)->wait_fresh(3s, 20s));
+    CHECK((*read)->get("codes/EUR", 60s)->value == "978");
 }
