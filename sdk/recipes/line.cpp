@@ -9,6 +9,16 @@ namespace belfry::recipes {
 namespace {
 
 constexpr BytesView permits_name = "/permits";
+
+// A part behind a '/' is what a semaphore calls its line: its places, and whoever is the first of them, would be mistaken.
+bool is_within_semaphore(BytesView name) {
+    for (size_t found = name.find(permits_name); found != BytesView::npos; found = name.find(permits_name, found + 1)) {
+        const size_t end = found + permits_name.size();
+        if (end == name.size() || name[end] == '/') return true;
+    }
+    return false;
+}
+
 constexpr size_t place_octets = lease_digits + 1 + object_digits + 1 + count_digits;  // below NAME/
 
 std::optional<AwaitedPlaces> awaited_alone(size_t own) {
@@ -83,6 +93,10 @@ Status check_name(BytesView name, Order order) {
     if (name.size() > name_max)
         return Error{Code::invalid_argument, "a name of " + std::to_string(name.size()) + " octets; " +
                                                  std::to_string(name_max) + " are the bound"};
+    if (is_within_semaphore(name)) {
+        return Error{Code::invalid_argument,
+                     "a name with the part '/permits', where a semaphore has its keys; take another word"};
+    }
     if (order.permits >= 1 && order.permits <= permits_max) return {};
     return Error{Code::invalid_argument,
                  std::to_string(order.permits) + " permits; 1 to " + std::to_string(permits_max) + " there can be"};

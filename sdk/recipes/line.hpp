@@ -53,7 +53,8 @@ bool is_place(BytesView line, BytesView key);
 bool is_shared(BytesView key);
 // In the order of the line: a before b.
 bool goes_before(const KeyValue& a, const KeyValue& b);
-// `invalid_argument`: the name is empty or too long, or there cannot be so many permits.
+// `invalid_argument`: the name is empty or too long, or within a semaphore (a part of it behind a '/' is `permits`), or
+// there cannot be so many permits.
 Status check_name(BytesView name, Order order = {});
 
 inline constexpr BytesView shared_mark = "-shared";

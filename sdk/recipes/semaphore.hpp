@@ -17,7 +17,7 @@
 // No promise: what Lock does not promise. One who waits and is paused, or dead, holds up those behind him until his lease
 // ends, even if permits are free.
 // In the hub: a key below NAME/permits/ for each who has a permit or waits; its value says who. A Lock called NAME is
-// something else.
+// something else. No name has `permits` as a part behind a '/': it would be within another semaphore.
 // Rights, threads, ownership: as Lock.
 #pragma once
 

@@ -94,7 +94,7 @@ TEST_CASE("rights: locks, permits, elections, presence and one-time jobs need al
         const auto work = [](const OnceTurn&) -> Result<Bytes> { return Bytes("done"); };
         Lock lock(client, lease, name + "/lock");
         SharedLock shared(client, lease, name + "/shared");
-        Semaphore semaphore(client, lease, name + "/permits", 2);
+        Semaphore semaphore(client, lease, name + "/uploads", 2);
         Election election(client, lease, name + "/office");
         Presence presence(client, lease, name + "/there");
         const auto once = run_once(client, lease, name + "/once", work);

@@ -258,6 +258,9 @@ TEST_CASE("semaphore: it is tried, and its number is agreed upon while somebody 
     CHECK(other.acquire(5s).error().code == Code::conflict);
     CHECK(in_line(*client, "x/permits") == 2);
     CHECK(Lock(client, lease, "x").try_lock().value());  // something else
+    CHECK(Lock(client, lease, "x/permits").try_lock().error().code == Code::invalid_argument);
+    CHECK(Lock(client, lease, "x/permits/y").lock(1s).error().code == Code::invalid_argument);
+    CHECK(Semaphore(client, lease, "x/permits", 2).acquire(1s).error().code == Code::invalid_argument);
     REQUIRE(first.release());
     CHECK(third.try_acquire().value());
     REQUIRE(second.release());

@@ -235,6 +235,12 @@ TEST_CASE("line: whose places are whose, and how long names may be") {
     CHECK(check_name(Bytes(439, 'n'), sharing).error().code == Code::invalid_argument);
     CHECK(check_name(Bytes(437, 'n'), permits(1)));
     CHECK(check_name(Bytes(438, 'n'), permits(1)).error().detail == "a name of 438 octets; 437 are the bound");
+    for (const char* name : {"a/permits", "a/permits/b", "a/b/permits", "/permits", "a/permits/permits"}) {
+        INFO(name);
+        for (const Order order : {alone, sharing, permits(1)})
+            CHECK(check_name(name, order).error().code == Code::invalid_argument);
+    }
+    for (const char* name : {"permits", "permits/a", "a/permitsx", "a/xpermits", "a/permits-b"}) CHECK(check_name(name));
     CHECK(check_name("", permits(1)).error().code == Code::invalid_argument);
     CHECK(check_name("x", permits(permits_max)));
     CHECK(check_name("x", permits(permits_max + 1)).error().code == Code::invalid_argument);
