@@ -71,32 +71,35 @@ Status DoubleBarrier::enter(std::chrono::milliseconds timeout) {
     return done;
 }
 
+// Whoever tries to begin the round, or removes one, looks again at once: another one may have been quicker, or one of the
+// line have gone and enough be there all the same; and of that no change that comes later will tell.
 Result<std::optional<Awaited>> DoubleBarrier::look_for_round() {
-    const auto now = read();
-    if (!now) return now.error();
-    if (!place_.lease().alive() || !holds(now->line, own_)) {
-        return Error{Code::not_found,
-                     "'" + place_.name() + "': the lease has ended, or somebody deleted this member's key"};
+    for (;;) {
+        const auto now = read();
+        if (!now) return now.error();
+        if (!place_.lease().alive() || !holds(now->line, own_)) {
+            return Error{Code::not_found,
+                         "'" + place_.name() + "': the lease has ended, or somebody deleted this member's key"};
+        }
+        const auto acted = now->round ? take_round(*now) : begin_round(now->line);
+        if (!acted) return acted.error();
+        if (inside()) return std::optional<Awaited>();
+        if (!*acted) return std::optional<Awaited>({round_key_, now->revision});
     }
-    const Awaited changed{round_key_, now->revision};
-    if (!now->round) {
-        if (const Status good = check_line(now->line); !good) return good.error();
-        if (now->line.size() < members_) return std::optional(changed);
-        const Status begun = begin_round(now->line);
-        if (!begun) return begun.error();
-        return std::optional(changed);
-    }
-    auto named = keys_of(place_.name(), now->round->value);
+}
+
+// One that names this member is its own. Of the round before, if all of it are gone, who should have removed it is gone
+// too: true, it was removed.
+Result<bool> DoubleBarrier::take_round(const Standing& now) {
+    auto named = keys_of(place_.name(), now.round->value);
     if (std::find(named.begin(), named.end(), own_) != named.end()) {
         round_ = std::move(named);
-        round_created_ = now->round->create_revision;
-        return std::optional<Awaited>();
+        round_created_ = now.round->create_revision;
+        return false;
     }
-    // The round before. If all of it are gone, who should have removed it is gone too.
-    if (left_of(std::move(named), now->line).empty()) {
-        if (const Status ended = end_round(now->round->create_revision); !ended) return ended.error();
-    }
-    return std::optional(changed);
+    if (!left_of(std::move(named), now.line).empty()) return false;
+    if (const Status ended = end_round(now.round->create_revision); !ended) return ended.error();
+    return true;
 }
 
 // Two who count differently would both wait for ever, or one get in too early.
@@ -111,8 +114,10 @@ Status DoubleBarrier::check_line(const std::vector<KeyValue>& line) const {
     return {};
 }
 
-// Or not, if another one was quicker, or one of them has gone.
-Status DoubleBarrier::begin_round(const std::vector<KeyValue>& line) const {
+// False: there are too few. True: tried, and not done if another one was quicker, or one of them has gone.
+Result<bool> DoubleBarrier::begin_round(const std::vector<KeyValue>& line) const {
+    if (const Status good = check_line(line); !good) return good.error();
+    if (line.size() < members_) return false;
     const std::vector<KeyValue> first(line.begin(), line.begin() + static_cast<ptrdiff_t>(members_));
     protocol::TxnRequest txn;
     txn.compares = {{KeyRange::one(round_key_), Compare::Target::version, Compare::Op::equal, 0, {}}};
@@ -123,7 +128,7 @@ Status DoubleBarrier::begin_round(const std::vector<KeyValue>& line) const {
     txn.then_ops.push_back({protocol::PutRequest{round_key_, spelled(place_.name(), first), {}}});
     const auto done = client_->txn(std::move(txn));
     if (!done) return done.error();
-    return {};
+    return true;
 }
 
 // ---- leaving ----

@@ -64,7 +64,8 @@ private:
     Result<std::optional<recipes::Awaited>> look_for_round();
     Result<std::optional<recipes::Awaited>> look_for_others() const;
     Status check_line(const std::vector<KeyValue>& line) const;
-    Status begin_round(const std::vector<KeyValue>& line) const;
+    Result<bool> take_round(const Standing& now);
+    Result<bool> begin_round(const std::vector<KeyValue>& line) const;
     Status end_round(Revision created) const;
     Status give_back(const recipes::Patience& patience);
 

@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "sdk/recipes/double_barrier.hpp"
 #include "sdk/recipes/lock.hpp"
 #include "tests/unit/sdk/recipes/fake_hub.hpp"
 
@@ -164,6 +165,22 @@ TEST_CASE("lock: who tries again after he could not unlock is not kept away by w
     hub.ended = true;
     REQUIRE(soon([&] { return !lease->alive(); }));
     CHECK(lock.try_lock().error().code == Code::not_found);
+}
+
+TEST_CASE("double barrier: who could not begin the round, since one had gone, begins it with those who are there") {
+    FakeHub hub([&hub](int number) {
+        if (number != 2) return;  // the one that begins; the first has put the place
+        hub.erase(other_place);
+        hub.put("x/0000000000000001-00000001-00000002", "2 another one");
+    });
+    hub.put(other_place, "2 another one");
+    hub.tells = hub.waits = true;
+    const auto client = hub.client(3s);
+    DoubleBarrier barrier(client, hub.lease(client), "x", 2);
+    CHECK(barrier.enter(5s));
+    CHECK(barrier.inside());
+    CHECK(hub.asked_for_changes == 0);
+    CHECK(hub.txns == 3);
 }
 
 TEST_CASE("place: who may not watch, or whose lease or key is gone, hears so") {
