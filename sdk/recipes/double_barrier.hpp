@@ -45,9 +45,9 @@ public:
     DoubleBarrier(const DoubleBarrier&) = delete;
     DoubleBarrier& operator=(const DoubleBarrier&) = delete;
 
-    // For so long and one client's timeout more at most. `timeout`: too few came, or the hub did not answer; its place is
-    // given back. `not_found`: the lease has ended; `conflict`: this object is inside already, or others wait for another
-    // number of members.
+    // For so long and one client's timeout more at most; it looks once at least. `timeout`: too few came, or the hub did
+    // not answer; its place is given back. `not_found`: the lease has ended; `conflict`: this object is inside already, or
+    // others wait for another number of members.
     Status enter(std::chrono::milliseconds timeout);
     // `timeout`: some are not ready yet; it counts as ready itself, and may ask again. Outside: ok.
     Status leave(std::chrono::milliseconds timeout);

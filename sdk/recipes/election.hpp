@@ -39,8 +39,9 @@ public:
     Election(const Election&) = delete;
     Election& operator=(const Election&) = delete;
 
-    // Waits in line until it leads, for so long and one client's timeout more at most. `timeout`: others led all the time,
-    // or the hub did not answer; `not_found`: the lease has ended; `conflict`: it leads already.
+    // Waits in line until it leads, for so long and one client's timeout more at most; it looks once at least, however
+    // little time there is. `timeout`: others led all the time, or the hub did not answer; `not_found`: the lease has
+    // ended; `conflict`: it leads already.
     Status campaign(BytesView value, std::chrono::milliseconds timeout);
     // A new value for all to read, only while it leads: `conflict` = it does not, whatever it believes. After an
     // `uncertain` the value is perhaps the new one.

@@ -23,9 +23,9 @@ public:
     Holder(const Holder&) = delete;
     Holder& operator=(const Holder&) = delete;
 
-    // Waits in line, for so long and one client's timeout more at most. `timeout`: it was not its turn in time, or the hub
-    // did not answer; `not_found`: the lease has ended; `conflict`: this object holds it already, or another number of
-    // permits is in use; `denied`.
+    // Waits in line, for so long and one client's timeout more at most; without any time it is try_take(). `timeout`: it
+    // was not its turn in time, or the hub did not answer; `not_found`: the lease has ended; `conflict`: this object holds
+    // it already, or another number of permits is in use; `denied`.
     Status take(std::chrono::milliseconds timeout);
     // Without waiting for others. False: it would not be its turn now. `not_found`, `conflict`, `denied`: as take(); or the
     // last answer, which may pass.
@@ -43,6 +43,8 @@ public:
 
 private:
     Error held_already() const;
+    Status take_at_once();
+    Result<bool> attempt(const Patience& patience);
 
     const HolderOptions options_;
     Place place_;

@@ -34,8 +34,9 @@ public:
     Lock(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, LockOptions options = {})
         : Holder(std::move(client), std::move(lease), std::move(name), {}, std::move(options)) {}
 
-    // Waits in line, for so long and one client's timeout more at most. `timeout`: others had it all the time, or the hub
-    // did not answer; `not_found`: the lease has ended; `conflict`: this object has locked it already; `denied`.
+    // Waits in line, for so long and one client's timeout more at most; without any time it is asked once. `timeout`:
+    // others had it all the time, or the hub did not answer; `not_found`: the lease has ended; `conflict`: this object has
+    // locked it already; `denied`.
     Status lock(std::chrono::milliseconds timeout) { return take(timeout); }
     // Without waiting for others. False: somebody has it or is in line for it. Errors as Holder::try_take.
     Result<bool> try_lock() { return try_take(); }

@@ -45,7 +45,7 @@ Place::Place(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease,
 
 Status Place::join(BytesView value, const Patience& patience) {
     if (const Status good = check(); !good) return good;
-    if (const Status go = waiting_.may_go_on(patience); !go) return go;
+    if (const Status may = waiting_.may_begin(patience); !may) return may;
     key_ = own_prefix_ + hex(++times_joined_, count_digits);
     if (order_.kind == Order::Kind::shared) key_ += shared_mark;
     value_ = value;
@@ -146,9 +146,10 @@ Result<std::optional<Ahead>> Place::ahead() {
 Status Place::wait(const Patience& patience) {
     for (;;) {
         const auto others = ahead();
-        if (const Status go = waiting_.may_go_on(patience); !go) return go;
+        if (const Status may = waiting_.may_begin(patience); !may) return may;
         if (others && !*others) return tell_next(patience);
         if (!others && !may_pass(others.error().code)) return others.error();
+        if (const Status go = waiting_.may_go_on(patience); !go) return go;
         if (!others) {
             waiting_.pause(patience);
         } else if (const Status gone = outlast(**others, patience); !gone) {
@@ -221,12 +222,13 @@ Status Place::outlast_any(const std::vector<KeyValue>& others, const Patience& p
 
 // What may pass is tried again.
 Result<TxnResult> Place::insist(const protocol::TxnRequest& txn, const Patience& patience) const {
+    if (const Status may = waiting_.may_begin(patience); !may) return may.error();
     for (;;) {
-        if (const Status go = waiting_.may_go_on(patience); !go) return go.error();
         auto done = client_->txn(txn);
         // A ticket's `conflict` says that it was done and the answer is forgotten: asked again, the hub tells.
         if (done || (!may_pass(done.error().code) && done.error().code != Code::conflict)) return done;
         waiting_.pause(patience);
+        if (const Status go = waiting_.may_go_on(patience); !go) return go.error();
     }
 }
 

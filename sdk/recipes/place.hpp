@@ -29,12 +29,12 @@ class Place {
 public:
     Place(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, Order order = {});
 
-    // REQUIRES: not joined. At the end of the line, with this value. What may pass is tried again. `not_found`: the lease
-    // has ended; `timeout`: out of patience; `conflict`: somebody has a permit or waits for one, and their number is
-    // another one; otherwise as a transaction. After a failure it may be in the line: leave().
+    // REQUIRES: not joined. At the end of the line, with this value. Tried once at least; what may pass is tried again.
+    // `not_found`: the lease has ended; `timeout`: out of patience; `conflict`: somebody has a permit or waits for one, and
+    // their number is another one; otherwise as a transaction. After a failure it may be in the line: leave().
     Status join(BytesView value, const Patience& patience);
-    // REQUIRES: joined. Until it is its turn. `not_found`: its key is gone, or its lease has ended; `timeout`: out of
-    // patience, it is still in the line; `denied`: it may not read the line.
+    // REQUIRES: joined. Until it is its turn; it looks once at least. `not_found`: its key is gone, or its lease has ended;
+    // `timeout`: out of patience, it is still in the line; `denied`: it may not read the line.
     Status wait(const Patience& patience);
     // REQUIRES: joined. Looks once: is it its turn? Fails as wait().
     Result<bool> try_wait(const Patience& patience);

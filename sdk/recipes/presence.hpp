@@ -44,7 +44,8 @@ public:
     Presence(const Presence&) = delete;
     Presence& operator=(const Presence&) = delete;
 
-    // `conflict`: this object has joined already; `not_found`: the lease has ended; `timeout`: the hub did not answer.
+    // Asks once at least, however little time there is. `conflict`: this object has joined already; `not_found`: the lease
+    // has ended; `timeout`: the hub did not answer.
     Status join(BytesView value, std::chrono::milliseconds timeout);
     // Whatever the answer, it is not there any more; after an error others may see it until the hub answers the lease's
     // next keep-alive, or the lease ends. Not there: ok.

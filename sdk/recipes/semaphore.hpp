@@ -36,9 +36,9 @@ public:
         : Holder(std::move(client), std::move(lease), std::move(name), {recipes::Order::Kind::permit, permits},
                  std::move(options)) {}
 
-    // Waits in line, for so long and one client's timeout more at most. `timeout`: others had all permits, or the hub did
-    // not answer; `not_found`: the lease has ended; `conflict`: another number of permits is in use, or this object has one
-    // already; `denied`.
+    // Waits in line, for so long and one client's timeout more at most; without any time it is asked once. `timeout`:
+    // others had all permits, or the hub did not answer; `not_found`: the lease has ended; `conflict`: another number of
+    // permits is in use, or this object has one already; `denied`.
     Status acquire(std::chrono::milliseconds timeout) { return take(timeout); }
     // Without waiting for others. False: none is left, or somebody is in line for it.
     Result<bool> try_acquire() { return try_take(); }

@@ -30,9 +30,14 @@ Error lease_ended(const Lease& lease) {
 Waiting::Waiting(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, std::string overdue)
     : client_(std::move(client)), lease_(std::move(lease)), name_(std::move(name)), overdue_(std::move(overdue)) {}
 
-Status Waiting::may_go_on(const Patience& patience) const {
+Status Waiting::may_begin(const Patience& patience) const {
     if (lease_ && !lease_->alive()) return lease_ended(*lease_);
     if (patience.cancelled && patience.cancelled()) return Error{Code::timeout, "'" + name_ + "': given up"};
+    return {};
+}
+
+Status Waiting::may_go_on(const Patience& patience) const {
+    if (Status may = may_begin(patience); !may) return may;
     if (Clock::now() < patience.until) return {};
     return Error{Code::timeout, "'" + name_ + "': " + overdue_ + ", or the hub did not answer"};
 }

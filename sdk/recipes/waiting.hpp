@@ -42,7 +42,10 @@ public:
     // for the sentences of errors.
     Waiting(std::shared_ptr<Client> client, std::shared_ptr<const Lease> lease, Bytes name, std::string overdue);
 
-    // `not_found`: the lease has ended; `timeout`: out of patience.
+    // However little time there is: whoever gives none has the hub asked once. `not_found`: the lease has ended; `timeout`:
+    // cancelled.
+    Status may_begin(const Patience& patience) const;
+    // Likewise; `timeout`: also out of time.
     Status may_go_on(const Patience& patience) const;
     // A fifth of a second, or less if it may not go on.
     void pause(const Patience& patience) const;

@@ -5,7 +5,10 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "sdk/recipes/double_barrier.hpp"
+#include "sdk/recipes/election.hpp"
 #include "sdk/recipes/lock.hpp"
+#include "sdk/recipes/presence.hpp"
+#include "sdk/recipes/semaphore.hpp"
 #include "tests/unit/sdk/recipes/fake_hub.hpp"
 
 using namespace std::chrono_literals;
@@ -181,6 +184,34 @@ TEST_CASE("double barrier: who could not begin the round, since one had gone, be
     CHECK(barrier.inside());
     CHECK(hub.asked_for_changes == 0);
     CHECK(hub.txns == 3);
+}
+
+TEST_CASE("place: who gives no time is asked for once all the same, and who only asks for a lock disturbs nobody") {
+    FakeHub hub;
+    const auto client = hub.client();
+    const auto lease = hub.lease(client);
+    Lock lock(client, lease, "x"), second(client, lease, "x");
+    REQUIRE(lock.lock(0ms));
+    const int txns = hub.txns;
+    CHECK(second.lock(0ms).error().code == Code::timeout);
+    CHECK(second.lock(-1ms).error().code == Code::timeout);
+    CHECK(hub.txns == txns);
+    Lock cancelled(client, lease, "y", {.cancelled = [] { return true; }});
+    CHECK(cancelled.lock(0ms).error().code == Code::timeout);
+    CHECK_FALSE(cancelled.held());
+    REQUIRE(Semaphore(client, lease, "x", 1).acquire(0ms));
+    REQUIRE(lock.unlock());
+
+    Election election(client, lease, "x"), rival(client, lease, "x");
+    REQUIRE(election.campaign("me", 0ms));
+    CHECK(rival.campaign("me", 0ms).error().code == Code::timeout);
+    Presence here(client, lease, "z");
+    REQUIRE(here.join("me", 0ms));
+    DoubleBarrier alone(client, lease, "b", 1), pair(client, lease, "c", 2);
+    CHECK(alone.enter(0ms));
+    CHECK(alone.leave(0ms));
+    CHECK(pair.enter(0ms).error().code == Code::timeout);
+    CHECK(hub.keys().size() == 3);  // who leads, who is there, and the number of permits
 }
 
 TEST_CASE("place: who may not watch, or whose lease or key is gone, hears so") {
