@@ -202,6 +202,7 @@ Status Core::Impl::restore_held() {
     return forgotten ? restored : forgotten;
 }
 
+    lease_keeper_->clock().load(now_ms_);  // of leases that are missing now some renewals may pass it by
 // Decoded once more: to keep what was decoded, in case of this, costs every write its place in the processor's cache.
 Status Core::Impl::apply_again(const raft::Entry& entry) {
     if (entry.type != raft::EntryType::command) return {};

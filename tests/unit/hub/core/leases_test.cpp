@@ -157,6 +157,33 @@ TEST_CASE("what one follower alone has heard counts for the next leader", "[core
     CHECK(cluster.remaining_ms(lease) > 5 * second_ms - 2 * slack_ms);
 }
 
+TEST_CASE("a keep-alive that a member took while its store was behind is not forgotten", "[core][lease][no_space]") {
+    Leased cluster(3);
+    cluster.run(6 * second_ms);  // memories are older than the lease lives
+    std::vector<uint64_t> others;
+    for (const uint64_t id : {1, 2, 3}) {
+        if (id != cluster.leader_id) others.push_back(id);
+    }
+    const uint64_t behind = others[0], deaf = others[1];
+    cluster.at(behind).store->inject([](std::string_view slot) {
+        return slot == "commit" ? Status(Error{Code::no_space, "the test's store is full"}) : Status();
+    });
+    const LeaseId lease = cluster.grant_with_key("a", 5);  // in the open batch there
+    cluster.run(200);
+    REQUIRE(std::string(cluster.at(behind).core->state()) == "store full");
+    cluster.cut_off(deaf);
+    cluster.run(3 * second_ms);
+    REQUIRE(cluster.keep_alive(cluster.leader_id, lease) == 5);
+    cluster.at(behind).store->inject({});
+    cluster.run(second_ms);
+    cluster.reconnect(deaf);
+    cluster.fail_over(true);
+    cluster.run(second_ms);
+    CHECK(cluster.has("a"));
+    cluster.run(5 * second_ms);
+    CHECK_FALSE(cluster.has("a"));
+}
+
 TEST_CASE("a leader that is cut off keeps nobody's lease alive", "[core][lease]") {
     Leased cluster(3);
     const LeaseId lease = cluster.grant_with_key("a", 5);
