@@ -55,6 +55,16 @@ inline constexpr size_t uncommitted_entries_max = 2048;
 // Keys examined by one range, snapshot chunk or digest step on the core thread before it must page; those of all compares
 // and ranges of a transaction together, or it is refused at the door.
 inline constexpr size_t scan_keys_max = 1'000'000;
+// What one round of the core takes on before raft has its turn again, and other members hear from this one: some 50 ms of
+// looking at keys, or so many octets of answers, which all wait for the round's end. A single request may be more than
+// that.
+inline constexpr size_t round_keys_max = 250'000;
+inline constexpr size_t round_reply_bytes_max = 64 * 1024 * 1024;
+// Items of its queue that the core works on in one round, by the clock: as above.
+inline constexpr uint64_t round_us_max = 50'000;
+// Commands of one entry together (model::Reach): nothing can be put off within it. Four of the largest answers.
+inline constexpr size_t entry_keys_max = scan_keys_max;
+inline constexpr size_t entry_reply_bytes_max = 256 * 1024 * 1024;
 // Octets of values shown to a filter that reads them before a snapshot or delta must page: some 20 ms of parsing. A digest
 // does not page and is refused past the second bound: a second, for an operator who asked for it.
 inline constexpr size_t filtered_value_bytes_max = 2 * 1024 * 1024;

@@ -3,6 +3,7 @@
 
 #include "hub/base/assert.hpp"
 #include "hub/core/impl.hpp"
+#include "sdk/protocol/codec.hpp"
 
 namespace belfry::hub::core {
 
@@ -31,9 +32,9 @@ void Core::Impl::apply(Instant now, Output& output) {
         if (auto restored = restore_held(); !restored) return on_apply_error(restored.error(), now, output);
     }
     const Index limit = can_apply_to();
-    if (!pending_.empty() && applied_ < limit) {
+    if (!pending_.empty() && applied_ < limit && has_time(Round::Work::entries, output)) {
         Batch batch;
-        if (auto applied = apply_batch(limit, batch, now); !applied) {
+        if (auto applied = apply_batch(limit, batch, now, output); !applied) {
             return on_apply_error(applied.error(), now, output);
         }
         finish(batch, now, output);
@@ -44,7 +45,7 @@ void Core::Impl::apply(Instant now, Output& output) {
 }
 
 // On an error nothing of the batch is left: not in the state, not in the replies.
-Status Core::Impl::apply_batch(Index limit, Batch& batch, Instant now) {
+Status Core::Impl::apply_batch(Index limit, Batch& batch, Instant now, const Output& output) {
     // A full store may still have room for the smallest step; only its commit tells.
     const bool careful = store_full_.active;
     const size_t entries_max = careful ? 1 : batch_entries_max;
@@ -55,6 +56,7 @@ Status Core::Impl::apply_batch(Index limit, Batch& batch, Instant now) {
     }
     for (size_t at = 0; applied && at < pending_.size(); ++at) {
         if (pending_[at].entry.index > limit || batch.entries == entries_max || batch.bytes >= batch_bytes_max) break;
+        if (at > 0 && round_.is_full(keyspace_.looked_at(), output.reply_bytes + batch.reply_bytes)) break;
         applied = apply_entry(pending_[at], batch);
         if (applied && Agreement::is_due(batch.last)) batch.digests.push_back({batch.last, keyspace_.history_digest()});
     }
@@ -97,6 +99,7 @@ Status Core::Impl::apply_entry(Pending& pending, Batch& batch) {
             } else {
                 reply.error = applied->reply.error();
             }
+            batch.reply_bytes += protocol::approximate_bytes(reply);
             batch.replies.push_back({client.connection, std::move(reply), {}});
         }
         note_records(commands[i], *applied, batch);
@@ -199,10 +202,10 @@ Status Core::Impl::restore_held() {
         return {};
     }
     const Status forgotten = forget_batch();
+    lease_keeper_->clock().load(now_ms_);  // of leases that are missing now some renewals may pass it by
     return forgotten ? restored : forgotten;
 }
 
-    lease_keeper_->clock().load(now_ms_);  // of leases that are missing now some renewals may pass it by
 // Decoded once more: to keep what was decoded, in case of this, costs every write its place in the processor's cache.
 Status Core::Impl::apply_again(const raft::Entry& entry) {
     if (entry.type != raft::EntryType::command) return {};

@@ -165,8 +165,13 @@ void Core::Impl::flush(Instant now, Output& output) {
     store_.end_borrowing();
     output.persist.generation = generation_;
     check_invariants();
+    round_.end(keyspace_.looked_at(), output.reply_bytes);
     output.may_end = may_end(now);
     output.wake_at_ms = next_wake_ms(now);
+}
+
+bool Core::Impl::has_time(Round::Work kind, const Output& output) {
+    return round_.has_time(kind, keyspace_.looked_at(), output.reply_bytes);
 }
 
 // From here on this process answers: nothing that was acknowledged before it started is missing any more. A sole voter
@@ -226,7 +231,7 @@ void Core::Impl::propose(Instant now, Output& output) {
 }
 
 void Core::Impl::refuse_proposals(const Error& why, Output& output) {
-    for (const auto& [client, command, bytes] : proposer_.clear()) {
+    for (const auto& [client, command, bytes, reach] : proposer_.clear()) {
         if (client.internal) {
             compaction_.dropped();
             announced_format_ = 0;
@@ -275,7 +280,9 @@ uint64_t Core::Impl::next_wake_ms(Instant now) {
     if (access_.lacks_secret() && role() == raft::Role::leader) wake = std::min(wake, now.monotonic_ms + 100);
     if (speaks()) wake = std::min(wake, feed_.wake_at_ms());
     const Index can_apply = can_apply_to();
-    if (!store_full_.active && !pending_.empty() && applied_ < can_apply) wake = now.monotonic_ms;
+    const bool entry_due = !store_full_.active && !pending_.empty() && applied_ < can_apply;
+    const bool read_due = gate_->any_ready(applied_) || (waiting_reads_.any_ready() && !behind_);
+    if (entry_due || read_due || can_resume()) wake = now.monotonic_ms;
     return std::max(wake, now.monotonic_ms);
 }
 

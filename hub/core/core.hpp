@@ -185,6 +185,7 @@ struct Output {
     std::optional<ReadEntries> read;                   // from the log store; answer with EntriesRead
     std::optional<ClientKeys> keys;                    // that the transport is to know from now on, before what follows
     std::vector<OutgoingReply> replies;
+    size_t reply_bytes = 0;                     // of all replies since clear(), also of those that were sent meanwhile
     std::vector<feed::Message> deliveries;      // to the feed, in order
     std::optional<protocol::JoinMessage> join;  // the answer to joins from now on (after the deliveries)
     bool take_snapshot = false;                 // hot copy of the store; answer with SnapshotPersisted or SnapshotFailed
@@ -240,6 +241,8 @@ struct Options {
     uint64_t keep_revisions = 100'000;     // automatic compaction by count; 0 = off
     uint64_t keep_ms = 0;                  // automatic compaction by age; 0 = off
     size_t rounds_in_flight_max = limits::rounds_in_flight_max;
+    uint64_t round_keys_max = limits::round_keys_max;  // looked at in one round; more than 0, as the next
+    size_t round_reply_bytes_max = limits::round_reply_bytes_max;
     uint64_t lease_pace_us = limits::lease_pace_us;  // for each lease that there is
     Plants plants;
     // Of log entries: what this release reads, and what every release does. Others only in tests.

@@ -116,7 +116,7 @@ protocol::RequestOp request_op_of(log::Command& command) {
 // What was not proposed yet goes to the next leader; but not what another member has sent here, for it must not travel in
 // circles.
 void Core::Impl::hand_over_proposals(Output& output) {
-    for (auto& [client, command, bytes] : proposer_.clear()) {
+    for (auto& [client, command, bytes, reach] : proposer_.clear()) {
         if (client.internal) continue;
         if ((client.connection & member_connection_bit) != 0 || forwarder_.full()) {
             answer(client.connection, client.request,

@@ -9,6 +9,7 @@
 //   callers.cpp     who asks, and may he; passwords and tokens
 //   access.*        users, roles, tokens            permit.cpp         what each kind of request needs
 //   guesses.*       wrong passwords
+//   leading.cpp     what only a leader does, and when      round.*       how much one round takes on
 //   writes.cpp      what policies say of a write; dry runs
 //   disk.cpp        what the disk said: durable, full, snapshot taken
 //   policies.*      which values keys may take
@@ -40,6 +41,7 @@
 #include "hub/core/read_gate.hpp"
 #include "hub/core/releases.hpp"
 #include "hub/core/replicator.hpp"
+#include "hub/core/round.hpp"
 #include "hub/core/waiting_changes.hpp"
 #include "hub/core/waiting_reads.hpp"
 
@@ -87,6 +89,7 @@ private:
         size_t bytes = 0;
         std::vector<std::pair<ChangeSet, feed::ValuesBefore>> changes;
         std::vector<OutgoingReply> replies;
+        size_t reply_bytes = 0;
         std::vector<StateDigest> digests;
         bool changed_policies = false;
         std::vector<plugin::Authority::Record> changed_access;
@@ -112,6 +115,7 @@ private:
     Status load_state();
     Status start_raft(raft::Restored& restored, Instant now, Output& output);
     void check_ready();
+    bool has_time(Round::Work kind, const Output& output);
     uint64_t cluster_time_ms(Instant now) const;
     uint64_t next_entry_time(Instant now);
     void propose(Instant now, Output& output);
@@ -247,17 +251,21 @@ private:
     void make_secret(Instant now);
     Status load_access();
 
-    // writes.cpp
+    // leading.cpp
     void lead(RequestReceived& input, Instant now, Output& output);
-    void on_write(RequestReceived& input, Instant now, Output& output);
-    bool check_policies(RequestReceived& input, Output& output);
+    void lead_now(RequestReceived& input, Instant now, Output& output);
     bool knows_policies() const;
+    bool must_wait(RequestReceived& input, Output& output);
+    bool can_resume() const;
     void resume_early_writes(Instant now, Output& output);
     void resume(RequestReceived& write, Instant now, Output& output);
+
+    // writes.cpp
+    void on_write(RequestReceived& input, Instant now, Output& output);
+    bool check_policies(RequestReceived& input, Output& output);
     void on(RulesAnswered& input, Instant now, Output& output);
     Status may_write(uint64_t format) const;
     Status all_can_read(const log::Command& command);
-    Status check_reach(const protocol::RequestOp& op);
     void count(const protocol::RequestOp& op);
     Status load_policies();
     Status load_allowed_format();
@@ -281,7 +289,7 @@ private:
 
     // apply.cpp
     void apply(Instant now, Output& output);
-    Status apply_batch(Index limit, Batch& batch, Instant now);
+    Status apply_batch(Index limit, Batch& batch, Instant now, const Output& output);
     Status decode(Pending& pending);
     Status apply_entry(Pending& pending, Batch& batch);
     Status apply_again(const raft::Entry& entry);
@@ -357,6 +365,7 @@ private:
     uint64_t resign_not_before_ms_ = 0;
     unsigned resigned_ = 0;  // since the disk had room
     uint64_t learners_looked_at_ms_ = 0;
+    Round round_{options_.round_keys_max, options_.round_reply_bytes_max};
     uint64_t now_ms_ = 0;                                                 // monotonic, of this round
     std::map<uint64_t, std::vector<protocol::Reply>> forwarded_replies_;  // by member, of this round
     std::vector<raft::Member> members_;                                   // by the newest configuration in the log
@@ -373,7 +382,8 @@ private:
     uint64_t last_login_ = 0;
     uint64_t secret_not_before_ms_ = 0;
     Policies policies_;
-    std::deque<RequestReceived> early_writes_;   // until this leader has applied what was there before its office
+    std::deque<RequestReceived> early_writes_;  // until this leader can do them and has time (leading.cpp)
+    size_t early_bytes_ = 0;
     std::map<uint64_t, RequestReceived> asked_;  // slow rules are looking at them; by number
     uint64_t last_asked_ = 0;
     Index office_begins_at_;  // the log's end when this member began to lead

@@ -11,10 +11,10 @@ namespace belfry::hub::core {
 
 bool Proposer::full() const { return waiting_.size() >= limits::inbox_requests_max || bytes_ >= limits::inbox_bytes_max; }
 
-void Proposer::add(Client client, log::Command command, size_t bytes) {
+void Proposer::add(Client client, log::Command command, size_t bytes, model::Reach reach) {
     BELFRY_ASSERT(!full());
     bytes_ += bytes;
-    waiting_.push_back({client, std::move(command), bytes});
+    waiting_.push_back({client, std::move(command), bytes, reach});
 }
 
 Proposal Proposer::take(uint64_t time_ms) {
@@ -22,9 +22,14 @@ Proposal Proposer::take(uint64_t time_ms) {
     Proposal proposal;
     proposal.entry.time_ms = time_ms;
     auto& commands = proposal.entry.commands;
+    model::Reach reach;  // of all of them
     while (!waiting_.empty() && commands.size() < limits::entry_commands_max) {
         Waiting& next = waiting_.front();
-        if (!commands.empty() && builder_.size() + next.bytes > limits::entry_bytes_target) break;
+        reach.keys += next.reach.keys;
+        reach.octets += next.reach.octets;
+        const bool fits = builder_.size() + next.bytes <= limits::entry_bytes_target &&
+                          reach.keys <= limits::entry_keys_max && reach.octets <= limits::entry_reply_bytes_max;
+        if (!commands.empty() && !fits) break;
         builder_.add(next.command);
         commands.push_back(std::move(next.command));
         proposal.clients.push_back(next.client);

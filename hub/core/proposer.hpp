@@ -1,5 +1,6 @@
 // Writes that wait to be proposed. What waits is joined into one entry, up to a size; nothing is ever held back to wait for
-// more: while the disk is busy with the entries in flight the next one fills by itself.
+// more: while the disk is busy with the entries in flight the next one fills by itself. An entry that would keep the
+// members busy for long, or make much to answer, ends earlier.
 #pragma once
 
 #include <deque>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "hub/log/entry.hpp"
+#include "hub/model/keyspace.hpp"
 
 namespace belfry::hub::core {
 
@@ -30,13 +32,14 @@ public:
     bool empty() const { return waiting_.empty(); }
     size_t count() const { return waiting_.size(); }
     // REQUIRES: !full().
-    void add(Client client, log::Command command, size_t bytes);
+    void add(Client client, log::Command command, size_t bytes, model::Reach reach = {});
     // The oldest that fit into one entry, at least one. REQUIRES: !empty().
     Proposal take(uint64_t time_ms);
     struct Waiting {
         Client client;
         log::Command command;
         size_t bytes = 0;
+        model::Reach reach;
     };
     // Gives back all that waits.
     std::deque<Waiting> clear();

@@ -107,26 +107,29 @@ void ReadGate::give_back() {
 
 // ---- results ----
 
-std::vector<RequestReceived> ReadGate::take_ready(Index applied) {
-    std::vector<RequestReceived> ready;
-    while (!granted_.empty() && granted_.front().index <= applied) {
-        ready.push_back(std::move(granted_.front().request));
-        granted_.pop_front();
-    }
+RequestReceived ReadGate::take_ready() {
+    RequestReceived ready = std::move(granted_.front().request);
+    granted_.pop_front();
     return ready;
 }
 
 // All wait equally long and keep their order, so the oldest of each kind is the first to be late.
-std::vector<RequestReceived> ReadGate::take_late(uint64_t now_ms) {
+std::vector<RequestReceived> ReadGate::take_late(std::deque<Read>& reads, uint64_t now_ms) {
     std::vector<RequestReceived> late;
-    for (auto* reads : {&granted_, &asked_, &fresh_}) {
-        while (!reads->empty() && reads->front().deadline_ms <= now_ms) {
-            late.push_back(std::move(reads->front().request));
-            reads->pop_front();
-        }
+    while (!reads.empty() && reads.front().deadline_ms <= now_ms) {
+        late.push_back(std::move(reads.front().request));
+        reads.pop_front();
     }
     return late;
 }
+
+std::vector<RequestReceived> ReadGate::take_late(uint64_t now_ms) {
+    std::vector<RequestReceived> late = take_late(asked_, now_ms);
+    for (RequestReceived& fresh : take_late(fresh_, now_ms)) late.push_back(std::move(fresh));
+    return late;
+}
+
+std::vector<RequestReceived> ReadGate::take_late_granted(uint64_t now_ms) { return take_late(granted_, now_ms); }
 
 std::vector<RequestReceived> ReadGate::take_granted() {
     std::vector<RequestReceived> granted;

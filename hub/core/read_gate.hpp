@@ -40,9 +40,14 @@ public:
 
     // After each step of the Raft, once per round.
     void flush(uint64_t now_ms, std::vector<MemberMessage>& out);
-    // Those that may be answered from a state that has applied this much.
-    std::vector<RequestReceived> take_ready(Index applied);
+    // Some may be answered from a state that has applied this much.
+    bool any_ready(Index applied) const { return !granted_.empty() && granted_.front().index <= applied; }
+    // The oldest of them. REQUIRES: any_ready().
+    RequestReceived take_ready();
+    // The cluster did not agree on what is newest.
     std::vector<RequestReceived> take_late(uint64_t now_ms);
+    // It did, but this member has not come to them.
+    std::vector<RequestReceived> take_late_granted(uint64_t now_ms);
     // Those that wait for nothing but this member to apply what is committed.
     std::vector<RequestReceived> take_granted();
     uint64_t wake_at_ms() const;
@@ -68,6 +73,7 @@ private:
     void answer_questions(std::optional<Index> index, std::vector<MemberMessage>& out);
     void grant(Index index);
     void give_back();
+    static std::vector<RequestReceived> take_late(std::deque<Read>& reads, uint64_t now_ms);
 
     const raft::Raft& raft_;
     const uint64_t id_;

@@ -132,7 +132,10 @@ void Core::Impl::on_read(RequestReceived& input, Instant now, Output& output) {
 
 void Core::Impl::answer_gated_reads(Instant now, Output& output) {
     gate_->flush(now.monotonic_ms, output.messages);
-    for (RequestReceived& read : gate_->take_ready(applied_)) on_read(read, now, output);
+    while (gate_->any_ready(applied_) && has_time(Round::Work::gated_reads, output)) {
+        RequestReceived read = gate_->take_ready();
+        on_read(read, now, output);
+    }
     // Their clients go to another member, which can answer.
     for (const RequestReceived& stuck : disk_hinders(now) ? gate_->take_granted() : std::vector<RequestReceived>()) {
         const Error& full = store_full_.active ? store_full_.error : log_full_.error;
@@ -146,6 +149,11 @@ void Core::Impl::answer_gated_reads(Instant now, Output& output) {
                Error{Code::unavailable,
                      "the cluster did not agree in time on what is newest; is a majority of its members "
                      "up? A local read needs none"},
+               output);
+    }
+    for (const RequestReceived& late : gate_->take_late_granted(now.monotonic_ms)) {
+        answer(late.connection, late.request.id,
+               Error{Code::unavailable, "this member had too much to do before this read, or lacks what is newest"},
                output);
     }
 }
@@ -185,24 +193,27 @@ void Core::Impl::answer_range(uint64_t connection, uint64_t request, const proto
     protocol::RangeFrame frame(request, keyspace_.revision());
     const auto reply = keyspace_.range(range, frame);
     if (!reply) return answer(connection, request, reply.error(), output);
-    output.replies.push_back(
-        {connection, {request, keyspace_.revision(), {}, {}}, std::move(frame).take(reply->count, reply->more)});
+    deliver({connection, {request, keyspace_.revision(), {}, {}}, std::move(frame).take(reply->count, reply->more)},
+            output);
 }
 
 void Core::Impl::answer_waiting_reads(Instant now, Output& output) {
-    if (!behind_) {
-        for (WaitingRead& read : waiting_reads_.take_ready(keyspace_.revision())) {
-            RequestReceived& input = read.request;
-            if (!is_permitted(input, now, output)) continue;  // it may have been revoked meanwhile
-            const auto& range = std::get<protocol::RangeRequest>(input.request.op);
-            answer_range(input.connection, input.request.id, range, output);
-        }
+    if (!behind_) waiting_reads_.reach(keyspace_.revision());
+    while (!behind_ && waiting_reads_.any_ready() && has_time(Round::Work::waiting_reads, output)) {
+        WaitingRead read = waiting_reads_.take_ready();
+        RequestReceived& input = read.request;
+        if (!is_permitted(input, now, output)) continue;  // it may have been revoked meanwhile
+        const auto& range = std::get<protocol::RangeRequest>(input.request.op);
+        answer_range(input.connection, input.request.id, range, output);
     }
     for (const WaitingRead& read : waiting_reads_.take_late(now.monotonic_ms)) {
+        const Revision revision = keyspace_.revision();
+        const std::string what = "revision " + std::to_string(read.min_revision.value);
         answer(
             read.request.connection, read.request.request.id,
-            Error{Code::unavailable, "revision " + std::to_string(read.min_revision.value) +
-                                         " has not come; this member is at " + std::to_string(keyspace_.revision().value)},
+            Error{Code::unavailable, read.min_revision > revision
+                                         ? what + " has not come; this member is at " + std::to_string(revision.value)
+                                         : what + " has come, but this member had too much to do, or its store is behind"},
             output);
     }
 }

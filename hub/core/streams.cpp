@@ -1,9 +1,18 @@
 // Private streams: changes asked for one request at a time (docs/feed.md). A request that finds nothing new waits for the
 // first change, or until its time is over. Either answer is a coverage interval, as a message of the feed is.
+#include <algorithm>
+
 #include "hub/core/impl.hpp"
 #include "sdk/protocol/codec.hpp"
 
 namespace belfry::hub::core {
+
+namespace {
+
+// With one answer of up to 2 MiB, before it is asked whether the round is full: what they have in common costs little.
+constexpr size_t answers_at_once = 64;
+
+}  // namespace
 
 void Core::Impl::on_changes(RequestReceived& input, Instant now, Output& output) {
     const auto& op = std::get<protocol::ChangesRequest>(input.request.op);
@@ -26,7 +35,8 @@ void Core::Impl::on_changes(RequestReceived& input, Instant now, Output& output)
 void Core::Impl::answer_streams(Instant now, Output& output) {
     if (stopped_) return;
     for (size_t left = limits::stream_answers_per_round_max; left > 0 && !behind_ && waiting_changes_.any_touched();) {
-        auto touched = waiting_changes_.take_touched(left);
+        if (!has_time(Round::Work::streams, output)) break;
+        auto touched = waiting_changes_.take_touched(std::min(left, answers_at_once));
         left -= touched.waiting.size();
         // It may have been revoked while it waited.
         std::erase_if(touched.waiting, [&](auto& one) { return !is_still_permitted(one.request, now, output); });
@@ -68,7 +78,7 @@ void Core::Impl::answer_touched(const WaitingChanges::Touched& touched, Output& 
     for (const auto& [request, deadline_ms] : touched.waiting) {
         const Revision from = std::get<protocol::ChangesRequest>(request.request.op).from;
         const uint64_t id = request.request.id;
-        output.replies.push_back({request.connection, {id, keyspace_.revision(), {}, {}}, encoded.frame(id, from)});
+        deliver({request.connection, {id, keyspace_.revision(), {}, {}}, encoded.frame(id, from)}, output);
     }
 }
 

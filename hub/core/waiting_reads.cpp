@@ -7,7 +7,7 @@
 
 namespace belfry::hub::core {
 
-bool WaitingReads::full() const { return reads_.size() >= limits::waiting_reads_max; }
+bool WaitingReads::full() const { return count() >= limits::waiting_reads_max; }
 
 void WaitingReads::add(WaitingRead read) {
     BELFRY_ASSERT(!full());
@@ -26,19 +26,30 @@ std::vector<WaitingRead> WaitingReads::take(Predicate predicate) {
     return taken;
 }
 
-std::vector<WaitingRead> WaitingReads::take_ready(Revision revision) {
-    if (lowest_ > revision) return {};
-    return take([&](const WaitingRead& read) { return read.min_revision <= revision; });
+void WaitingReads::reach(Revision revision) {
+    if (lowest_ > revision) return;
+    for (WaitingRead& read : take([&](const WaitingRead& read) { return read.min_revision <= revision; })) {
+        ready_.push_back(std::move(read));
+    }
+}
+
+WaitingRead WaitingReads::take_ready() {
+    WaitingRead ready = std::move(ready_.front());
+    ready_.pop_front();
+    return ready;
 }
 
 std::vector<WaitingRead> WaitingReads::take_late(uint64_t now_ms) {
-    if (next_deadline_ms() > now_ms) return {};
-    return take([&](const WaitingRead& read) { return read.deadline_ms <= now_ms; });
+    std::vector<WaitingRead> late;
+    if (next_deadline_ms() <= now_ms) late = take([&](const WaitingRead& read) { return read.deadline_ms <= now_ms; });
+    while (!ready_.empty() && ready_.front().deadline_ms <= now_ms) late.push_back(take_ready());
+    return late;
 }
 
 void WaitingReads::forget(uint64_t connection) {
-    if (reads_.empty()) return;
-    take([&](const WaitingRead& read) { return read.request.connection == connection; });
+    const auto is_of = [&](const WaitingRead& read) { return read.request.connection == connection; };
+    std::erase_if(ready_, is_of);
+    if (!reads_.empty()) take(is_of);
 }
 
 // All wait equally long, so the oldest is the first to be late.

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "hub/core/core.hpp"
@@ -18,11 +19,15 @@ struct WaitingRead {
 class WaitingReads {
 public:
     bool full() const;
-    size_t count() const { return reads_.size(); }
+    size_t count() const { return reads_.size() + ready_.size(); }
     // REQUIRES: !full().
     void add(WaitingRead read);
-    // Those whose revision has come, in the order of arrival.
-    std::vector<WaitingRead> take_ready(Revision revision);
+    // This revision has come.
+    void reach(Revision revision);
+    bool any_ready() const { return !ready_.empty(); }
+    // Of those whose revision has come, the one that waits longest for its turn. REQUIRES: any_ready().
+    WaitingRead take_ready();
+    // Whatever they wait for.
     std::vector<WaitingRead> take_late(uint64_t now_ms);
     void forget(uint64_t connection);
     uint64_t next_deadline_ms() const;  // UINT64_MAX = none
@@ -31,6 +36,7 @@ private:
     template <class Predicate>
     std::vector<WaitingRead> take(Predicate predicate);
     std::vector<WaitingRead> reads_;
+    std::deque<WaitingRead> ready_;
     Revision lowest_{UINT64_MAX};  // no read waits for less; spares a look at each
 };
 

@@ -1,12 +1,9 @@
 // A write on its way to the proposer, at the leader.
 //
-//   lead ─▶ may he? ─▶ on_write ─▶ policies ─▶ proposer      a dry run: tried on the state as it is, and forgotten
-//                                    │    ▲
-//                                    ▼    │ RulesAnswered
-//                               slow rules (the shell's thread)
-//
-// A new leader that has not applied what was there before its office knows neither all policies nor all users yet: writes
-// and administration wait for that.
+//   on_write ─▶ may he? ─▶ policies ─▶ proposer      a dry run: tried on the state as it is, and forgotten
+//                           │    ▲
+//                           ▼    │ RulesAnswered
+//                      slow rules (the shell's thread)
 #include <algorithm>
 
 #include "hub/core/impl.hpp"
@@ -33,18 +30,6 @@ log::Command command_of(protocol::Request& request) {
     return command;
 }
 
-// "member add 4 tcp://...", "leader transfer 2"
-std::string task_text(const protocol::RequestOp& op) {
-    using Kind = protocol::MemberChangeRequest::Kind;
-    if (const auto* transfer = std::get_if<protocol::LeaderTransferRequest>(&op)) {
-        return "leader transfer " + (transfer->id != 0 ? std::to_string(transfer->id) : std::string("to the best"));
-    }
-    const auto& change = std::get<protocol::MemberChangeRequest>(op);
-    const char* const word = change.kind == Kind::add ? "add " : change.kind == Kind::promote ? "promote " : "remove ";
-    const std::string text = "member " + (word + std::to_string(change.id));
-    return change.kind == Kind::add ? text + " " + change.address : text;
-}
-
 // That entries of this format follow (releases.hpp).
 log::Command announcement(uint64_t format) {
     return {"belfry",
@@ -62,30 +47,11 @@ uint64_t format_of(const protocol::Request& request) {
     return log::format_of(command_of(copy));
 }
 
-// What only a leader does: a write, or administration.
-void Core::Impl::lead(RequestReceived& input, Instant now, Output& output) {
-    if (std::holds_alternative<protocol::LeaseKeepAliveRequest>(input.request.op)) return keep_alive(input, now, output);
-    if (!is_administration(input.request.op)) return on_write(input, now, output);
-    if (!access_.is_open()) {
-        if (early_writes_.size() >= limits::inbox_requests_max) {
-            return answer(input.connection, input.request.id, Error{Code::busy, "too much waits for the new leader"},
-                          output);
-        }
-        if (!knows_policies()) return early_writes_.push_back(std::move(input));
-        if (!is_permitted(input, now, output)) return;
-    }
-    audit_administration(input, "begin " + task_text(input.request.op), output);
-    add_task(input, now, output);
-}
-
 void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
     const Client client{input.connection, input.request.id, false};
     auto writable = can_write_now();
-    if (writable && (proposer_.full() || early_writes_.size() >= limits::inbox_requests_max)) {
-        writable = Error{Code::busy, "too many writes wait to be proposed"};
-    }
+    if (writable && proposer_.full()) writable = Error{Code::busy, "too many writes wait to be proposed"};
     if (!writable) return answer(client.connection, client.request, writable.error(), output);
-    if (!knows_policies()) return early_writes_.push_back(std::move(input));
     if (!is_permitted(input, now, output)) return;
     if (!may_revoke(input, output)) return;
     if (!input.checked && !check_policies(input, output)) return;
@@ -94,9 +60,8 @@ void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
         if (!readable) return answer(client.connection, client.request, readable.error(), output);
         return try_out(input, now, output);
     }
-    if (const Status bounded = check_reach(input.request.op); !bounded) {
-        return answer(client.connection, client.request, bounded.error(), output);
-    }
+    const auto reach = keyspace_.check_reach(input.request.op, limits::scan_keys_max);
+    if (!reach) return answer(client.connection, client.request, reach.error(), output);
     count(input.request.op);
     const size_t bytes = protocol::approximate_bytes(input.request);
     log::Command command = command_of(input.request);
@@ -105,7 +70,7 @@ void Core::Impl::on_write(RequestReceived& input, Instant now, Output& output) {
     if (Status readable = all_can_read(command); !readable) {
         return answer(client.connection, client.request, readable.error(), output);
     }
-    proposer_.add(client, std::move(command), bytes);
+    proposer_.add(client, std::move(command), bytes, *reach);
 }
 
 Status Core::Impl::may_write(uint64_t format) const {
@@ -124,12 +89,6 @@ Status Core::Impl::all_can_read(const log::Command& command) {
     return {};
 }
 
-// No member may be busy for long with one entry.
-Status Core::Impl::check_reach(const protocol::RequestOp& op) {
-    const auto* txn = std::get_if<protocol::TxnRequest>(&op);
-    return txn == nullptr ? Status() : keyspace_.check_reach(*txn, limits::scan_keys_max);
-}
-
 void Core::Impl::count(const protocol::RequestOp& op) {
     if (std::holds_alternative<protocol::PutRequest>(op)) ++counters_.puts;
     if (std::holds_alternative<protocol::DeleteRequest>(op)) ++counters_.deletes;
@@ -138,8 +97,6 @@ void Core::Impl::count(const protocol::RequestOp& op) {
 }
 
 // ---- policies ----
-
-bool Core::Impl::knows_policies() const { return alone() || applied_ >= office_begins_at_; }
 
 // False: it is answered, or waits for somebody.
 bool Core::Impl::check_policies(RequestReceived& input, Output& output) {
@@ -176,20 +133,7 @@ void Core::Impl::on(RulesAnswered& input, Instant now, Output& output) {
     RequestReceived write = std::move(found.mapped());
     if (!input.verdict) return answer(write.connection, write.request.id, input.verdict.error(), output);
     write.checked = true;
-    resume(write, now, output);
-}
-
-void Core::Impl::resume_early_writes(Instant now, Output& output) {
-    if (stopped_ || early_writes_.empty() || (role() == raft::Role::leader && !knows_policies())) return;
-    for (RequestReceived& write : std::exchange(early_writes_, {})) resume(write, now, output);
-}
-
-// The office may have been lost meanwhile; what another member has sent here does not travel further.
-void Core::Impl::resume(RequestReceived& write, Instant now, Output& output) {
-    if (role() == raft::Role::leader) return lead(write, now, output);
-    if ((write.connection & member_connection_bit) == 0) return forward(write, now, output);
-    answer(write.connection, write.request.id, Error{Code::unavailable, "this member leads no more; nothing was changed"},
-           output);
+    role() == raft::Role::leader ? lead(write, now, output) : resume(write, now, output);
 }
 
 Status Core::Impl::load_policies() {
@@ -225,7 +169,8 @@ void Core::Impl::try_out(RequestReceived& input, Instant now, Output& output) {
     const auto connection = input.connection;
     const auto id = input.request.id;
     if (auto readable = can_read(); !readable) return answer(connection, id, readable.error(), output);
-    if (auto bounded = check_reach(input.request.op); !bounded) return answer(connection, id, bounded.error(), output);
+    const auto reach = keyspace_.check_reach(input.request.op, limits::scan_keys_max);
+    if (!reach) return answer(connection, id, reach.error(), output);
     ++counters_.other_reads;
     if (auto committed = commit_held(); !committed) {
         on_apply_error(committed.error(), now, output);

@@ -225,6 +225,7 @@ Result<protocol::DeleteReply> Keyspace::erase(const protocol::DeleteRequest& req
         return status.ok();
     };
     if (Status scanned = scan_current(request.range, Direction::forward, visit); !scanned) return scanned.error();
+    looked_at_ += (erased_key_weight - 1) * reply.deleted;
     if (!status) return status.error();
     const Revision now = meta_.revision.next();
     const Bytes tombstone = encode_deleted(now);

@@ -53,6 +53,15 @@ struct Applied {
     bool changed_records = false;  // the hub's own
 };
 
+// What a command would look at and answer with, roughly: every member is busy with an entry for as long as with all of its
+// commands together, and the one that answers holds all their answers.
+struct Reach {
+    size_t keys = 0;    // one that is erased counts as erased_key_weight
+    size_t octets = 0;  // of the answer, at most
+};
+// An erased key is read, recorded and written twice, and once more if the command is refused.
+inline constexpr size_t erased_key_weight = 16;
+
 // Bugs on purpose in what claims do: only for the simulator, which must find each of them (docs/simulation.md).
 struct ClaimPlants {
     bool claim_for_ever = false;     // what was handed out stays so when the lease of its claim has ended
@@ -124,7 +133,11 @@ public:
     // For a transaction, before it is proposed or run: `too_large` if its compares and its ranges, those of both branches,
     // would look at more than `keys_max` keys together, as the state is now; a range alone never does. What is applied is
     // not asked: members may differ in this bound, never in outcomes.
-    Status check_reach(const protocol::TxnRequest& request, size_t keys_max);
+    Result<Reach> check_reach(const protocol::TxnRequest& request, size_t keys_max);
+    // The same for any write; what is no transaction is not refused.
+    Result<Reach> check_reach(const protocol::RequestOp& op, size_t keys_max);
+    // Keys that everything so far has looked at, and what else took as long; applied or read, answered or refused.
+    uint64_t looked_at() const { return looked_at_; }
     // The newest revision whose change set is older than time_ms; for compaction by age. 0 = none.
     Result<Revision> revision_before(uint64_t time_ms);
 
@@ -148,11 +161,15 @@ private:
     };
     struct Path;    // which branch of each transaction runs, in order of execution
     struct Claims;  // that stand below one prefix
-    // Keys that a transaction would look at.
-    struct Reach {
+    // What a transaction would do, as far as its bound.
+    struct Prospect {
         size_t keys_max;
-        size_t keys = 0;
+        size_t keys = 0;  // looked at by compares, ranges and claims
+        size_t erased = 0;
+        size_t ranges = 0;                               // of more than one key, of any kind
+        size_t shown = 0, replaced = 0, handed_out = 0;  // octets of the answer
         bool beyond() const { return keys > keys_max; }
+        Reach reach() const;
     };
 
     // keyspace.cpp
@@ -184,11 +201,15 @@ private:
     // txn.cpp
     Result<protocol::TxnReply> txn(const protocol::TxnRequest& request);
     Result<protocol::TxnReply> run(const protocol::TxnRequest& request, Path& path);
-    Status reach(const protocol::TxnRequest& request, Reach& reach);
-    Status reach(const protocol::Compare& compare, Reach& reach);
+    Status look_ahead(const protocol::Compare& compare, Prospect& prospect);
     Status choose(const protocol::TxnRequest& request, Path& path);
     Result<protocol::TxnOpReply> run_op(const protocol::TxnOp& item, Path& path);
     Result<bool> holds(const protocol::Compare& compare);
+
+    // reach.cpp
+    Status look_ahead(const protocol::TxnRequest& request, Prospect& prospect);
+    Status look_ahead(const protocol::TxnOp& item, Prospect& prospect);
+    Status look_ahead(const protocol::DeleteRequest& erase, Prospect& prospect);
 
     // claims.cpp
     Result<protocol::ClaimReply> claim(const protocol::ClaimRequest& request);
@@ -218,7 +239,7 @@ private:
     Result<protocol::RangeReply> range_by_key(const protocol::RangeRequest& request, Revision when, Budget& budget,
                                               Add add);
     Result<protocol::RangeReply> range_sorted(const protocol::RangeRequest& request, Revision when, Budget& budget);
-    Status reach(const protocol::RangeRequest& request, Reach& reach);
+    Status look_ahead(const protocol::RangeRequest& request, Prospect& prospect);
 
     plugin::StateStore& store_;
     Meta meta_;
@@ -233,6 +254,7 @@ private:
     bool names_any_lease_ = false;
     uint64_t sequential_puts_ = 0;
     Bytes scratch_;
+    uint64_t looked_at_ = 0;
     ClaimPlants plants_;
 };
 

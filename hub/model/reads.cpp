@@ -31,11 +31,14 @@ size_t bytes_of(const KeyValue& kv) {
     return kv.key.size() + kv.value.size() + kv.content_type.size() + event_envelope_bytes;
 }
 
-// A sorted range copies what it looks at: so many octets count for a key (check_reach).
+// A sorted range copies what it looks at: so many octets count for a key.
 constexpr size_t sorted_octets_per_key = belfry::limits::range_reply_bytes_max / hub::limits::scan_keys_max;
 
 // Of a change record that is read for one key: so many octets take as long as a key of a scan.
 constexpr size_t record_octets_per_step = 1024;
+
+// Of a value that a filter reads: so many octets take as long as a key of a scan.
+constexpr size_t filtered_octets_per_key = 16;
 
 bool is_everything(const KeyRange& range) { return range.is_open() && range.begin <= BytesView("\0", 1); }
 
@@ -68,6 +71,13 @@ plugin::Sight sight_of(const plugin::Filter& filter, const ChangeEvent& event) {
 size_t expected_keys(const RangeRequest& request) {
     constexpr uint64_t unlimited = 256;
     return static_cast<size_t>(request.limit == 0 ? unlimited : std::min(request.limit, 4 * unlimited));
+}
+
+// Of an answer.
+size_t most_octets(const RangeRequest& request) {
+    constexpr uint64_t many = belfry::limits::range_reply_bytes_max / belfry::limits::value_bytes_max;
+    const uint64_t keys = request.range.is_one() ? 1 : request.limit == 0 ? many : std::min(request.limit, many);
+    return static_cast<size_t>(keys) * belfry::limits::value_bytes_max;
 }
 
 // Sorts and keeps the first `limit`; 0 = all.
@@ -169,6 +179,7 @@ Result<RangeReply> Keyspace::range_sorted(const RangeRequest& request, Revision 
         ++reply.count;
         reply.kvs.push_back(to_key_value(key, version));
         bytes += bytes_of(reply.kvs.back());
+        looked_at_ += bytes_of(reply.kvs.back()) / sorted_octets_per_key;
         const bool twice_the_limit = request.limit > 0 && reply.kvs.size() / 2 > request.limit;
         if (twice_the_limit || (bytes > belfry::limits::range_reply_bytes_max && request.limit > 0)) {
             sort_and_cut(reply.kvs, request);
@@ -194,20 +205,22 @@ Result<RangeReply> Keyspace::range_sorted(const RangeRequest& request, Revision 
 }
 
 // What is wrong with a range is told when it runs.
-Status Keyspace::reach(const RangeRequest& request, Reach& reach) {
+Status Keyspace::look_ahead(const RangeRequest& request, Prospect& prospect) {
+    if (!request.count_only) prospect.shown += most_octets(request);
     const Result<Revision> when = resolve(request.at);
     if (!when || (request.count_only && *when >= newest() && is_everything(request.range))) return {};
     const bool sorts = !in_order_of_keys(request, *when >= newest());
-    if (request.range.is_one() && *when >= newest() && !sorts) return ++reach.keys, Status();
+    if (request.range.is_one() && *when >= newest() && !sorts) return ++prospect.keys, Status();
+    ++prospect.ranges;
     size_t keys = 0;
     const auto visit = [&](BytesView key, const Version& version) {
         keys += 1 + (sorts ? (key.size() + version.value.size()) / sorted_octets_per_key : 0);
-        return keys < reach.keys_max && reach.keys + keys <= reach.keys_max;
+        return keys < prospect.keys_max && prospect.keys + keys <= prospect.keys_max;
     };
     Steps steps;
-    steps.max = reach.keys_max;
+    steps.max = prospect.keys_max;
     Status status = scan(request.range, *when, Direction::forward, visit, steps);
-    reach.keys += std::min(std::max(keys, steps.taken), reach.keys_max);  // it stops there
+    prospect.keys += std::min(std::max(keys, steps.taken), prospect.keys_max);  // it stops there
     return status;
 }
 
@@ -250,7 +263,9 @@ Result<protocol::HistoryReply> Keyspace::history(const protocol::HistoryRequest&
         if (!dropped) {
             const Result<BytesView> record = change_record(version.mod);
             if (!record) return record.error();
-            steps += 1 + record->size() / record_octets_per_step;
+            const size_t taken = 1 + record->size() / record_octets_per_step;
+            steps += taken;
+            looked_at_ += taken;
             ChangeReader reader(*record, version.mod);
             const Result<ChangeEvent> event = reader.find(request.key);
             if (!event) return event.error().code == Code::not_found ? damaged("changes", 0) : event.error();
@@ -338,6 +353,7 @@ Result<protocol::ChangesReply> Keyspace::changes(const protocol::ChangesRequest&
     if (to == from) return reply;
     const Status status = store_.scan(table_changes, view(revision_key(from.next())), view(revision_key(to.next())),
                                       Direction::forward, visit);
+    looked_at_ += examined + read_by_filter / filtered_octets_per_key;
     if (!status) return status.error();
     if (!damage) return damage.error();
     return reply;
@@ -373,7 +389,9 @@ Result<protocol::SnapshotReply> Keyspace::snapshot(const protocol::SnapshotReque
         return true;
     };
     Steps steps;
-    if (Status status = scan(range, *when, Direction::forward, visit, steps); !status) return status.error();
+    const Status status = scan(range, *when, Direction::forward, visit, steps);
+    looked_at_ += read_by_filter / filtered_octets_per_key;
+    if (!status) return status.error();
     if (steps.cut) {
         reply.more = true;
         reply.after_key = std::move(steps.reached);
@@ -403,7 +421,9 @@ Result<protocol::DigestReply> Keyspace::digest(const protocol::DigestRequest& re
         return true;
     };
     Steps steps;
-    if (Status status = scan(filter.range(), *when, Direction::forward, visit, steps); !status) return status.error();
+    const Status status = scan(filter.range(), *when, Direction::forward, visit, steps);
+    looked_at_ += read_by_filter / filtered_octets_per_key;
+    if (!status) return status.error();
     if (read_by_filter > hub::limits::digested_value_bytes_max) {
         return Error{Code::too_large, "digest: the filter would have to read more than " +
                                           std::to_string(hub::limits::digested_value_bytes_max >> 20) +

@@ -2,7 +2,7 @@
 //
 // Every member runs them, and again after a restart. So what all ranges of one answer hold is bounded as if they were one;
 // that changes no outcome, and no answer that is small enough to be kept for a session. How many keys they look at would
-// show in small answers too, where it counts them: that is asked at the door instead (check_reach).
+// show in small answers too, where it counts them: that is asked at the door instead (reach.cpp).
 #include <set>
 #include <string>
 #include <utility>
@@ -111,37 +111,13 @@ Result<TxnReply> Keyspace::txn(const TxnRequest& request) {
     return run(request, path);
 }
 
-Status Keyspace::check_reach(const TxnRequest& request, size_t keys_max) {
-    Reach sum{keys_max};
-    if (Status looked = reach(request, sum); !looked) return looked;
-    if (!sum.beyond()) return {};
-    return Error{Code::too_large, "transaction: its compares and ranges would look at more than " +
-                                      std::to_string(keys_max) + " keys; ask for narrower ranges, or in several steps"};
-}
-
-Status Keyspace::reach(const TxnRequest& request, Reach& reach) {
-    for (const Compare& compare : request.compares) {
-        if (Status looked = this->reach(compare, reach); !looked || reach.beyond()) return looked;
-    }
-    for (const auto* branch : {&request.then_ops, &request.else_ops}) {
-        for (const TxnOp& item : *branch) {
-            Status looked;
-            if (const auto* range = std::get_if<protocol::RangeRequest>(&item.op)) looked = this->reach(*range, reach);
-            if (const auto* nested = std::get_if<TxnRequest>(&item.op)) looked = this->reach(*nested, reach);
-            if (const auto* claim = std::get_if<protocol::ClaimRequest>(&item.op))
-                reach.keys += 2 * belfry::limits::claims_standing_max + claim->limit;
-            if (!looked || reach.beyond()) return looked;
-        }
-    }
-    return {};
-}
-
 // As far as holds() goes. One key counts as one, there or not, and is not looked up for that: most compares are such.
-Status Keyspace::reach(const Compare& compare, Reach& reach) {
-    if (compare.range.is_one()) return ++reach.keys, Status();
+Status Keyspace::look_ahead(const Compare& compare, Prospect& prospect) {
+    if (compare.range.is_one()) return ++prospect.keys, Status();
+    ++prospect.ranges;
     const auto visit = [&](BytesView, const Version& version) {
-        ++reach.keys;
-        return !reach.beyond() && satisfies(version, compare);
+        ++prospect.keys;
+        return !prospect.beyond() && satisfies(version, compare);
     };
     return scan_current(compare.range, Direction::forward, visit);
 }

@@ -194,8 +194,14 @@ Result<BytesView> Keyspace::change_record(Revision revision) {
 
 Status Keyspace::scan(const KeyRange& range, Revision when, Direction direction, const Visit& visit, Steps& steps) {
     if (when >= newest()) return scan_current(range, direction, visit);
-    if (!range.is_one()) return scan_old(range, when, visit, steps);
+    const size_t taken_before = steps.taken;
+    if (!range.is_one()) {
+        const Status scanned = scan_old(range, when, visit, steps);
+        looked_at_ += steps.taken - taken_before;
+        return scanned;
+    }
     const auto version = at(range.begin, when, steps);
+    looked_at_ += steps.taken - taken_before;
     if (!version) return version.error();
     if (version->has_value()) visit(range.begin, **version);
     return {};
@@ -212,6 +218,7 @@ Status Keyspace::scan_current(const KeyRange& range, Direction direction, const 
     if (bounds.empty) return {};
     Status damage;
     const auto decode = [&](BytesView key, BytesView record) {
+        ++looked_at_;
         const Result<Version> version = decode_current(record);
         if (version) return visit(key, *version);
         damage = version.error();

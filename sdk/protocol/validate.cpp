@@ -322,6 +322,27 @@ size_t bytes_of(const TxnReply& reply) {
     return bytes;
 }
 
+size_t bytes_of(const ChangesReply& reply) {
+    size_t bytes = envelope_bytes;
+    for (const ChangeSet& change : reply.changes) bytes += approximate_bytes(change);
+    return bytes;
+}
+
+size_t bytes_of(const HistoryReply& reply) {
+    size_t bytes = envelope_bytes;
+    for (const HistoryVersion& version : reply.versions) {
+        bytes +=
+            approximate_bytes(version.kv) + version.author.size() + version.comment.size() + labels_bytes(version.labels);
+    }
+    return bytes;
+}
+
+size_t bytes_of(const RecordsReply& reply) {
+    size_t bytes = envelope_bytes;
+    for (const Record& record : reply.records) bytes += 2 * envelope_bytes + record.name.size() + record.content.size();
+    return bytes;
+}
+
 size_t bytes_of(const LeaseTimeToLiveReply& reply) {
     size_t bytes = envelope_bytes + reply.facts.owner.size();
     for (const Bytes& key : reply.keys) bytes += envelope_bytes + key.size();
@@ -362,10 +383,15 @@ size_t approximate_bytes(const Request& request) {
 size_t approximate_bytes(const Reply& reply) {
     const size_t bytes = 2 * envelope_bytes + reply.error.detail.size();
     if (const auto* put = std::get_if<PutReply>(&reply.result)) return bytes + bytes_of(*put);
+    if (const auto* range = std::get_if<RangeReply>(&reply.result)) return bytes + bytes_of(*range);
     if (const auto* erase = std::get_if<DeleteReply>(&reply.result)) return bytes + bytes_of(*erase);
     if (const auto* txn = std::get_if<TxnReply>(&reply.result)) return bytes + bytes_of(*txn);
     if (const auto* lease = std::get_if<LeaseTimeToLiveReply>(&reply.result)) return bytes + bytes_of(*lease);
     if (const auto* leases = std::get_if<LeasesReply>(&reply.result)) return bytes + bytes_of(*leases);
+    if (const auto* snapshot = std::get_if<SnapshotReply>(&reply.result)) return bytes + bytes_of(snapshot->kvs);
+    if (const auto* changes = std::get_if<ChangesReply>(&reply.result)) return bytes + bytes_of(*changes);
+    if (const auto* history = std::get_if<HistoryReply>(&reply.result)) return bytes + bytes_of(*history);
+    if (const auto* records = std::get_if<RecordsReply>(&reply.result)) return bytes + bytes_of(*records);
     return bytes;
 }
 

@@ -30,6 +30,9 @@ Hub::Hub(World& world, Publisher& publisher, Truth& truth, const hub::plugin::Fi
     options_.log_trailing_bytes = 0;
     options_.keep_revisions = world.random.chance(40) ? world.random.between(20, 200) : 0;
     // As if there were so many leases that keep-alives wait for each other, or none.
+    // Rounds that are full at once: where they and their batches are cut must decide nothing.
+    if (world.random.chance(50)) options_.round_keys_max = world.random.between(1, 60);
+    if (world.random.chance(50)) options_.round_reply_bytes_max = world.random.between(100, 2000);
     if (world.random.chance(70)) options_.lease_pace_us = world.random.between(1000, 30'000);
     publisher_.on_topic = [this](ChannelId channel, bool subscribed) {
         if (core_) queue(hub::core::TopicChanged{channel, subscribed});

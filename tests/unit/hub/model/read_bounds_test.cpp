@@ -127,7 +127,7 @@ TEST_CASE("txn: how many keys it would look at is known before it runs", "[model
     for (int i = 0; i < 10; ++i) hub.apply(put("k" + std::to_string(i), "v"));
     const auto reaches = [&](const p::TxnRequest& txn, size_t keys) {
         const auto code = [&](size_t bound) {
-            const Status status = hub.keys().check_reach(txn, bound);
+            const auto status = hub.keys().check_reach(txn, bound);
             return status ? Code::ok : status.error().code;
         };
         return code(keys) == Code::ok && (keys == 0 || code(keys - 1) == Code::too_large);
