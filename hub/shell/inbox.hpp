@@ -30,6 +30,11 @@ public:
     Status on_frame(uint64_t connection, BytesView public_key, BytesView frame);
     // Takes everything that waits, as Mailbox::take_all does.
     void take_all(std::vector<Item>& items, std::chrono::steady_clock::time_point deadline);
+    // As Mailbox::take_if; requests may not be wanted: those that wait are counted.
+    template <class Wanted>
+    void take_if(std::vector<Item>& items, Wanted&& wanted) {
+        mailbox_.take_if(items, wanted);
+    }
 
     uint64_t refused_count() const { return refused_.load(std::memory_order_relaxed); }
     uint64_t malformed_count() const { return malformed_.load(std::memory_order_relaxed); }

@@ -1,9 +1,11 @@
-// A queue that many threads fill and one thread empties whole. Putting never blocks; the caller keeps the bounds (Inbox for
-// strangers' requests; everything else is bounded by what the core has in flight).
+// A queue that many threads fill and one thread empties, whole or but for what can wait. Putting never blocks; the caller
+// keeps the bounds (Inbox for strangers' requests; everything else is bounded by what the core has in flight).
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -45,6 +47,15 @@ public:
     }
     void take_all(std::vector<Item>& items, std::chrono::steady_clock::time_point deadline) {
         take_all(items, deadline, [] {});
+    }
+
+    // Moves those that are wanted to the end of `items` and leaves the rest, all in order. Does not wait.
+    template <class Wanted>
+    void take_if(std::vector<Item>& items, Wanted&& wanted) {
+        const std::lock_guard lock(mutex_);
+        const auto rest = std::stable_partition(items_.begin(), items_.end(), wanted);
+        std::move(items_.begin(), rest, std::back_inserter(items));
+        items_.erase(items_.begin(), rest);
     }
 
     void close() {

@@ -240,7 +240,6 @@ Status Server::run() {
                            {"data_dir", settings_.data_dir},
                            {"revision", std::to_string(core_->revision().value)},
                            {"start_ms", std::to_string((now_us() - started_us_) / 1000)}});
-    std::vector<Item> items;
     core::Output output;
     uint64_t wake_at_ms = 0;
     bool stop_told = false;
@@ -248,7 +247,7 @@ Status Server::run() {
         using std::chrono::milliseconds;
         const auto deadline = wake_at_ms == UINT64_MAX ? std::chrono::steady_clock::time_point::max()
                                                        : std::chrono::steady_clock::time_point(milliseconds(wake_at_ms));
-        inbox_.take_all(items, deadline);
+        backlog_.fill(inbox_, deadline);
         const uint64_t begun_us = now_us();
         const Instant instant = now();
         output.clear();
@@ -257,12 +256,13 @@ Status Server::run() {
             core_->step(core::StopAsked{}, instant, output);
             stop_told = true;
         }
-        take(items, instant, output);
+        const bool worked = work_off(instant, output);
         core_->flush(instant, output);
         // A lone write is made durable here and answered in the same round; under load the log writer's thread does it.
         // Other members get it meanwhile.
         send_messages(output);
-        while (is_lone_write(output.persist) && mailbox_.empty() && log_writer_->persist_now(output.persist, answers_)) {
+        while (is_lone_write(output.persist) && backlog_.empty() && mailbox_.empty() &&
+               log_writer_->persist_now(output.persist, answers_)) {
             output.persist = {};
             act(output);
             output.clear();
@@ -273,11 +273,11 @@ Status Server::run() {
             send_messages(output);
         }
         wake_at_ms = output.wake_at_ms;
-        const bool may_end = output.may_end;
+        const bool may_end = output.may_end && backlog_.empty();
         act(output);
         tell_state();
         tell_unlike_members(instant);
-        if (!items.empty()) round_latency_us_.add(now_us() - begun_us);
+        if (worked) round_latency_us_.add(now_us() - begun_us);
         const std::lock_guard lock(fatal_mutex_);
         if (fatal_) return *fatal_;
         if (may_end) break;
@@ -285,27 +285,38 @@ Status Server::run() {
     return end({});
 }
 
-// Replies of reads leave while the rest of a long round is still being worked on: a client that waits for them goes on
-// meanwhile.
-void Server::take(std::vector<Item>& items, Instant instant, core::Output& output) {
-    uint64_t sent_us = now_us();
-    for (Item& item : items) {
-        if (const uint64_t time_us = now_us(); time_us - sent_us > reply_wait_us_max) {
-            send_replies(output);
-            outbox_->flush();
-            sent_us = time_us;
-        }
-        if (auto* refusal = std::get_if<Refusal>(&item)) {
-            outbox_->add({refusal->connection, std::move(refusal->reply), {}});
-            continue;
-        }
-        auto& input = std::get<core::Input>(item);
-        const auto* received = std::get_if<core::RequestReceived>(&input);
-        if (received != nullptr && std::holds_alternative<protocol::StatusRequest>(received->request.op)) {
-            core_->step(measure(), instant, output);
-        }
-        core_->step(std::move(input), instant, output);
+// Until the round has done enough; false: there was nothing. Replies of reads leave while the rest of a long round is still
+// being worked on: a client that waits for them goes on meanwhile.
+bool Server::work_off(Instant instant, core::Output& output) {
+    const uint64_t begun_us = now_us();
+    uint64_t time_us = begun_us;
+    uint64_t sent_us = begun_us;
+    bool worked = false;
+    const auto enough = [&] {
+        return time_us - begun_us > limits::round_us_max || output.reply_bytes >= limits::round_reply_bytes_max;
+    };
+    while (Item* const item = backlog_.next(enough())) {
+        worked = true;
+        take(*item, instant, output);
+        time_us = now_us();
+        if (time_us - sent_us <= reply_wait_us_max) continue;
+        send_replies(output);
+        outbox_->flush();
+        sent_us = time_us;
     }
+    return worked;
+}
+
+void Server::take(Item& item, Instant instant, core::Output& output) {
+    if (auto* refusal = std::get_if<Refusal>(&item)) {
+        return outbox_->add({refusal->connection, std::move(refusal->reply), {}});
+    }
+    auto& input = std::get<core::Input>(item);
+    const auto* received = std::get_if<core::RequestReceived>(&input);
+    if (received != nullptr && std::holds_alternative<protocol::StatusRequest>(received->request.op)) {
+        core_->step(measure(), instant, output);
+    }
+    core_->step(std::move(input), instant, output);
 }
 
 void Server::send_replies(core::Output& output) {

@@ -7,6 +7,9 @@
 //        └─▶ inbox: decode, admit ─┐    │                 │          │
 //                                  ▼    ▼                 ▼          │
 //                              ═════════ one bounded mailbox ═══ Input
+//
+// A round works for some 50 ms on what came, by its clock; what clients asked beyond that is left to the next
+// (backlog.hpp).
 #pragma once
 
 #include <atomic>
@@ -25,6 +28,7 @@
 #include "hub/plugin/validator.hpp"
 #include "hub/settings/settings.hpp"
 #include "hub/shell/auditor.hpp"
+#include "hub/shell/backlog.hpp"
 #include "hub/shell/data_directory.hpp"
 #include "hub/shell/inbox.hpp"
 #include "hub/shell/log_writer.hpp"
@@ -64,7 +68,8 @@ private:
     Snapshots snapshots() const { return Snapshots(directory_->snapshots_path()); }
     Status start_core(const std::vector<plugin::Plugin>& plugins);
 
-    void take(std::vector<Item>& items, Instant instant, core::Output& output);
+    bool work_off(Instant instant, core::Output& output);
+    void take(Item& item, Instant instant, core::Output& output);
     void send_replies(core::Output& output);
     void send_messages(core::Output& output);
     void send_to_members(core::Output& output, bool only_replies);
@@ -91,6 +96,7 @@ private:
 
     Mailbox<Item> mailbox_;
     Inbox inbox_;
+    Backlog backlog_;
     std::mutex join_mutex_;
     Bytes join_answer_;  // encoded; under join_mutex_
     std::unique_ptr<plugin::Transport> transport_;
