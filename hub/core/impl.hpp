@@ -261,6 +261,10 @@ private:
     void resume(RequestReceived& write, Instant now, Output& output);
 
     // writes.cpp
+    struct Asked {  // slow rules are looking at it
+        RequestReceived write;
+        size_t bytes = 0;  // and of what they are shown
+    };
     void on_write(RequestReceived& input, Instant now, Output& output);
     bool check_policies(RequestReceived& input, Output& output);
     void on(RulesAnswered& input, Instant now, Output& output);
@@ -384,7 +388,8 @@ private:
     Policies policies_;
     std::deque<RequestReceived> early_writes_;  // until this leader can do them and has time (leading.cpp)
     size_t early_bytes_ = 0;
-    std::map<uint64_t, RequestReceived> asked_;  // slow rules are looking at them; by number
+    std::map<uint64_t, Asked> asked_;  // by number
+    size_t asked_bytes_ = 0;
     uint64_t last_asked_ = 0;
     Index office_begins_at_;  // the log's end when this member began to lead
     Proposer proposer_;

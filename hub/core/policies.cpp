@@ -12,6 +12,10 @@ namespace {
 // Keys that one write may erase where policies are about some of them: each is looked at.
 constexpr uint64_t erased_keys_max = 1024;
 constexpr uint64_t questions_max = 4096;
+// Keys that are looked at for all deletes of one write and all policies together, matching or not: some 10 ms.
+constexpr uint64_t looked_at_max = 65536;
+// Of values that one write's rules are shown: many times the largest request, and little against what a member holds.
+constexpr size_t value_bytes_max = 64 * 1024 * 1024;
 
 // Of keys; begin empty: they have none in common.
 KeyRange common_range(const KeyRange& one, const KeyRange& other) {
@@ -34,26 +38,41 @@ Result<std::shared_ptr<const ValueRule>> no_rules(const protocol::PolicyRule& ru
 
 struct Policies::Questions {
     model::Keyspace& keyspace;
-    std::vector<RuleQuestion> all;
+    WriteCheck check = {};
+    uint64_t looked_at = 0;
 
-    Status add(const Bytes& pattern, const Compiled& policy, BytesView key, const std::optional<Bytes>& old_value,
-               const std::optional<Bytes>& value) {
+    Status add(const Bytes& pattern, const Compiled& policy, BytesView key, const SharedValue& old_value,
+               const SharedValue& value) {
         if (policy.error.code != Code::ok) {
             return Error{Code::unsupported, "policy '" + pattern +
                                                 "' cannot be checked by the leader, so nothing that it " +
                                                 "may be about is written: " + policy.error.detail};
         }
-        if (all.size() + policy.rules.size() > questions_max) {
+        if (check.all.size() + policy.rules.size() > questions_max) {
             return Error{Code::too_large, "more than " + std::to_string(questions_max) +
                                               " checks by policies for one write: do it in several steps"};
         }
-        for (const auto& [kind, rule] : policy.rules) all.push_back({pattern, kind, rule, Bytes(key), old_value, value});
+        for (const auto& [kind, rule] : policy.rules) {
+            check.all.push_back({pattern, kind, rule, Bytes(key), old_value, value});
+        }
         return {};
+    }
+    Status look_at(uint64_t keys) {
+        looked_at += keys;
+        if (looked_at <= looked_at_max) return {};
+        return Error{Code::too_large, "more than " + std::to_string(looked_at_max) +
+                                          " keys that policies may be about in one write: erase them in several steps"};
+    }
+    Status show(size_t bytes) {
+        check.value_bytes += bytes;
+        if (check.value_bytes <= value_bytes_max) return {};
+        return Error{Code::too_large, "policies would look at more than " + std::to_string(value_bytes_max >> 20) +
+                                          " MiB of values for one write: do it in several steps"};
     }
 };
 
 Status RuleQuestion::ask() const {
-    const Status accepted = rule->check(key, old_value, value);
+    const Status accepted = rule->check(key, *old_value, *value);
     return accepted ? Status() : Status(refusal(accepted.error(), key, pattern, kind));
 }
 
@@ -111,21 +130,22 @@ void Policies::set(const std::vector<protocol::Record>& records) {
 
 // ---- a write ----
 
-Result<std::vector<RuleQuestion>> Policies::questions(const protocol::RequestOp& op, model::Keyspace& keyspace) const {
-    Questions questions{keyspace, {}};
-    if (policies_.empty()) return std::move(questions.all);
+Result<WriteCheck> Policies::questions(const protocol::RequestOp& op, model::Keyspace& keyspace) const {
+    Questions questions{keyspace};
+    if (policies_.empty()) return std::move(questions.check);
     Status asked;
     if (const auto* put = std::get_if<protocol::PutRequest>(&op)) asked = about_put(*put, questions);
     if (const auto* erase = std::get_if<protocol::DeleteRequest>(&op)) asked = about_erase(*erase, questions);
     if (const auto* txn = std::get_if<protocol::TxnRequest>(&op)) asked = about_txn(*txn, questions);
     if (!asked) return asked.error();
-    return std::move(questions.all);
+    return std::move(questions.check);
 }
 
-// The key of a sequential put is not known yet: that it ends with a number is.
+// The key of a sequential put is not known yet: that it ends with a number is. Values are read and copied once, for the
+// first policy that matches.
 Status Policies::about_put(const protocol::PutRequest& put, Questions& questions) const {
     const Bytes key = put.sequential ? protocol::sequential_key(put.key, {}, 0) : put.key;
-    std::optional<protocol::RangeReply> before;  // read once, for the first policy that matches
+    SharedValue before, now;
     for (const auto& [pattern, policy] : policies_) {
         if (policy.asks_nothing() || (policy.keys && !policy.keys->matches(key))) continue;
         if (!before) {
@@ -133,15 +153,19 @@ Status Policies::about_put(const protocol::PutRequest& put, Questions& questions
             one.range = KeyRange::one(key);
             auto found = questions.keyspace.range(one);
             if (!found) return found.error();
-            before = *std::move(found);
+            auto old_value = found->kvs.empty() ? std::optional<Bytes>() : std::optional(std::move(found->kvs[0].value));
+            const size_t bytes = put.value.size() + (old_value ? old_value->size() : 0);
+            if (Status shown = questions.show(bytes); !shown) return shown;
+            before = std::make_shared<const std::optional<Bytes>>(std::move(old_value));
+            now = std::make_shared<const std::optional<Bytes>>(put.value);
         }
-        const auto old_value = before->kvs.empty() ? std::optional<Bytes>() : std::optional(before->kvs[0].value);
-        if (Status added = questions.add(pattern, policy, key, old_value, put.value); !added) return added;
+        if (Status added = questions.add(pattern, policy, key, before, now); !added) return added;
     }
     return {};
 }
 
 Status Policies::about_erase(const protocol::DeleteRequest& erase, Questions& questions) const {
+    const SharedValue none = std::make_shared<const std::optional<Bytes>>();
     for (const auto& [pattern, policy] : policies_) {
         if (policy.asks_nothing()) continue;
         protocol::RangeRequest both;
@@ -155,9 +179,10 @@ Status Policies::about_erase(const protocol::DeleteRequest& erase, Questions& qu
             return Error{Code::too_large, "more than " + std::to_string(erased_keys_max) + " keys at once that policy '" +
                                               pattern + "' may be about: erase them in several steps"};
         }
+        if (Status looked = questions.look_at(1 + found->kvs.size()); !looked) return looked;
         for (const KeyValue& kv : found->kvs) {
             if (policy.keys && !policy.keys->matches(kv.key)) continue;
-            if (Status added = questions.add(pattern, policy, kv.key, {}, {}); !added) return added;
+            if (Status added = questions.add(pattern, policy, kv.key, none, none); !added) return added;
         }
     }
     return {};

@@ -29,17 +29,25 @@ using CompileRule = std::function<Result<std::shared_ptr<const ValueRule>>(const
 
 Result<std::shared_ptr<const ValueRule>> no_rules(const protocol::PolicyRule& rule);  // none is loaded
 
+// Shown to all rules that are asked about one key; none = there is none.
+using SharedValue = std::shared_ptr<const std::optional<Bytes>>;
+
 // One thing to ask before a write is proposed.
 struct RuleQuestion {
     Bytes pattern;
     std::string kind;
     std::shared_ptr<const ValueRule> rule;
     Bytes key;
-    std::optional<Bytes> old_value;
-    std::optional<Bytes> value;
+    SharedValue old_value;
+    SharedValue value;
 
     // The refusal names key, policy and reason.
     Status ask() const;
+};
+
+struct WriteCheck {
+    std::vector<RuleQuestion> all;
+    size_t value_bytes = 0;  // of the values that they show
 };
 
 class Policies {
@@ -56,8 +64,9 @@ public:
     std::vector<std::pair<Bytes, std::string>> failing() const;
 
     // What must be asked about this write, in whatever branch of a transaction. `too_large`: it erases too many keys that
-    // policies are about; `unsupported`: a policy that does not compile here is about it.
-    Result<std::vector<RuleQuestion>> questions(const protocol::RequestOp& op, model::Keyspace& keyspace) const;
+    // policies may be about, or there would be too much to ask or to show; `unsupported`: a policy that does not compile
+    // here is about it.
+    Result<WriteCheck> questions(const protocol::RequestOp& op, model::Keyspace& keyspace) const;
 
 private:
     struct Compiled {

@@ -15,6 +15,7 @@ namespace {
 
 // Writes that wait for slow rules: each holds its request, and one such rule may take seconds.
 constexpr size_t asked_max = 1024;
+constexpr size_t asked_bytes_max = 64 * 1024 * 1024;  // of those requests, and of the values that the rules are shown
 
 // REQUIRES: can_change(op), or a transaction.
 log::Command command_of(protocol::Request& request) {
@@ -113,7 +114,7 @@ bool Core::Impl::check_policies(RequestReceived& input, Output& output) {
     auto questions = policies_.questions(input.request.op, keyspace_);
     if (!questions) return refuse_write(questions.error());
     std::vector<RuleQuestion> slow;
-    for (RuleQuestion& question : *questions) {
+    for (RuleQuestion& question : questions->all) {
         if (question.rule->may_block()) {
             slow.push_back(std::move(question));
         } else if (const Status accepted = question.ask(); !accepted) {
@@ -121,16 +122,21 @@ bool Core::Impl::check_policies(RequestReceived& input, Output& output) {
         }
     }
     if (slow.empty()) return true;
-    if (asked_.size() >= asked_max) return refuse_write({Code::busy, "too many writes wait for slow validators"});
+    if (asked_.size() >= asked_max || asked_bytes_ >= asked_bytes_max) {
+        return refuse_write({Code::busy, "too many writes wait for slow validators"});
+    }
     output.questions.push_back({++last_asked_, std::move(slow)});
-    asked_.emplace(last_asked_, std::move(input));
+    const size_t bytes = protocol::approximate_bytes(input.request) + questions->value_bytes;
+    asked_bytes_ += bytes;
+    asked_.emplace(last_asked_, Asked{std::move(input), bytes});
     return false;
 }
 
 void Core::Impl::on(RulesAnswered& input, Instant now, Output& output) {
     auto found = asked_.extract(input.write);
     if (found.empty()) return;
-    RequestReceived write = std::move(found.mapped());
+    asked_bytes_ -= found.mapped().bytes;
+    RequestReceived write = std::move(found.mapped().write);
     if (!input.verdict) return answer(write.connection, write.request.id, input.verdict.error(), output);
     write.checked = true;
     role() == raft::Role::leader ? lead(write, now, output) : resume(write, now, output);

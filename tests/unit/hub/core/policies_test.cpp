@@ -152,6 +152,36 @@ TEST_CASE("a slow rule is asked elsewhere; others go on meanwhile", "[core][poli
     CHECK(hub.get("s/bad") == "(none)");
 }
 
+TEST_CASE("what waits for slow rules is bounded by octets, and their values are there once", "[core][policy]") {
+    Hub hub;
+    REQUIRE(hub.code(policy("s/*", "slow", "2000000")) == Code::ok);
+    REQUIRE(hub.code(policy("s/k", "slow", "2000000")) == Code::ok);
+    const Bytes value(1000 * 1000, 'v');
+    constexpr size_t most = 34;  // of two such values each: what was asked for, and what is shown
+    for (size_t i = 0; i < most; ++i) hub.put("s/k", value);
+    CHECK(hub.questions.size() == most);
+    CHECK(hub.replies.back().reply.error.code == Code::ok);
+    const uint64_t refused = hub.put("s/k", value);
+    REQUIRE(hub.reply(refused) != nullptr);
+    CHECK(hub.reply(refused)->error.code == Code::busy);
+    REQUIRE(hub.questions[0].questions.size() == 2);
+    CHECK(hub.questions[0].questions[0].value == hub.questions[0].questions[1].value);
+    CHECK(hub.questions[0].questions[0].old_value == hub.questions[0].questions[1].old_value);
+    hub.step(RulesAnswered{hub.questions[0].write, {}});
+    CHECK(hub.reply(hub.put("s/k", value)) == nullptr);
+}
+
+TEST_CASE("deletes look at 65,536 keys for all policies together, whether they match or not", "[core][policy]") {
+    Hub hub;
+    for (int i = 0; i < 64; ++i) REQUIRE(hub.code(policy("p/*" + std::to_string(5000 + i), "length", "3")) == Code::ok);
+    for (int i = 0; i < 1024; ++i) hub.enqueue(put_of("p/" + std::to_string(i), ""));
+    hub.flush();
+    hub.sync();
+    CHECK(hub.said(DeleteRequest{KeyRange::prefix("p/"), false}).find("65536 keys") != std::string::npos);
+    CHECK(hub.code(DeleteRequest{KeyRange::one("p/7"), false}) == Code::ok);
+    CHECK(hub.code(DeleteRequest{KeyRange::prefix("p/1"), false}) == Code::ok);
+}
+
 TEST_CASE("a dry run is answered as if, and nothing is done", "[core][policy]") {
     Hub hub;
     REQUIRE(hub.code(policy("p/*", "length", "3")) == Code::ok);
