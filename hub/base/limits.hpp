@@ -52,6 +52,7 @@ inline constexpr size_t member_message_bytes_aim = 256 * 1024;
 inline constexpr size_t entries_kept_bytes_max = 32 * 1024 * 1024;
 // Entries that the leader lets be uncommitted: while a majority is slow or away, writes wait instead of memory growing.
 inline constexpr size_t uncommitted_entries_max = 2048;
+inline constexpr size_t uncommitted_bytes_max = 128 * 1024 * 1024;  // four seconds of a slow disk
 // Keys examined by one range, snapshot chunk or digest step on the core thread before it must page; those of all compares
 // and ranges of a transaction together, or it is refused at the door.
 inline constexpr size_t scan_keys_max = 1'000'000;

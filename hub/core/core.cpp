@@ -202,6 +202,18 @@ uint64_t Core::Impl::next_entry_time(Instant now) {
     return entry_time_ms_;
 }
 
+// Whatever a majority has on its disks may still be in memory here, and is on its way to those that lack it.
+size_t Core::Impl::uncommitted_bytes() const {
+    const Index commit = raft_->commit_index();
+    size_t bytes = 0;
+    for (const auto* entries : {&pending_, &proposed_}) {
+        for (auto at = entries->rbegin(); at != entries->rend() && at->entry.index > commit; ++at) {
+            bytes += at->entry.payload->size();
+        }
+    }
+    return bytes;
+}
+
 void Core::Impl::propose(Instant now, Output& output) {
     if (const Status writable = can_write_now(); !writable) {
         // Full disks and lost leadership refuse at the door; what came in before is certainly not done either.
@@ -212,6 +224,7 @@ void Core::Impl::propose(Instant now, Output& output) {
     if (raft_->last_index().value - raft_->commit_index().value >= limits::uncommitted_entries_max) return;
     while (!rounds_.empty() && rounds_.front() <= persisted_) rounds_.pop_front();
     if (proposer_.empty() || rounds_.size() >= options_.rounds_in_flight_max) return;
+    if (uncommitted_bytes() >= limits::uncommitted_bytes_max) return;
     for (size_t bytes = 0; !proposer_.empty() && bytes < limits::round_bytes_max;) {
         Proposal proposal = proposer_.take(next_entry_time(now));
         bytes += proposal.payload->size();

@@ -118,6 +118,7 @@ private:
     bool has_time(Round::Work kind, const Output& output);
     uint64_t cluster_time_ms(Instant now) const;
     uint64_t next_entry_time(Instant now);
+    size_t uncommitted_bytes() const;
     void propose(Instant now, Output& output);
     void refuse_proposals(const Error& why, Output& output);
     void compact_by_itself(Instant now, Output& output);

@@ -196,3 +196,22 @@ TEST_CASE("what waits for its turn at the leader is bounded by octets", "[core]"
     for (const auto& outgoing : world.replies) busy += outgoing.reply.error.code == Code::busy;
     CHECK(busy == 3);
 }
+
+TEST_CASE("a leader without a majority holds 128 MiB of entries, and the rest as commands", "[core][cluster]") {
+    Cluster cluster(3);
+    const uint64_t id = cluster.elect();
+    World& leader = cluster.at(id);
+    const auto octets = [&] {
+        size_t sum = 0;
+        for (const auto& entry : leader.written) sum += entry.payload->size();
+        return sum;
+    };
+    for (int i = 0; i < 150; ++i) {
+        leader.put("big", Bytes(value_bytes, 'v'));
+        leader.sync();
+        leader.trace.clear();
+        leader.messages.clear();
+    }
+    CHECK(octets() >= hub::limits::uncommitted_bytes_max);
+    CHECK(octets() < hub::limits::uncommitted_bytes_max + 2 * value_bytes);
+}
