@@ -48,6 +48,9 @@ inline constexpr size_t forwards_bytes_max = 64 * 1024 * 1024;
 // One message between members: entries, requests or replies that travel together. Cheap to lose, and it does not keep a
 // heartbeat waiting on the wire.
 inline constexpr size_t member_message_bytes_aim = 256 * 1024;
+// One reply on its way back through another member: what a link carries at once (hub/peer/frame.hpp) less what may be under
+// way before it. What a delete has replaced is half of that at most; transactions may answer more.
+inline constexpr size_t forwarded_reply_bytes_max = 48 * 1024 * 1024;
 // Newest log entries kept in memory for followers: what a short absence or a slow moment needs.
 inline constexpr size_t entries_kept_bytes_max = 32 * 1024 * 1024;
 // Entries that the leader lets be uncommitted: while a majority is slow or away, writes wait instead of memory growing.

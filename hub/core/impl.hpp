@@ -50,6 +50,10 @@ namespace belfry::hub::core {
 // Requests that another member forwarded come on a connection of this kind; transports' numbers are small.
 inline constexpr ConnectionId member_connection_bit = 1ull << 63;
 
+// The end of a sentence about what another member's client asked for.
+inline constexpr const char* too_large_to_forward =
+    "its answer is too large for the way through another member; ask the leader itself, or in several steps";
+
 // The least format of log entries that whoever leads must read for this request; 0 = any. writes.cpp
 uint64_t format_of(const protocol::Request& request);
 
@@ -154,6 +158,7 @@ private:
     void begin_install(const raft::Install& install, Output& output);
     void offer_snapshot(Index index);
     void send_to_members(Instant now, Output& output);
+    void send_replies(uint64_t peer, std::vector<protocol::Reply>& replies, Output& output);
     void check_agreement(Output& output);
 
     // administration.cpp

@@ -90,23 +90,36 @@ void Core::Impl::deliver(OutgoingReply outgoing, Output& output) {
 void Core::Impl::send_to_members(Instant now, Output& output) {
     const bool leads = role() == raft::Role::leader;
     forwarder_.flush(leads ? 0 : raft_->leader(), raft_->term(), now.monotonic_ms, output.messages, output.replies);
-    for (auto& [peer, replies] : forwarded_replies_) {
-        ForwardedReplies message;
-        size_t bytes = 0;
-        for (protocol::Reply& reply : replies) {
-            bytes += protocol::approximate_bytes(reply);
-            message.replies.push_back(std::move(reply));
-            if (message.replies.size() < belfry::limits::frame_requests_max && bytes < limits::member_message_bytes_aim)
-                continue;
-            output.messages.push_back({peer, std::exchange(message, {})});
-            bytes = 0;
-        }
-        if (!message.replies.empty()) output.messages.push_back({peer, std::move(message)});
-    }
+    for (auto& [peer, replies] : forwarded_replies_) send_replies(peer, replies, output);
     forwarded_replies_.clear();
     if (members_.size() > 1) check_agreement(output);
     releases_.tell(members_, raft_->leader(), now.monotonic_ms, output.messages);
     digests_to_tell_.clear();
+}
+
+// What is large travels alone: it may get lost, and nothing else with it.
+void Core::Impl::send_replies(uint64_t peer, std::vector<protocol::Reply>& replies, Output& output) {
+    ForwardedReplies message;
+    size_t message_bytes = 0;
+    const auto send = [&] {
+        if (!message.replies.empty()) output.messages.push_back({peer, std::exchange(message, {})});
+        message_bytes = 0;
+    };
+    for (protocol::Reply& reply : replies) {
+        size_t bytes = protocol::approximate_bytes(reply);
+        if (bytes > limits::forwarded_reply_bytes_max) {
+            const std::string done = "this is done, at revision " + std::to_string(reply.revision.value) + ", but ";
+            reply = {reply.id, reply.revision, Error{Code::conflict, done + too_large_to_forward}, {}};
+            bytes = protocol::approximate_bytes(reply);
+        }
+        const bool is_large = bytes > limits::member_message_bytes_aim;
+        if (is_large) send();
+        message_bytes += bytes;
+        message.replies.push_back(std::move(reply));
+        const bool is_full = message.replies.size() >= belfry::limits::frame_requests_max;
+        if (is_full || message_bytes >= limits::member_message_bytes_aim) send();
+    }
+    send();
 }
 
 void Core::Impl::check_agreement(Output& output) {

@@ -189,7 +189,11 @@ void Core::Impl::try_out(RequestReceived& input, Instant now, Output& output) {
     if (auto forgotten = forget_batch(); !forgotten) return stop(forgotten.error(), output);
     if (!applied) return answer(connection, id, applied.error(), output);
     if (!applied->reply) return answer(connection, id, applied->reply.error(), output);
-    deliver({connection, {id, keyspace_.revision(), {}, *std::move(applied->reply)}, {}}, output);
+    protocol::Reply reply{id, keyspace_.revision(), {}, *std::move(applied->reply)};
+    const bool fits = (connection & member_connection_bit) == 0 ||
+                      protocol::approximate_bytes(reply) <= limits::forwarded_reply_bytes_max;
+    if (!fits) return answer(connection, id, Error{Code::too_large, too_large_to_forward}, output);
+    deliver({connection, std::move(reply), {}}, output);
 }
 
 }  // namespace belfry::hub::core

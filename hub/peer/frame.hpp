@@ -10,14 +10,17 @@
 
 #include <cstdint>
 
+#include "hub/base/limits.hpp"
 #include "sdk/base/error.hpp"
 #include "sdk/base/types.hpp"
 
 namespace belfry::hub::peer {
 
 inline constexpr uint8_t frame_format = 2;
-// The largest is a reply with all that a delete has replaced (32 MiB), on its way back through another member.
+// The largest is a reply on its way back through another member (hub::limits::forwarded_reply_bytes_max), and its
+// envelopes.
 inline constexpr int64_t frame_bytes_max = 64 * 1024 * 1024;
+static_assert(frame_bytes_max / 4 * 3 >= static_cast<int64_t>(limits::forwarded_reply_bytes_max));
 
 enum class FrameKind : uint8_t { member_message = 1, snapshot = 2, not_recognised = 3, greeting = 4 };
 

@@ -101,6 +101,48 @@ TEST_CASE("a write through a follower is refused by the rules, as at the leader"
     CHECK(reply.error.code == Code::invalid_argument);
 }
 
+TEST_CASE("large replies travel back alone, and one that is too large is told to be done", "[core][cluster]") {
+    Ready world;
+    const Bytes value(belfry::limits::value_bytes_max, 'v');
+    for (int i = 0; i < 49; ++i) world.enqueue(put_of("big/" + std::to_string(i), value));
+    world.flush();
+    world.sync();
+    protocol::TxnRequest txn;
+    protocol::RangeRequest range;
+    range.range = KeyRange::prefix("big/");
+    txn.then_ops = {{put_of("x", "1")}, {range}};
+    const protocol::PutRequest replaces{"big/0", "", {}, true};
+    const std::vector<protocol::RequestOp> ops{put_of("a", "1"), replaces, put_of("b", "1"), txn, txn};
+    ForwardedRequests forwarded;
+    for (uint64_t id = 1; id <= ops.size(); ++id) {
+        protocol::Request request;
+        request.id = id;
+        request.op = ops[id - 1];
+        request.dry_run = id == 5;
+        forwarded.requests.push_back(std::move(request));
+    }
+    std::get<protocol::TxnRequest>(forwarded.requests[4].op).then_ops[0] = {put_of("y", "1")};
+    world.step(MessageReceived{{7, std::move(forwarded)}});
+    world.sync();
+    std::vector<std::vector<uint64_t>> messages;
+    std::map<uint64_t, Error> errors;
+    for (const MemberMessage& message : world.messages) {
+        const auto* const replies = std::get_if<ForwardedReplies>(&message.body);
+        if (message.peer != 7 || replies == nullptr) continue;
+        messages.emplace_back();
+        for (const protocol::Reply& reply : replies->replies) {
+            messages.back().push_back(reply.id);
+            errors[reply.id] = reply.error;
+        }
+    }
+    CHECK(messages == std::vector<std::vector<uint64_t>>{{5}, {1}, {2}, {3, 4}});
+    CHECK(errors[5].code == Code::too_large);
+    CHECK(errors[4].code == Code::conflict);
+    CHECK(errors[4].detail.find("done, at revision 53") != std::string::npos);
+    CHECK(world.get("x") == "1");
+    CHECK(world.get("y") == "(none)");
+}
+
 TEST_CASE("when the leader is lost another one goes on, and the old one follows", "[core][cluster]") {
     Cluster cluster(3);
     const uint64_t first = cluster.elect();
