@@ -32,7 +32,7 @@ TEST_CASE("a transaction that would look at too many keys is refused at the door
 
 namespace {
 
-constexpr size_t value_bytes = belfry::limits::value_bytes_max;
+constexpr size_t largest_value = belfry::limits::value_bytes_max;
 
 protocol::RangeRequest range_of(const Bytes& prefix, bool count_only = false) {
     protocol::RangeRequest range;
@@ -88,7 +88,7 @@ std::vector<size_t> replies_by_round(const Bytes& trace) {
 
 TEST_CASE("answers of one round have a bound: reads of 33 MiB are answered two by two", "[core]") {
     Ready world;
-    fill(world, "big/", 33, value_bytes);
+    fill(world, "big/", 33, largest_value);
     auto range = range_of("big/");
     range.min_revision = world.core->revision().next();
     for (int i = 0; i < 5; ++i) world.enqueue(range);
@@ -104,7 +104,7 @@ TEST_CASE("answers of one round have a bound: reads of 33 MiB are answered two b
 
 TEST_CASE("reads that wait for their turn for too long are told so", "[core]") {
     Ready world;
-    fill(world, "big/", 33, value_bytes);
+    fill(world, "big/", 33, largest_value);
     auto range = range_of("big/");
     range.min_revision = world.core->revision().next();
     for (int i = 0; i < 5; ++i) world.enqueue(range);
@@ -189,8 +189,8 @@ TEST_CASE("what waits for its turn at the leader is bounded by octets", "[core]"
     Ready world;
     fill(world, "k", 1000, 0);
     world.enqueue(compares_all(900, "x"));  // the round is full
-    constexpr size_t most = hub::limits::inbox_bytes_max / value_bytes;
-    for (size_t i = 0; i < most + 3; ++i) world.enqueue(put_of("big", Bytes(value_bytes, 'v')));
+    constexpr size_t most = hub::limits::inbox_bytes_max / largest_value;
+    for (size_t i = 0; i < most + 3; ++i) world.enqueue(put_of("big", Bytes(largest_value, 'v')));
     world.flush();
     size_t busy = 0;
     for (const auto& outgoing : world.replies) busy += outgoing.reply.error.code == Code::busy;
@@ -207,11 +207,11 @@ TEST_CASE("a leader without a majority holds 128 MiB of entries, and the rest as
         return sum;
     };
     for (int i = 0; i < 150; ++i) {
-        leader.put("big", Bytes(value_bytes, 'v'));
+        leader.put("big", Bytes(largest_value, 'v'));
         leader.sync();
         leader.trace.clear();
         leader.messages.clear();
     }
     CHECK(octets() >= hub::limits::uncommitted_bytes_max);
-    CHECK(octets() < hub::limits::uncommitted_bytes_max + 2 * value_bytes);
+    CHECK(octets() < hub::limits::uncommitted_bytes_max + 2 * largest_value);
 }
