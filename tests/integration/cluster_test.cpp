@@ -90,6 +90,43 @@ TEST_CASE("cluster: what clients see while leaders are killed and paused is line
     for (const uint64_t id : cluster.ids()) CHECK(cluster.at(id).stop() == 0);
 }
 
+TEST_CASE("cluster: a crowd of reads that look at many keys deposes nobody, and writes go on", "[integration][cluster]") {
+    constexpr int keys = 100'000, keys_of_txn = 1000, reads = 500;  // some seconds of looking
+    const TemporaryDirectory directory;
+    ClusterProcesses cluster(directory.path(), 3);
+    REQUIRE(cluster.start());
+    const uint64_t leader = cluster.leader();
+    const auto crowd = cluster.client(60s, leader), writer = cluster.client(5s, leader);
+    for (int at = 0; at < keys; at += keys_of_txn) {
+        protocol::TxnRequest txn;
+        for (int i = 0; i < keys_of_txn; ++i) {
+            txn.then_ops.push_back({protocol::PutRequest{"many/" + std::to_string(at + i), "v", {}, false}});
+        }
+        REQUIRE(writer->txn(std::move(txn)));
+    }
+    const uint64_t term = figure(cluster.at(leader), "raft.term");
+    protocol::RangeRequest count;
+    count.range = KeyRange::prefix("many/");
+    count.count_only = true;
+    std::vector<std::future<Result<protocol::Reply>>> answers;
+    for (int i = 0; i < reads; ++i) answers.push_back(crowd->send(count));
+    const auto start = std::chrono::steady_clock::now();
+    for (int puts = 0; puts < 10; ++puts) {
+        INFO(cluster.logs());
+        CHECK(writer->put("one/" + std::to_string(puts), "v"));
+    }
+    INFO("10 puts in " << ms_since(start) << " ms");
+    size_t counted = 0;
+    for (auto& answer : answers) {
+        const auto reply = answer.get();
+        counted += reply && reply->error.code == Code::ok;
+    }
+    CHECK(counted > 10);  // some are told that this member had too much to do
+    CHECK(cluster.leader() == leader);
+    CHECK(figure(cluster.at(leader), "raft.term") == term);
+    UNSCOPED_INFO(counted << " of " << reads << " counted in " << ms_since(start) << " ms");
+}
+
 TEST_CASE("cluster: a handed over leadership costs no client an error", "[integration][cluster]") {
     const TemporaryDirectory directory;
     ClusterProcesses cluster(directory.path(), 3);
