@@ -11,6 +11,7 @@
 #include "sdk/client/subscription.hpp"
 #include "tests/support/cluster_processes.hpp"
 #include "tests/support/one_hub.hpp"
+#include "tests/support/sanitizers.hpp"
 #include "tests/support/witness.hpp"
 
 using namespace belfry;
@@ -91,12 +92,15 @@ TEST_CASE("cluster: what clients see while leaders are killed and paused is line
 }
 
 TEST_CASE("cluster: a crowd of reads that look at many keys deposes nobody, and writes go on", "[integration][cluster]") {
-    constexpr int keys = 100'000, keys_of_txn = 1000, reads = 500;  // some seconds of looking
+    constexpr int keys = 100'000, keys_of_txn = 1000;
+    constexpr int reads = thread_sanitizer ? 150 : 500;  // many seconds of looking
+    // Of a round: some 50 ms, and much more where each look is watched.
+    const std::string silence_max = thread_sanitizer || address_sanitizer ? "4s" : "1s";
     const TemporaryDirectory directory;
-    ClusterProcesses cluster(directory.path(), 3);
+    ClusterProcesses cluster(directory.path(), 3, {"cluster.election_timeout=" + silence_max});
     REQUIRE(cluster.start());
     const uint64_t leader = cluster.leader();
-    const auto crowd = cluster.client(60s, leader), writer = cluster.client(5s, leader);
+    const auto crowd = cluster.client(60s, leader), writer = cluster.client(20s, leader);
     for (int at = 0; at < keys; at += keys_of_txn) {
         protocol::TxnRequest txn;
         for (int i = 0; i < keys_of_txn; ++i) {
