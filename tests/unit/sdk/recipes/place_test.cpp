@@ -141,7 +141,8 @@ TEST_CASE("place: a hub that lets it wait is asked once for each round, and is n
         const auto begin = Clock::now();
         CHECK(place.wait(Patience::of(4s)).error().code == Code::timeout);
         CHECK(hub.asked_for_changes >= 2);
-        CHECK(hub.asked_for_changes <= 1 + (Clock::now() - begin) / round);
+        constexpr int last_ones = 3;  // short, up to the end of the patience
+        CHECK(hub.asked_for_changes <= last_ones + (Clock::now() - begin) / round);
         CHECK(hub.copies == 0);
         CHECK(other.frames == 0);
         CHECK(place.leave());
