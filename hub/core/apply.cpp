@@ -132,7 +132,8 @@ void Core::Impl::note_records(const log::Command& command, const model::Applied&
 void Core::Impl::finish(Batch& batch, Instant now, Output& output) {
     applied_ = batch.last;
     tell_lease_clock(batch, now);
-    for (OutgoingReply& reply : batch.replies) deliver(std::move(reply), output);
+    output.reply_bytes += batch.reply_bytes;
+    for (OutgoingReply& reply : batch.replies) route(std::move(reply), output);
     for (size_t i = 0; i < batch.entries; ++i) {
         if (store_.in_batch()) held_.entries.push_back(std::move(pending_.front().entry));
         pending_.pop_front();

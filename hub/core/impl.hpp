@@ -210,6 +210,7 @@ private:
     void forward(RequestReceived& input, Instant now, Output& output);
     void answer_gated_reads(Instant now, Output& output);
     void deliver(OutgoingReply reply, Output& output);
+    void route(OutgoingReply reply, Output& output);
     void on_range(RequestReceived& input, Instant now, Output& output);
     void answer_range(uint64_t connection, uint64_t request, const protocol::RangeRequest& range, Output& output);
     void try_out(RequestReceived& input, Instant now, Output& output);

@@ -81,6 +81,11 @@ void Core::Impl::take_own_forwards(Instant now, Output& output) {
 // A reply goes where its request came from.
 void Core::Impl::deliver(OutgoingReply outgoing, Output& output) {
     output.reply_bytes += outgoing.frame.empty() ? protocol::approximate_bytes(outgoing.reply) : outgoing.frame.size();
+    route(std::move(outgoing), output);
+}
+
+// One that is counted already.
+void Core::Impl::route(OutgoingReply outgoing, Output& output) {
     if ((outgoing.connection & member_connection_bit) == 0) return output.replies.push_back(std::move(outgoing));
     BELFRY_ASSERT(outgoing.frame.empty());
     forwarded_replies_[outgoing.connection & ~member_connection_bit].push_back(std::move(outgoing.reply));

@@ -195,16 +195,9 @@ Result<BytesView> Keyspace::change_record(Revision revision) {
 Status Keyspace::scan(const KeyRange& range, Revision when, Direction direction, const Visit& visit, Steps& steps) {
     if (when >= newest()) return scan_current(range, direction, visit);
     const size_t taken_before = steps.taken;
-    if (!range.is_one()) {
-        const Status scanned = scan_old(range, when, visit, steps);
-        looked_at_ += steps.taken - taken_before;
-        return scanned;
-    }
-    const auto version = at(range.begin, when, steps);
+    const Status scanned = scan_old(range, when, visit, steps);
     looked_at_ += steps.taken - taken_before;
-    if (!version) return version.error();
-    if (version->has_value()) visit(range.begin, **version);
-    return {};
+    return scanned;
 }
 
 Status Keyspace::scan_current(const KeyRange& range, Direction direction, const Visit& visit) {
@@ -229,6 +222,12 @@ Status Keyspace::scan_current(const KeyRange& range, Direction direction, const 
 }
 
 Status Keyspace::scan_old(const KeyRange& range, Revision when, const Visit& visit, Steps& steps) {
+    if (range.is_one()) {
+        const auto version = at(range.begin, when, steps);
+        if (!version) return version.error();
+        if (version->has_value()) visit(range.begin, **version);
+        return {};
+    }
     const Bounds bounds = bounds_of(range);
     if (bounds.empty) return {};
     Page live{table_current, bounds.from, bounds.to, when, false, 0, {}, {}, 0};

@@ -218,10 +218,7 @@ Result<Settings> parse_settings(std::string_view text, std::string_view file_nam
     if (text.size() > file_bytes_max) {
         return Error{Code::too_large, std::string(file_name) + ": larger than 1 MiB; this is no file of settings"};
     }
-    if (const auto line = too_deep_line(text)) {
-        return Error{Code::too_large, std::string(file_name) + ":" + std::to_string(*line) + ": nested deeper than " +
-                                          std::to_string(limits::toml_depth_max)};
-    }
+    if (Status flat = check_toml_depth(text, std::string(file_name) + ":"); !flat) return std::move(flat).error();
     const toml::parse_result result = toml::parse(text);
     if (!result) {
         return parser.at(result.error().source(), "", Code::invalid_argument, result.error().description());

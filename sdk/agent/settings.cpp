@@ -252,10 +252,7 @@ std::string usual_id(uint16_t port) {
 }
 
 Result<AgentSettings> parse_settings(std::string_view file_name, std::string_view text) {
-    if (const auto line = too_deep_line(text)) {
-        return Error{Code::too_large, std::string(file_name) + ":" + std::to_string(*line) + ": nested deeper than " +
-                                          std::to_string(limits::toml_depth_max)};
-    }
+    if (Status flat = check_toml_depth(text, std::string(file_name) + ":"); !flat) return std::move(flat).error();
     const toml::parse_result file = toml::parse(text, file_name);
     if (!file) {
         return Error{Code::invalid_argument, std::string(file_name) + ":" +

@@ -69,4 +69,11 @@ private:
 
 std::optional<size_t> too_deep_line(std::string_view toml) { return DepthCount(toml).too_deep_line(); }
 
+Status check_toml_depth(std::string_view toml, const std::string& place) {
+    const auto line = too_deep_line(toml);
+    if (!line) return {};
+    return Error{Code::too_large,
+                 place + std::to_string(*line) + ": nested deeper than " + std::to_string(limits::toml_depth_max)};
+}
+
 }  // namespace belfry

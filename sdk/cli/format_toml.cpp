@@ -164,10 +164,7 @@ void write_nest(const Nest& nest, const std::string& heading, std::string& out) 
 }  // namespace
 
 Status read_toml_items(std::string_view text, const ItemSink& sink, const SkipSink& skip) {
-    if (const auto line = too_deep_line(text)) {
-        return Error{Code::too_large,
-                     "line " + std::to_string(*line) + ": nested deeper than " + std::to_string(limits::toml_depth_max)};
-    }
+    if (Status flat = check_toml_depth(text, "line "); !flat) return flat;
     toml::table table;
     try {
         table = toml::parse(text);

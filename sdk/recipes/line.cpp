@@ -4,21 +4,12 @@
 #include <tuple>
 
 #include "sdk/base/limits.hpp"
+#include "sdk/recipes/names.hpp"
 
 namespace belfry::recipes {
 namespace {
 
 constexpr BytesView permits_name = "/permits";
-
-// A part behind a '/' is what a semaphore calls its line: its places, and whoever is the first of them, would be mistaken.
-bool is_within_semaphore(BytesView name) {
-    for (size_t found = name.find(permits_name); found != BytesView::npos; found = name.find(permits_name, found + 1)) {
-        const size_t end = found + permits_name.size();
-        if (end == name.size() || name[end] == '/') return true;
-    }
-    return false;
-}
-
 constexpr size_t place_octets = lease_digits + 1 + object_digits + 1 + count_digits;  // below NAME/
 
 std::optional<AwaitedPlaces> awaited_alone(size_t own) {
@@ -93,7 +84,8 @@ Status check_name(BytesView name, Order order) {
     if (name.size() > name_max)
         return Error{Code::invalid_argument, "a name of " + std::to_string(name.size()) + " octets; " +
                                                  std::to_string(name_max) + " are the bound"};
-    if (is_within_semaphore(name)) {
+    // It is what a semaphore calls its line: its places, and whoever is the first of them, would be mistaken.
+    if (part_among(name, {permits_name.substr(1)})) {
         return Error{Code::invalid_argument,
                      "a name with the part '/permits', where a semaphore has its keys; take another word"};
     }

@@ -3,29 +3,20 @@
 #include <charconv>
 
 #include "sdk/base/limits.hpp"
+#include "sdk/recipes/names.hpp"
 
 namespace belfry::recipes {
 namespace {
 
 constexpr size_t longest_rest = 8 + 2 + limits::sequence_bytes;  // "/item/", "P/" and the number
 
-// The first part of the name, behind a '/', that is also a folder of every queue.
-std::optional<BytesView> own_word_in(BytesView name) {
-    for (size_t slash = name.find('/'); slash != BytesView::npos; slash = name.find('/', slash + 1)) {
-        const BytesView rest = name.substr(slash + 1), word = rest.substr(0, rest.find('/'));
-        for (const BytesView own : {"item", "held", "dead", "user"}) {
-            if (word == own) return word;
-        }
-    }
-    return {};
-}
-
 }  // namespace
 
 Status check_queue_name(BytesView name) {
     if (name.empty()) return Error{Code::invalid_argument, "the queue's name is empty"};
     constexpr size_t name_max = limits::key_bytes_max - longest_rest - 8;
-    if (const auto word = own_word_in(name)) {
+    // The folders of every queue.
+    if (const auto word = part_among(name, {"item", "held", "dead", "user"})) {
         return Error{Code::invalid_argument, "a queue's name with the part '/" + Bytes(*word) +
                                                  "', where another queue has its keys; take another word"};
     }

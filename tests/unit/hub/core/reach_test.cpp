@@ -84,15 +84,20 @@ std::vector<size_t> replies_by_round(const Bytes& trace) {
     return rounds;
 }
 
-}  // namespace
-
-TEST_CASE("answers of one round have a bound: reads of 33 MiB are answered two by two", "[core]") {
-    Ready world;
+// For the revision that a put here makes, each with 33 MiB to answer.
+void let_five_wait(World& world) {
     fill(world, "big/", 33, largest_value);
     auto range = range_of("big/");
     range.min_revision = world.core->revision().next();
     for (int i = 0; i < 5; ++i) world.enqueue(range);
     world.put("x", "1");
+}
+
+}  // namespace
+
+TEST_CASE("answers of one round have a bound: reads of 33 MiB are answered two by two", "[core]") {
+    Ready world;
+    let_five_wait(world);
     sync_once(world);
     CHECK(world.replies.size() == 1 + 2);
     next_round(world);
@@ -104,11 +109,7 @@ TEST_CASE("answers of one round have a bound: reads of 33 MiB are answered two b
 
 TEST_CASE("reads that wait for their turn for too long are told so", "[core]") {
     Ready world;
-    fill(world, "big/", 33, largest_value);
-    auto range = range_of("big/");
-    range.min_revision = world.core->revision().next();
-    for (int i = 0; i < 5; ++i) world.enqueue(range);
-    world.put("x", "1");
+    let_five_wait(world);
     sync_once(world);
     world.now.monotonic_ms += hub::limits::min_revision_wait_ms_max;
     world.replies.clear();
